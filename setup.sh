@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Usage: setup.sh PYTHON VENV
+# FFmpeg's libraries (for torchcodec), a compiler (pesq has no wheels), Python's venv and headers:
+# by apt-get where that is allowed; then the packages, as pinned in constraints.txt.
+set -euo pipefail
+python=$1 venv=$2
+cd "$(dirname "$0")"
+
+have_ffmpeg() { ldconfig -p 2>/dev/null | grep -q libavcodec; }
+have_compiler() { command -v gcc >/dev/null && "$python" -c \
+    'import sysconfig, os, sys; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))'; }
+have_venv() { "$python" -c 'import ensurepip, venv' 2>/dev/null; }
+
+wanted=()
+have_ffmpeg || wanted+=(ffmpeg)
+have_compiler || wanted+=(gcc python3-dev)
+have_venv || wanted+=(python3-venv)
+if [ ${#wanted[@]} -gt 0 ] && command -v apt-get >/dev/null; then
+    sudo=()
+    if [ "$(id -u)" -ne 0 ]; then sudo=(sudo -n); fi
+    if [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null; then
+        echo "Installing ${wanted[*]} with apt-get"
+        "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive bash -c \
+            "apt-get update -qq && apt-get install -y -qq --no-install-recommends ${wanted[*]}" \
+            >/dev/null || echo "apt-get could not install ${wanted[*]}" >&2
+    fi
+fi
+have_ffmpeg || echo "FFmpeg's libraries are missing: audio goes through libsndfile" >&2
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "dcvae needs Python 3.11 or newer: make PYTHON=python3.11 ..." >&2; exit 2; }
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+echo "Installing the Python packages"
+"$venv/bin/pip" install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
