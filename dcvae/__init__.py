@@ -1,0 +1,17 @@
+"""A deep-compression speech autoencoder: the model, its audio and its vocoders."""
+
+from dcvae.audio import read_audio, write_audio
+from dcvae.autoencoder import Reconstruction, SpeechAutoencoder
+from dcvae.bottleneck import Latent
+from dcvae.mel import LogMel
+from dcvae.vocoders import load_vocoder
+
+__all__ = [
+    "Latent",
+    "LogMel",
+    "Reconstruction",
+    "SpeechAutoencoder",
+    "load_vocoder",
+    "read_audio",
+    "write_audio",
+]

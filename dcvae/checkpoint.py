@@ -1,0 +1,40 @@
+"""A checkpoint is one folder that describes itself: config.json and model.safetensors."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from dcvae.atomic import replacing_folder
+
+CONFIG_NAME = "config.json"
+WEIGHTS_NAME = "model.safetensors"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint folder that is missing, damaged or of another architecture."""
+
+
+def save_checkpoint(folder: str | Path, config: dict[str, Any], state: dict[str, Tensor]) -> None:
+    """Write the constructor's arguments and the weights; the folder appears whole or not at all."""
+    with replacing_folder(folder) as temporary:
+        (temporary / CONFIG_NAME).write_text(json.dumps(config, indent=2) + "\n")
+        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+        save_file(weights, temporary / WEIGHTS_NAME)
+
+
+def load_checkpoint(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read back (config, weights on the CPU); nothing is unpickled."""
+    folder = Path(folder)
+    for name in (CONFIG_NAME, WEIGHTS_NAME):
+        if not (folder / name).is_file():
+            raise CheckpointError(f"{folder} is no checkpoint folder: it has no {name}")
+    try:
+        config = json.loads((folder / CONFIG_NAME).read_text())
+        weights = load_file(folder / WEIGHTS_NAME)
+    except (json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
+        raise CheckpointError(f"the checkpoint {folder} is damaged: {error}") from error
+    return config, weights

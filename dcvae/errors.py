@@ -1,0 +1,25 @@
+"""User errors at the command line: one clear line on stderr and exit status 2."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+DEBUG_VARIABLE = "DCVAE_DEBUG"
+
+
+@contextmanager
+def user_errors(program: str, *more: type[Exception]) -> Iterator[None]:
+    """Turn ValueError, OSError and `more` into "program: message" and exit status 2.
+
+    A full disk, a missing file and a bad value are the user's to mend and need no traceback;
+    DCVAE_DEBUG=1 shows it all the same. Every other exception passes: it is a fault of ours.
+    """
+    try:
+        yield
+    except (ValueError, OSError, *more) as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        sys.stdout.flush()
+        print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
+        raise SystemExit(2) from None

@@ -1,0 +1,33 @@
+"""Vocoders: what turns a log-mel back into a wave, behind one small protocol."""
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from dcvae.vocoders.griffin_lim import GriffinLim
+
+__all__ = ["GriffinLim", "Vocoder", "load_vocoder"]
+
+
+@runtime_checkable
+class Vocoder(Protocol):
+    """Log-mel [B, M, F] of dcvae.mel to wave [B, F * HOP] at its sample rate."""
+
+    def __call__(self, mel: Tensor) -> Tensor: ...
+
+
+VOCODERS: dict[str, Callable[..., Vocoder]] = {"griffin_lim": GriffinLim}
+
+
+def load_vocoder(name: str = "griffin_lim", **options: object) -> Vocoder:
+    """The vocoder of that name, made with `options`.
+
+    Raises ValueError for an unknown name and for an option that the vocoder does not have.
+    """
+    if name not in VOCODERS:
+        raise ValueError(f"no vocoder is named {name!r}: choose one of {', '.join(VOCODERS)}")
+    try:
+        return VOCODERS[name](**options)
+    except TypeError as error:
+        raise ValueError(f"vocoder {name}: {error}") from None
