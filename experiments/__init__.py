@@ -1,0 +1,1 @@
+"""Train the autoencoder and every ablation of it."""

@@ -1,0 +1,80 @@
+"""The critics and their optimizer as one object with two verbs: learn and judge."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from dcvae.discriminators import Judgement
+from dcvae.losses import discriminator_loss, feature_matching_loss, generator_loss
+
+
+class Critics(nn.ModuleList):
+    """Several critics that are called as one."""
+
+    def forward(self, mel: Tensor) -> list[Judgement]:
+        """Log-mel [B, M, F] -> a judgement of each critic."""
+        return [critic(mel) for critic in self]
+
+
+class Adversary:
+    """Learns to tell real mel from reconstructed mel, and judges reconstructions.
+
+    `start` is the share of the run after which it takes part: a reconstruction that is still
+    blurred teaches the critics nothing, and they are the costly part of a step.
+    """
+
+    def __init__(
+        self,
+        *,
+        patch: nn.Module | None,
+        bands: nn.Module | None,
+        optimizer: Callable[[Sequence[nn.Module]], list[Optimizer]],
+        start: float,
+    ) -> None:
+        critics = [critic for critic in (patch, bands) if critic is not None]
+        if not critics:
+            raise ValueError("an adversary needs a critic: to train without any, adversary=null")
+        if not 0 <= start <= 1:
+            raise ValueError(f"adversary.start is a share of the run from 0 to 1, not {start}")
+        self.critics: nn.Module = Critics(critics)
+        self.optimizers = optimizer([self.critics])
+        self.start = start
+
+    def prepare(self, accelerator: Accelerator, channels_last: bool) -> None:
+        self.accelerator = accelerator
+        if channels_last:
+            self.critics.to(memory_format=torch.channels_last)
+        self.critics, *self.optimizers = accelerator.prepare(self.critics, *self.optimizers)
+
+    def learn(self, real: Tensor, fake: Tensor, clip_norm: float) -> dict[str, Tensor]:
+        """Take one step towards telling real from fake, both [B, M, F] without gradient."""
+        with self.accelerator.autocast():
+            judged_real, judged_fake = self.critics(real), self.critics(fake)
+        loss = discriminator_loss(
+            [one.logits for one in judged_real], [one.logits for one in judged_fake]
+        )
+        self.accelerator.backward(loss)
+        self.accelerator.clip_grad_norm_(self.critics.parameters(), clip_norm)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        return {"critic": loss.detach()}
+
+    def judge(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """The generator's terms; frozen critics pass gradient on to `fake` and keep none."""
+        self.critics.requires_grad_(False)
+        with self.accelerator.autocast():
+            with torch.no_grad():
+                judged_real = self.critics(real)
+            judged_fake = self.critics(fake)
+        self.critics.requires_grad_(True)
+        return {
+            "adversarial": generator_loss([one.logits for one in judged_fake]),
+            "feature_matching": feature_matching_loss(
+                [feature for one in judged_real for feature in one.features],
+                [feature for one in judged_fake for feature in one.features],
+            ),
+        }

@@ -1,0 +1,66 @@
+"""Any folders of audio to a file list or a manifest.
+
+python -m experiments.data.build OUT --paths DIR...
+"""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from dcvae.atomic import replacing
+from dcvae.errors import user_errors
+from experiments.data.index import (
+    Index,
+    fill_splits,
+    find_audio,
+    index_files,
+    unreadable_path,
+    write_index,
+    write_unreadable,
+)
+
+
+def build(out: Path, folders: Sequence[Path]) -> str:
+    """Index the folders into `out` and return one line that sums it up.
+
+    .txt: the absolute path of each readable file, one a line. .csv: the manifest, with labels
+    where the layout gives them and splits drawn from each path below its folder.
+    """
+    if out.suffix not in (".txt", ".csv"):
+        raise ValueError(f"{out}: the output ends in .txt (a list of paths) or .csv (a manifest)")
+    if out.is_dir():
+        raise ValueError(f"{out} is a folder: name a file to write")
+    names = {
+        Path(os.path.abspath(path)): path.relative_to(folder).as_posix()
+        for folder in folders
+        for path in find_audio(folder)
+    }
+    found = index_files(list(names), names.__getitem__)
+    index = Index(fill_splits(found.clips), found.failures)
+    if out.suffix == ".csv":
+        return write_index(out, index)
+    if not index.clips:
+        raise ValueError(f"none of the audio files can be read (first: {index.failures[0][1]})")
+    write_unreadable(out, index.failures)
+    with replacing(out) as temporary:
+        lines = "".join(f"{clip.path}\n" for clip in index.clips)
+        temporary.write_text(lines, encoding="utf-8", errors="surrogateescape")
+    summary = f"{out}: {len(index.clips)} files"
+    if index.failures:
+        summary += f"; {len(index.failures)} unreadable, see {unreadable_path(out).name}"
+    return summary
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and build; an error is one line and exit status 2."""
+    parser = argparse.ArgumentParser("experiments.data.build", description=build.__doc__)
+    parser.add_argument("out", type=Path, metavar="OUT", help="the .txt or .csv file to write")
+    parser.add_argument("--paths", type=Path, nargs="+", required=True, metavar="DIR")
+    options = parser.parse_args(arguments)
+    with user_errors("experiments.data.build"):
+        print(build(options.out, options.paths))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Files to manifest rows: every file is decoded once, in parallel, and what fails is listed."""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from dcvae.atomic import replacing
+from dcvae.audio import AudioError, AudioInfo, decoder_name, probe_audio
+from dcvae.manifest import SPLITS, Clip, fixed_hash, write_manifest
+from experiments.data.labels import Labels, path_labels
+
+AUDIO_SUFFIXES = frozenset(
+    f".{name}" for name in ("aac", "aif", "aiff", "flac", "g722", "m4a", "mp3", "oga", "ogg")
+) | frozenset(f".{name}" for name in ("opus", "sph", "wav", "webm", "wma"))
+SILENT_PEAK = 1e-3  # -60 dBFS: the tape noise of "silence" prompts, never a voice
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Index:
+    """The clips that can be used, and (path, reason) of each file that cannot."""
+
+    clips: list[Clip]
+    failures: list[tuple[Path, str]]
+
+
+def find_audio(folder: Path) -> list[Path]:
+    """Every file below the folder with the suffix of an audio format, in a fixed order."""
+    if not folder.is_dir():
+        problem = "is not a folder" if folder.exists() else "does not exist"
+        raise ValueError(f"the folder {folder} {problem}")
+    files = [
+        Path(parent, name)
+        for parent, _, names in os.walk(folder, followlinks=True)
+        for name in names
+        if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith(".")
+    ]
+    if not files:
+        raise ValueError(f"the folder {folder} holds no audio files")
+    return sorted(files)
+
+
+def split_of(name: str) -> str:
+    """About 90% train, 5% validation, 5% test, by a hash of the clip's name alone."""
+    place = fixed_hash(name) % 100
+    return SPLITS[0] if place < 90 else SPLITS[1] if place < 95 else SPLITS[2]
+
+
+def fill_splits(clips: Sequence[Clip]) -> list[Clip]:
+    """Give a small corpus one clip in each split, where it has three or more."""
+    filled = list(clips)
+    for split in SPLITS[1:]:
+        train = [index for index, clip in enumerate(filled) if clip.split == SPLITS[0]]
+        if len(train) > 1 and all(clip.split != split for clip in filled):
+            moved = max(train, key=lambda index: fixed_hash(filled[index].path.name))
+            filled[moved] = replace(filled[moved], split=split)
+    return filled
+
+
+def _probe(path: Path) -> AudioInfo | str:
+    """What the file holds, or why it cannot be used."""
+    try:
+        info = probe_audio(path)
+    except (AudioError, OSError) as error:
+        return str(error)
+    if info.peak < SILENT_PEAK:
+        return f"{path} is silent (peak {info.peak:.1g})"
+    return info
+
+
+def index_files(
+    files: Sequence[Path],
+    name: Callable[[Path], str] = str,
+    label: Callable[[Path], Labels] = path_labels,
+    workers: int | None = None,
+) -> Index:
+    """Decode each file and make its row; `name` is what the split hashes.
+
+    Clips of any length are kept: who reads the manifest chooses by `duration`.
+    """
+    clips, failures = [], []
+    decoder_name()  # imported, and its warning given, before the threads start
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        probes = pool.map(_probe, files)
+        bar = tqdm(zip(files, probes, strict=True), "indexing", len(files), unit="file")
+        for path, found in bar:
+            if isinstance(found, str):
+                failures.append((path, found))
+                continue
+            labels = label(path)
+            row = (found.duration, found.sample_rate, labels.speaker, labels.language, labels.text)
+            clips.append(Clip(path, *row, split=split_of(name(path))))
+    return Index(clips, failures)
+
+
+def unreadable_path(manifest: Path) -> Path:
+    """Where the files that could not be used are listed: beside the manifest."""
+    return manifest.with_name(f"{manifest.stem}.unreadable.txt")
+
+
+def write_unreadable(manifest: Path, failures: Iterable[tuple[Path, str]]) -> None:
+    """List the failures, a path and a reason a line; no list when there are none."""
+    lines = [f"{path}\t{reason.removeprefix(str(path)).strip(' :')}\n" for path, reason in failures]
+    if not lines:
+        unreadable_path(manifest).unlink(missing_ok=True)
+        return
+    with replacing(unreadable_path(manifest)) as temporary:
+        temporary.write_text("".join(lines), encoding="utf-8", errors="surrogateescape")
+
+
+def write_index(manifest: Path, index: Index) -> str:
+    """Write the list of failures, then the manifest; returns one line that sums both up."""
+    if not index.clips:
+        first = f" (the first: {index.failures[0][1]})" if index.failures else ""
+        raise ValueError(f"none of the {len(index.failures)} audio files can be read{first}")
+    write_unreadable(manifest, index.failures)
+    write_manifest(manifest, index.clips)
+    hours = sum(clip.duration for clip in index.clips) / 3600
+    counts = ", ".join(
+        f"{sum(clip.split == split for clip in index.clips)} {split}" for split in SPLITS
+    )
+    summary = f"{manifest}: {len(index.clips)} clips, {hours:.2f} h ({counts})"
+    if index.failures:
+        summary += f"; {len(index.failures)} unreadable, see {unreadable_path(manifest).name}"
+    return summary

@@ -1,0 +1,36 @@
+"""What the hardware at hand gains from: bfloat16, and with it channels_last."""
+
+import platform
+from typing import Any, Literal, get_args
+
+import torch
+
+Precision = Literal["auto", "bf16", "no"]
+
+
+def choose_precision(precision: str) -> str:
+    """Resolve "auto" to "bf16" where a GPU or a CPU multiplies bfloat16 itself, else "no".
+
+    A CPU without such instructions converts to float32 and back, which is slower than float32.
+    """
+    if precision not in get_args(Precision):
+        raise ValueError(f"precision must be one of {', '.join(get_args(Precision))}: {precision}")
+    if precision != "auto":
+        return precision
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported() else "no"
+    cpu = cpu_capabilities()
+    return "bf16" if cpu.get("avx512_bf16") or cpu.get("amx_bf16") or cpu.get("bf16") else "no"
+
+
+def describe_device(device: torch.device) -> str:
+    """The name of the GPU, or of the processor with the number of threads torch uses."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    name = cpu_capabilities().get("cpu_name") or platform.processor() or platform.machine()
+    return f"{name}, {torch.get_num_threads()} threads"
+
+
+def cpu_capabilities() -> dict[str, Any]:
+    """What torch knows of the processor: nothing before torch 2.12 or so."""
+    return getattr(torch.cpu, "get_capabilities", dict)()

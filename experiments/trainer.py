@@ -1,0 +1,153 @@
+"""The training loop. It knows weights and steps, and no ablation by name."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator, skip_first_batches
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from dcvae import LogMel
+from experiments.adversary import Adversary
+from experiments.checkpointing import Checkpoints, Progress
+from experiments.metering import Meter
+from experiments.objective import Objective
+from experiments.optim import set_learning_rate, warmup_cosine
+from experiments.tracking import Tracker
+from experiments.validation import Validation
+
+
+class Trainer:
+    """Fits a model to batches of waves [B, T]; call `fit` once.
+
+    The same folder and configuration go on from the last saved state.
+    """
+
+    def __init__(
+        self,
+        *,
+        accelerator: Accelerator,
+        model: nn.Module,
+        objective: Objective,
+        optimizers: list[Optimizer],
+        adversary: Adversary | None,
+        loader: DataLoader[Tensor],
+        validation: Validation,
+        tracker: Tracker,
+        run_dir: Path,
+        channels_last: bool,
+        steps: int,
+        warmup: int,
+        final_lr: float,
+        clip_norm: float,
+        log_every: int,
+        validate_every: int,
+        save_every: int,
+    ) -> None:
+        """`warmup` counts steps, `final_lr` is the share of the learning rate that is left at the
+        end, `clip_norm` bounds the gradient's norm, the last three count steps.
+        """
+        if channels_last:
+            model.to(memory_format=torch.channels_last)
+        self.accelerator = accelerator
+        self.model, self.loader = accelerator.prepare(model, loader)
+        self.optimizers: list[Optimizer] = [accelerator.prepare(one) for one in optimizers]
+        if adversary is not None:
+            adversary.prepare(accelerator, channels_last)
+        self.mel = LogMel().to(accelerator.device)
+        self.objective, self.adversary = objective, adversary
+        self.validation, self.tracker = validation, tracker
+        self.checkpoints = Checkpoints(run_dir, accelerator)
+        self.steps, self.warmup, self.final_lr, self.clip_norm = steps, warmup, final_lr, clip_norm
+        self.log_every, self.validate_every, self.save_every = log_every, validate_every, save_every
+        self.adversary_start = round(adversary.start * steps) if adversary else steps
+        self.progress = Progress()
+
+    def fit(self) -> Progress:
+        """Train to the last step, validate and save on the way, and say how far it came."""
+        self.progress = progress = self.checkpoints.load_state() or Progress()
+        self.tracker.rewind(progress.step)
+        meter = Meter(self.accelerator.device)
+        bar = tqdm(
+            initial=progress.step,
+            total=self.steps,
+            unit="step",
+            disable=not self.accelerator.is_main_process,
+        )
+        for wave in self.batches():
+            if progress.step >= self.steps:
+                break
+            meter.start()
+            terms = self.train_step(wave, progress.step)
+            progress.step += 1
+            progress.batch += 1
+            meter.stop(progress.step, terms, wave)
+            bar.update()
+            if self.due(self.log_every):
+                metrics = meter.flush(progress)
+                self.tracker.log_metrics(progress.step, metrics)
+                bar.set_postfix_str(
+                    f"mel L1 {metrics['train/reconstruction']:.3f},"
+                    f" {metrics['train/speech_per_second']:.0f}x real time"
+                )
+            if self.due(self.validate_every):
+                self.validate()
+            if self.due(self.save_every):
+                self.checkpoints.save_state(progress)
+        bar.close()
+        return progress
+
+    def due(self, interval: int) -> bool:
+        """Whether this step ends an interval; the last step ends every one."""
+        return self.progress.step % interval == 0 or self.progress.step == self.steps
+
+    def batches(self) -> Iterator[Tensor]:
+        """Waves [B, T] without end, from where the progress stands, epoch after epoch."""
+        while True:
+            self.loader.set_epoch(self.progress.epoch)
+            batches: Iterable[Tensor] = self.loader
+            if self.progress.batch:
+                batches = skip_first_batches(self.loader, self.progress.batch)
+            yield from batches
+            self.progress.epoch, self.progress.batch = self.progress.epoch + 1, 0
+
+    def train_step(self, wave: Tensor, step: int) -> dict[str, Tensor]:
+        """One update of the autoencoder, and of the critics once they take part."""
+        mel = self.mel(wave)
+        set_learning_rate(self.optimizers, self.rate(step, 0))
+        with self.accelerator.autocast():
+            output = self.model(mel)
+        terms = self.objective.terms(mel, output)
+        logged = {}
+        if self.adversary is not None and step >= self.adversary_start:
+            set_learning_rate(self.adversary.optimizers, self.rate(step, self.adversary_start))
+            logged |= self.adversary.learn(mel, output.mel.detach(), self.clip_norm)
+            terms |= self.adversary.judge(mel, output.mel)
+        loss = self.objective.total(terms)
+        self.accelerator.backward(loss)
+        logged["gradient_norm"] = self.accelerator.clip_grad_norm_(
+            self.model.parameters(), self.clip_norm
+        )
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        return {"loss": loss, **terms, **logged}
+
+    def rate(self, step: int, start: int) -> float:
+        """The learning rate's factor for what takes part from step `start` on."""
+        return warmup_cosine(
+            step - start, warmup=self.warmup, steps=self.steps - start, final=self.final_lr
+        )
+
+    def validate(self) -> None:
+        """Score the fixed clips; keep the weights as `last`, and as `best` if they are."""
+        model = self.accelerator.unwrap_model(self.model)
+        metrics = self.validation.run(model, self.progress.step, self.tracker)
+        self.tracker.log_metrics(self.progress.step, metrics)
+        self.checkpoints.save_model(self.model, "last")
+        if metrics["validation/reconstruction"] < self.progress.best:
+            self.progress.best = metrics["validation/reconstruction"]
+            self.checkpoints.save_model(self.model, "best")

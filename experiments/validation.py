@@ -1,0 +1,63 @@
+"""Score the fixed validation clips during training; keep pictures and sound of some."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dcvae import LogMel, SpeechAutoencoder
+from dcvae.audio import write_audio
+from dcvae.losses import reconstruction_loss
+from dcvae.manifest import Clip
+from dcvae.mel import SAMPLE_RATE
+from dcvae.vocoders import Vocoder
+from experiments.pictures import save_mel_picture
+from experiments.tracking import Tracker
+
+
+class Validation:
+    """Fixed clips and their waves [T]; the first `examples` of them are also kept to look at."""
+
+    def __init__(
+        self,
+        *,
+        waves: list[tuple[Clip, Tensor]],
+        examples: int,
+        vocoder: Vocoder,
+        run_dir: Path,
+        device: torch.device,
+    ) -> None:
+        mel = LogMel()
+        self.clips = [(clip, mel(wave[None]).to(device)) for clip, wave in waves]
+        self.vocoder = vocoder
+        self.folder = run_dir / "validation"
+        self.examples = examples
+
+    @torch.inference_mode()
+    def run(self, model: SpeechAutoencoder, step: int, tracker: Tracker) -> dict[str, float]:
+        """The means over the clips of reconstruction loss and of the clean latent's variance."""
+        was_training = model.training
+        model.eval()
+        losses, variances = [], []
+        for number, (clip, mel) in enumerate(self.clips):
+            output = model(mel)
+            losses.append(float(reconstruction_loss(output.mel, mel)))
+            variances.append(float(output.latent.clean.var()))
+            if number < self.examples and tracker.active:
+                self.keep_example(clip, mel, output.mel, step, tracker)
+        model.train(was_training)
+        return {
+            "validation/reconstruction": sum(losses) / len(losses),
+            "validation/latent_variance": sum(variances) / len(variances),
+        }
+
+    def keep_example(
+        self, clip: Clip, mel: Tensor, reconstruction: Tensor, step: int, tracker: Tracker
+    ) -> None:
+        """Write a picture of both mels [1, M, F] and the reconstruction's sound."""
+        picture = self.folder / f"{clip.name}-step{step:07d}.png"
+        save_mel_picture(picture, mel[0], reconstruction[0])
+        sound = picture.with_suffix(".wav")
+        write_audio(sound, self.vocoder(reconstruction)[0], SAMPLE_RATE)
+        tracker.log_artifacts(picture, "validation")
+        tracker.log_artifacts(sound, "validation")
