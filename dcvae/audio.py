@@ -143,12 +143,12 @@ def probe_audio(path: PathLike) -> AudioInfo:
         if samples.numel() == 0:
             break
         end, channels = first + samples.shape[1], samples.shape[0]
+        if not bool(torch.isfinite(samples).all()):
+            raise AudioError(f"{path} holds samples that are not finite numbers")
         peak = max(peak, float(samples.abs().max()))
         begin += LONG
     if end == 0:
         raise AudioError(f"{path} holds no audio")
-    if not math.isfinite(peak):
-        raise AudioError(f"{path} holds samples that are not finite numbers")
     return AudioInfo(end / rate, rate, channels, peak)
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
 from pathlib import Path
 from typing import Any, Self
 
-from diffusers import AutoencoderDC
+from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm as add_weight_norm
@@ -136,6 +137,9 @@ def check_config(config: dict[str, Any]) -> None:
     for name in ("channels", "encoder_layers", "decoder_layers"):
         if len(config[name]) < stages:
             raise ValueError(f"compression {compression} takes {stages} stages: {name} has fewer")
+    for width, next_width in pairwise(config["channels"][:stages]):
+        if 4 * width % next_width:
+            raise ValueError(f"channels: 4 x {width} must divide by the next stage's {next_width}")
     if config["mel_std"] <= 0:
         raise ValueError(f"mel_std must be positive, not {config['mel_std']}")
     deepest = config["channels"][stages - 1]
@@ -147,7 +151,7 @@ def check_config(config: dict[str, Any]) -> None:
 
 
 def build_backbone(config: dict[str, Any]) -> AutoencoderDC:
-    """diffusers' AutoencoderDC over one input channel, with ResBlocks alone."""
+    """Diffusers' AutoencoderDC over one input channel, with ResBlocks alone."""
     stages = config["compression"].bit_length()
     channels = tuple(config["channels"][:stages])
     backbone = AutoencoderDC(

@@ -42,7 +42,7 @@ class Bottleneck(nn.Module):
         self.to_log_variance = nn.Conv2d(channels, channels, 1) if noise == "kl" else None
 
     def forward(self, features: Tensor) -> Latent:
-        """features [B, C, H, L] -> Latent; in float32, where the noise must not be rounded."""
+        """Features [B, C, H, L] -> Latent; in float32, where the noise must not be rounded."""
         with torch.autocast(features.device.type, enabled=False):
             features = features.float()
             clean = self.norm(features.movedim(1, -1)).movedim(-1, 1)

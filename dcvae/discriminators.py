@@ -1,5 +1,6 @@
 """Critics of log-mel spectrograms [B, M, F]; each gives its logits and its feature maps."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ class PatchDiscriminator(nn.Module):
         widths = [1, *(channels * 2**i for i in range(layers))]
         self.layers = nn.ModuleList(
             weight_norm(nn.Conv2d(width, wider, 4, stride=2, padding=1))
-            for width, wider in zip(widths, widths[1:], strict=False)
+            for width, wider in pairwise(widths)
         )
         self.output = weight_norm(nn.Conv2d(widths[-1], 1, 4, padding=1))
 
@@ -57,7 +58,7 @@ class MultiBandDiscriminator(nn.Module):
         widths = [bands] + [bands * channels] * layers
         self.layers = nn.ModuleList(
             weight_norm(nn.Conv2d(width, wider, 3, padding=1, groups=bands))
-            for width, wider in zip(widths, widths[1:], strict=False)
+            for width, wider in pairwise(widths)
         )
         self.output = weight_norm(nn.Conv2d(channels, 1, 3, padding=1))
 

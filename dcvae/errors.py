@@ -15,9 +15,10 @@ def user_errors(program: str, *more: type[Exception]) -> Iterator[None]:
     A full disk, a missing file and a bad value are the user's to mend and need no traceback;
     DCVAE_DEBUG=1 shows it all the same. Every other exception passes: it is a fault of ours.
     """
+    expected: tuple[type[Exception], ...] = (ValueError, OSError, *more)
     try:
         yield
-    except (ValueError, OSError, *more) as error:
+    except expected as error:
         if os.environ.get(DEBUG_VARIABLE):
             raise
         sys.stdout.flush()

@@ -60,7 +60,7 @@ def write_manifest(path: str | os.PathLike[str], clips: Iterable[Clip]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for clip in clips:
-            audio = Path(os.path.abspath(clip.path))
+            audio = clip.path.absolute()
             below = audio.is_relative_to(folder)
             shown = audio.relative_to(folder) if below else audio
             duration = f"{clip.duration:.6f}"

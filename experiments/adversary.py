@@ -46,7 +46,7 @@ class Adversary:
     def prepare(self, accelerator: Accelerator, channels_last: bool) -> None:
         self.accelerator = accelerator
         if channels_last:
-            self.critics.to(memory_format=torch.channels_last)
+            self.critics.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.critics, *self.optimizers = accelerator.prepare(self.critics, *self.optimizers)
 
     def learn(self, real: Tensor, fake: Tensor, clip_norm: float) -> dict[str, Tensor]:

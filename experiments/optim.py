@@ -29,14 +29,21 @@ def orthogonalise(matrix: Tensor, iterations: int = 5) -> Tensor:
 class Muon(Optimizer):
     """Nesterov momentum whose update is orthogonalised; filters count as [out, rest] matrices.
 
-    The step is scaled by 0.2 sqrt(max(out, rest)), which gives it AdamW's size, so that one
-    learning rate serves both (arXiv 2502.16982). Weight decay is decoupled.
+    The step is lr * scale * sqrt(max(out, rest)). A scale of 0.2 gives it AdamW's size, so that
+    one learning rate serves both (arXiv 2502.16982); DC-Speech-VAE was trained with 1.0. Weight
+    decay is decoupled.
     """
 
     def __init__(
-        self, params: Iterable[nn.Parameter], lr: float, momentum: float, weight_decay: float
+        self,
+        params: Iterable[nn.Parameter],
+        lr: float,
+        momentum: float = 0.95,
+        weight_decay: float = 0.0,
+        scale: float = 0.2,
     ) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "scale": scale}
+        super().__init__(params, defaults)
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -54,9 +61,9 @@ class Muon(Optimizer):
         momentum = state["momentum"].lerp_(gradient, 1 - group["momentum"])
         direction = gradient.lerp(momentum, group["momentum"])
         matrix = orthogonalise(direction.flatten(1))
-        scale = 0.2 * math.sqrt(max(matrix.shape))
+        size = group["lr"] * group["scale"] * math.sqrt(max(matrix.shape))
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
-        parameter.add_(matrix.view_as(direction), alpha=-group["lr"] * scale)
+        parameter.add_(matrix.view_as(direction), alpha=-size)
 
 
 def is_filter(parameter: nn.Parameter) -> bool:
@@ -69,6 +76,7 @@ def build_optimizers(
     *,
     lr: float,
     muon: bool,
+    muon_scale: float,
     momentum: float,
     betas: tuple[float, float],
     weight_decay: float,
@@ -80,7 +88,7 @@ def build_optimizers(
     rest = [p for p in parameters if id(p) not in chosen]
     optimizers: list[Optimizer] = []
     if filters:
-        optimizers.append(Muon(filters, lr, momentum, weight_decay))
+        optimizers.append(Muon(filters, lr, momentum, weight_decay, muon_scale))
     if rest:
         optimizers.append(AdamW(rest, lr, betas=betas, weight_decay=weight_decay, fused=True))
     return optimizers

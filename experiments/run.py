@@ -22,8 +22,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dcvae.errors import user_errors
-from experiments.data.clips import training_loader, validation_waves
 from experiments.checkpointing import Progress
+from experiments.data.clips import training_loader, validation_waves
 from experiments.hardware import choose_precision, describe_device
 from experiments.objective import Objective
 from experiments.record import check_same_config, git_commit, now, read_record, write_record
@@ -148,7 +148,7 @@ def mlflow_starter(
 def main(cfg: DictConfig) -> None:
     choices = HydraConfig.get().runtime.choices
     with user_errors(*USER_ERRORS):  # inside, before Hydra adds lines of its own
-        train(cfg, choices.size, choices.ablation)
+        train(cfg, choices["size"], choices["ablation"])
 
 
 if __name__ == "__main__":

@@ -138,7 +138,9 @@ class Tracker:
 
     def describe(self) -> dict[str, str] | None:
         """Where this run is found in MLflow: run.json keeps it."""
-        return {"tracking_uri": self.mlflow.uri, "run_id": self.mlflow.run_id} if self.mlflow else None
+        if self.mlflow is None:
+            return None
+        return {"tracking_uri": self.mlflow.uri, "run_id": self.mlflow.run_id}
 
     def try_mlflow(self, action: Callable[[MLflowRun], None]) -> None:
         if self.mlflow is None:

@@ -51,7 +51,7 @@ class Trainer:
         end, `clip_norm` bounds the gradient's norm, the last three count steps.
         """
         if channels_last:
-            model.to(memory_format=torch.channels_last)
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.accelerator = accelerator
         self.model, self.loader = accelerator.prepare(model, loader)
         self.optimizers: list[Optimizer] = [accelerator.prepare(one) for one in optimizers]
@@ -121,7 +121,7 @@ class Trainer:
         with self.accelerator.autocast():
             output = self.model(mel)
         terms = self.objective.terms(mel, output)
-        logged = {}
+        logged: dict[str, Tensor] = {}
         if self.adversary is not None and step >= self.adversary_start:
             set_learning_rate(self.adversary.optimizers, self.rate(step, self.adversary_start))
             logged |= self.adversary.learn(mel, output.mel.detach(), self.clip_norm)

@@ -65,16 +65,28 @@ def _download(names: Sequence[str], cache: Path) -> list[tuple[Package, Path]]:
     folder = cache / "download"
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        return [(package, _fetch(package, folder, [])) for package in _plan(names, folder, [])]
+        return _download_with(names, folder, [])
     except PackageError as error:
-        log.info("%s; trying again with fresh package lists", error)
+        first = error
+    log.info("%s; trying again with fresh package lists", first)
     (folder / "lists" / "partial").mkdir(parents=True, exist_ok=True)
     (folder / "archives" / "partial").mkdir(parents=True, exist_ok=True)
     private = [f"Dir::State::lists={folder / 'lists'}", f"Dir::Cache={folder}"]
-    _apt(["update"], folder, private)  # whether it worked shows in what follows
-    return [
-        (package, _fetch(package, folder, private)) for package in _plan(names, folder, private)
-    ]
+    _, trouble = _apt(["update"], folder, private)
+    try:
+        return _download_with(names, folder, private)
+    except PackageError as error:
+        if "Failed to fetch" in trouble:
+            raise PackageError(f"{first}: is there a network?") from error
+        raise
+
+
+def _download_with(
+    names: Sequence[str], folder: Path, options: Sequence[str]
+) -> list[tuple[Package, Path]]:
+    """Each package and its whole, verified file."""
+    packages = _plan(names, folder, options)
+    return [(package, _fetch(package, folder, options)) for package in packages]
 
 
 def _command(arguments: Sequence[str], options: Sequence[str]) -> list[str]:

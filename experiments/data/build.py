@@ -4,7 +4,6 @@ python -m experiments.data.build OUT --paths DIR...
 """
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def build(out: Path, folders: Sequence[Path]) -> str:
     if out.is_dir():
         raise ValueError(f"{out} is a folder: name a file to write")
     names = {
-        Path(os.path.abspath(path)): path.relative_to(folder).as_posix()
+        path.absolute(): path.relative_to(folder).as_posix()
         for folder in folders
         for path in find_audio(folder)
     }

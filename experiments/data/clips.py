@@ -73,6 +73,7 @@ def training_loader(
     manifest: str | os.PathLike[str],
     segment_frames: int,
     batch_size: int,
+    *,
     num_workers: int = 0,
     seed: int = 0,
     min_seconds: float = 1.0,

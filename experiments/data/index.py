@@ -115,9 +115,13 @@ def write_unreadable(manifest: Path, failures: Iterable[tuple[Path, str]]) -> No
 
 def write_index(manifest: Path, index: Index) -> str:
     """Write the list of failures, then the manifest; returns one line that sums both up."""
+    if not index.clips and not index.failures:
+        raise ValueError(f"{manifest} is not written: there are no audio files to list")
     if not index.clips:
-        first = f" (the first: {index.failures[0][1]})" if index.failures else ""
-        raise ValueError(f"none of the {len(index.failures)} audio files can be read{first}")
+        raise ValueError(
+            f"none of the {len(index.failures)} audio files can be read"
+            f" (the first: {index.failures[0][1]})"
+        )
     write_unreadable(manifest, index.failures)
     write_manifest(manifest, index.clips)
     hours = sum(clip.duration for clip in index.clips) / 3600

@@ -43,37 +43,26 @@ class Texts:
         texts: dict[tuple[str, str, str], str] = {}
         for package in self.packages:
             for path in sorted(package.rglob("core-sounds-*.txt.gz")):
-                language = path.name.removeprefix("core-sounds-").removesuffix(".txt.gz")
-                content = gzip.decompress(path.read_bytes()).decode("utf-8-sig", "replace")
-                for line in content.splitlines():
-                    name, colon, text = line.partition(":")
-                    if colon and not name.startswith(";"):
-                        texts[language, "", name.strip()] = text.strip()
+                texts |= _prompt_texts(path)
             for path in sorted(package.rglob("*dialogs_*.lua")):
-                script = SCRIPT.search(path.as_posix())
-                content = path.read_text("utf-8", "replace")
-                for row in DIALOGUE.finditer(content) if script else ():
-                    assert script is not None
-                    text = re.sub(r"\\(.)", r"\1", row["text"])
-                    texts[script["language"], script["level"], row["name"]] = text
+                texts |= _dialogue_texts(path)
         return texts
 
     @cached_property
     def noises(self) -> set[str]:
         """Names of prompts that a transcript in any language marks as sound without speech."""
-        marked = {
+        return {
             name
             for (_, level, name), text in self.raw.items()
             if not level and text and not MARKED.sub("", text).strip()
         }
-        return marked
 
     def is_noise(self, path: str) -> bool:
         """Is the clip a tone, a silence or a sound effect?"""
         prompt = PROMPT.search(path)
-        return bool(prompt) and (
-            prompt["name"].startswith("silence/") or prompt["name"] in self.noises
-        )
+        if prompt is None:
+            return False
+        return prompt["name"].startswith("silence/") or prompt["name"] in self.noises
 
     def of(self, clip: re.Match[str]) -> str:
         """What is said, "" where unknown or where the transcript holds more or less than that."""
@@ -82,6 +71,24 @@ class Texts:
         text = self.raw.get((clip["language"], level, clip["name"]), "")
         text = "" if DOUBTFUL.search(text) else MARKED.sub(" ", text)
         return " ".join(text.split())
+
+
+def _prompt_texts(path: Path) -> dict[tuple[str, str, str], str]:
+    """A list of prompts: "name: what is said" a line, comments after a semicolon."""
+    language = path.name.removeprefix("core-sounds-").removesuffix(".txt.gz")
+    content = gzip.decompress(path.read_bytes()).decode("utf-8-sig", "replace")
+    rows = [line.partition(":") for line in content.splitlines() if not line.startswith(";")]
+    return {(language, "", name.strip()): text.strip() for name, colon, text in rows if colon}
+
+
+def _dialogue_texts(path: Path) -> dict[tuple[str, str, str], str]:
+    """A game level's script: dialogId(name, font, English) and dialogStr(what is said)."""
+    script = SCRIPT.search(path.as_posix())
+    if script is None:
+        return {}
+    rows = DIALOGUE.finditer(path.read_text("utf-8", "replace"))
+    place = (script["language"], script["level"])
+    return {(*place, row["name"]): re.sub(r"\\(.)", r"\1", row["text"]) for row in rows}
 
 
 def clip_labels(path: str, texts: Texts) -> Labels:

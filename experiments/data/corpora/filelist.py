@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,7 +47,7 @@ def fetch(
 
 def _content_hash(lists: dict[str, Path]) -> str:
     """Changes with any list's text, the folder its paths start from, and the decoder."""
-    digest = hashlib.sha256(f"{os.getcwd()}\n{decoder_name()}\n".encode())
+    digest = hashlib.sha256(f"{Path.cwd()}\n{decoder_name()}\n".encode())
     for split, file in lists.items():
         digest.update(f"{split} {file.suffix} {file.absolute().parent}\n".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
@@ -63,11 +62,11 @@ def _index_list(split: str, file: Path) -> Index:
     names = dict.fromkeys(line.strip() for line in text.splitlines() if line.strip())
     if not names:
         raise ValueError(f"the {split} list {file} is empty: one audio path a line is expected")
-    index = index_files([Path(os.path.abspath(name)) for name in names])
+    index = index_files([Path(name).absolute() for name in names])
     if not index.clips:
         raise ValueError(
             f"none of the {len(names)} files in the {split} list {file} can be read (the first:"
-            f" {index.failures[0][1]}); relative paths start from {os.getcwd()}"
+            f" {index.failures[0][1]}); relative paths start from {Path.cwd()}"
         )
     return Index([replace(clip, split=split) for clip in index.clips], index.failures)
 

@@ -1,0 +1,177 @@
+"""data=debian_speech: fetched through a stand-in apt-get that serves packages made here."""
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from dcvae.manifest import read_manifest
+from experiments.data.corpora.debian_speech import fetch
+from experiments.data.corpora.debian_texts import Texts, clip_labels
+
+DATA = Path(__file__).parents[3] / "data"
+SOUNDS = "usr/share/games/fillets-ng/sound/airplane"
+SCRIPT = """dialogId("let-m-oko", "font_small", "Can you see that eye?")
+dialogStr("Vidíš \\\\"to\\\\" oko?")
+
+dialogId("let-v-bubak", "font_big", "%1 o'clock")
+dialogStr("Je %1 hodin")
+"""
+APT = """#!/bin/sh
+# A stand-in for apt-get: `--print-uris download NAME...` and `download NAME` from $REPOSITORY.
+echo "$*" >> "$REPOSITORY/log"
+while [ "${1#-}" != "$1" ] && [ "$1" != --print-uris ]; do shift; done
+case "$1" in
+update) [ -e "$REPOSITORY/offline" ] && echo "W: Failed to fetch http://mirror.example" >&2 ;;
+--print-uris)
+    shift 2
+    for name; do cat "$REPOSITORY/$name.uri" ||
+        echo "E: Unable to locate package $name" >&2; done ;;
+download)
+    [ -e "$REPOSITORY/offline" ] && {
+        echo "E: Failed to fetch http://mirror.example/x.deb  Could not resolve" >&2; exit 100; }
+    [ -e "$REPOSITORY/cut" ] && {
+        head -c 700 "$REPOSITORY/$2_1_all.deb" > "$2_1_all.deb"; kill -9 $$; }
+    cp "$REPOSITORY/$2_1_all.deb" . ;;
+esac
+"""
+
+pytestmark = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg-deb")
+
+
+def make_package(repository: Path, name: str, files: dict[str, bytes]) -> None:
+    """A real .deb of these files, and what apt-get would print of it."""
+    tree = repository / "tree" / name
+    for path, content in {f"usr/share/doc/{name}/copyright": b"free", **files}.items():
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / path).write_bytes(content)
+    (tree / "DEBIAN").mkdir()
+    control = f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: a <a@b.c>\n"
+    (tree / "DEBIAN" / "control").write_text(f"{control}Description: made for a test\n")
+    deb = repository / f"{name}_1_all.deb"
+    subprocess.run(["dpkg-deb", "-b", tree, deb], check=True, capture_output=True)
+    digest = hashlib.sha256(deb.read_bytes()).hexdigest()
+    line = f"'http://mirror.example/{deb.name}' {deb.name} {deb.stat().st_size} SHA256:{digest}\n"
+    (repository / f"{name}.uri").write_text(line)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two small packages and a stand-in apt-get on PATH."""
+    folder = tmp_path / "repository"
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "apt-get").write_text(APT)
+    (folder / "bin" / "apt-get").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("REPOSITORY", str(folder))
+    names = ["let-m-oko", "let-v-bubak", "let-hs-rada", "let-x"]
+    sounds = {}
+    for name, clip in zip(names, sorted(DATA.glob("*.flac")), strict=False):
+        wave, rate = soundfile.read(clip)
+        soundfile.write(tmp_path / "clip.ogg", wave, rate)
+        sounds[f"{SOUNDS}/cs/{name}.ogg"] = (tmp_path / "clip.ogg").read_bytes()
+    sounds[f"{SOUNDS}/cs/broken.ogg"] = b""
+    sounds["usr/share/games/fillets-ng/music/menu.ogg"] = b"not speech"
+    make_package(folder, "sounds-cs", sounds)
+    script = SCRIPT.replace("\\\\", "\\").encode()
+    texts = {"usr/share/games/fillets-ng/script/airplane/dialogs_cs.lua": script}
+    make_package(folder, "texts", texts)
+    return folder
+
+
+def test_fetched_once_verified_labelled_and_pruned(tmp_path: Path, repository: Path) -> None:
+    cache = tmp_path / "cache"
+    manifest = fetch(str(cache), ["sounds-cs", "texts"])
+    clips = {clip.path.stem: clip for clip in read_manifest(manifest)}
+    assert set(clips) == {"let-m-oko", "let-v-bubak", "let-hs-rada", "let-x"}
+    assert clips["let-m-oko"].text == 'Vidíš "to" oko?'
+    assert clips["let-v-bubak"].text == ""  # a placeholder, not what is said
+    speakers = [clips[name].speaker for name in ("let-m-oko", "let-v-bubak", "let-x")]
+    assert speakers == ["cs-m", "cs-v", ""]
+    assert {clip.language for clip in clips.values()} == {"cs"}
+    assert "broken.ogg" in manifest.with_name(f"{manifest.stem}.unreadable.txt").read_text()
+    assert not list(cache.rglob("*.deb"))
+    assert not list(cache.rglob("menu.ogg"))
+    assert len(list(cache.rglob("copyright"))) == 2
+    source = json.loads((cache / "packages" / "texts" / "SOURCE.json").read_text())
+    deb = repository / "texts_1_all.deb"
+    assert source["sha256"] == hashlib.sha256(deb.read_bytes()).hexdigest()
+    log = (repository / "log").read_text()
+    assert fetch(str(cache), ["sounds-cs", "texts"]) == manifest
+    assert (repository / "log").read_text() == log  # nothing asked of apt-get again
+
+
+def test_an_interrupted_download_never_passes_as_whole(tmp_path: Path, repository: Path) -> None:
+    (repository / "cut").touch()
+    with pytest.raises(ValueError, match="sounds-cs cannot be downloaded"):
+        fetch(str(tmp_path / "cache"), ["sounds-cs"])
+    assert not list((tmp_path / "cache").rglob("*.deb"))
+    assert not (tmp_path / "cache" / "packages" / "sounds-cs").exists()
+    half = tmp_path / "cache" / "download" / "sounds-cs_1_all.deb"  # as a power cut leaves it
+    half.write_bytes((repository / half.name).read_bytes()[:700])
+    (repository / "cut").unlink()
+    assert len(read_manifest(fetch(str(tmp_path / "cache"), ["sounds-cs"]))) == 4
+
+
+def test_a_whole_download_is_used_offline(tmp_path: Path, repository: Path) -> None:
+    (tmp_path / "cache" / "download").mkdir(parents=True)
+    shutil.copy(repository / "sounds-cs_1_all.deb", tmp_path / "cache" / "download")
+    (repository / "offline").touch()
+    assert len(read_manifest(fetch(str(tmp_path / "cache"), ["sounds-cs"]))) == 4
+
+
+def test_a_wrong_checksum_is_refused(tmp_path: Path, repository: Path) -> None:
+    deb = repository / "sounds-cs_1_all.deb"
+    content = bytearray(deb.read_bytes())
+    content[-100] ^= 1
+    deb.write_bytes(content)
+    with pytest.raises(ValueError, match=r"sounds-cs came damaged.*SHA256"):
+        fetch(str(tmp_path / "cache"), ["sounds-cs"])
+    assert not list((tmp_path / "cache").rglob("*.deb"))
+    assert not list((tmp_path / "cache").rglob("*.ogg"))
+
+
+def test_errors_are_one_line_that_names_the_other_option(
+    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def message(packages: list[str]) -> str:
+        with pytest.raises(ValueError, match="data=filelist") as caught:
+            fetch(str(tmp_path / "cache"), packages)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    assert "no package absent-one" in message(["sounds-cs", "absent-one"])
+    (repository / "offline").touch()
+    offline = message(["sounds-cs"])
+    assert "sounds-cs cannot be downloaded: Failed to fetch" in offline
+    assert "is there a network?" in offline
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "apt-get is not here" in message(["sounds-cs"])
+
+
+def test_prompts_get_language_speaker_and_text(tmp_path: Path) -> None:
+    content = (
+        "\ufeff; Core Asterisk Sounds\n\nagent-pass: Please enter your password.\n"
+        "letters/at: at [@]\nbeep: [this is a simple beep tone]\n"
+        "vm-x: It is gone vm-then-pound: then press pound\n"
+    )
+    (tmp_path / "core-sounds-en.txt.gz").write_bytes(gzip.compress(content.encode()))
+    texts = Texts([tmp_path])
+
+    def labels(prompt: str, folder: str = "en_US_f_Allison") -> tuple[str, str, str]:
+        found = clip_labels(f"usr/share/asterisk/sounds/{folder}/{prompt}.g722", texts)
+        return found.language, found.speaker, found.text
+
+    assert labels("agent-pass") == ("en", "Allison", "Please enter your password.")
+    assert labels("letters/at") == ("en", "Allison", "at")
+    assert labels("vm-x") == ("en", "Allison", "")
+    assert labels("agent-pass", "it_IT_m_Carlo") == ("it", "Carlo", "")
+    noises = ["en_US_f_Allison/beep", "fr_CA_f_June/beep", "ru_RU_f_IvrvoiceRU/silence/3"]
+    assert all(texts.is_noise(f"asterisk/sounds/{name}.g722") for name in noises)
+    assert not texts.is_noise("asterisk/sounds/en_US_f_Allison/agent-pass.g722")

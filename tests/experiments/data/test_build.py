@@ -1,0 +1,77 @@
+"""python -m experiments.data.build: folders to a list or a manifest."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dcvae.manifest import read_manifest
+from experiments.data.build import main
+
+DATA = Path(__file__).parents[2] / "data"
+
+
+def test_a_list_holds_the_readable_files(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    shutil.copy(DATA / "en_tt_weasels.flac", tmp_path)
+    (tmp_path / "bad.wav").write_bytes(b"junk")
+    main([str(tmp_path / "out.txt"), "--paths", str(tmp_path), str(DATA)])
+    lines = (tmp_path / "out.txt").read_text().splitlines()
+    assert len(lines) == 11
+    assert all(Path(line).is_file() for line in lines)
+    assert str(tmp_path / "en_tt_weasels.flac") in lines
+    assert "11 files; 1 unreadable, see out.unreadable.txt" in capsys.readouterr().out
+
+
+def test_a_manifest_has_splits_that_do_not_depend_on_where_the_folder_lies(tmp_path: Path) -> None:
+    shutil.copytree(DATA, tmp_path / "copy")
+    splits = []
+    for folder in (DATA, tmp_path / "copy"):
+        main([str(tmp_path / "out.csv"), "--paths", str(folder)])
+        splits.append({clip.path.name: clip.split for clip in read_manifest(tmp_path / "out.csv")})
+    assert splits[0] == splits[1]
+    assert len(splits[0]) == 10
+    assert set(splits[0].values()) == {"train", "validation", "test"}
+
+
+@pytest.mark.parametrize(
+    ("out", "folder", "reason"),
+    [
+        ("o.txt", "absent", "does not exist"),
+        ("o.txt", "empty", "holds no audio files"),
+        ("o.txt", "file.wav", "is not a folder"),
+        ("o.wav", "junk", "ends in .txt"),
+        ("o.csv", "junk", "none of the 1 audio files"),
+        ("o.txt", "junk", "none of the audio files"),
+        ("dir.txt", "junk", "is a folder"),
+    ],
+)
+def test_errors_are_one_line_and_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture, out: str, folder: str, reason: str
+) -> None:
+    for name in ("empty", "junk", "dir.txt"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "junk" / "a.wav").write_bytes(b"junk")
+    (tmp_path / "file.wav").touch()
+    with pytest.raises(SystemExit) as caught:
+        main([str(tmp_path / out), "--paths", str(tmp_path / folder)])
+    assert caught.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("experiments.data.build: ")
+    assert reason in last
+    assert not (tmp_path / out).is_file()
+
+
+def test_it_runs_as_a_module(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "experiments.data.build", str(tmp_path / "o.txt")]
+    done = subprocess.run(
+        [*command, "--paths", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[3],
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "holds no audio files" in done.stderr

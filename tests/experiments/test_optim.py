@@ -1,0 +1,84 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from experiments.optim import (
+    Muon,
+    build_optimizers,
+    orthogonalise,
+    set_learning_rate,
+    warmup_cosine,
+)
+
+
+def test_orthogonalise_keeps_singular_vectors_and_evens_singular_values():
+    """Against the SVD: U V^T up to the band of singular values that the iteration leaves."""
+    matrix = torch.randn(24, 40, generator=torch.Generator().manual_seed(0))
+    for given in (matrix, matrix.T):
+        u, _, v = torch.linalg.svd(given, full_matrices=False)
+        ours = u.T @ orthogonalise(given).float() @ v.T
+        diagonal = torch.diagonal(ours)
+        assert diagonal.min() > 0.6
+        assert diagonal.max() < 1.3
+        assert (ours - torch.diag(diagonal)).abs().max() < 0.1
+
+
+def test_muon_equals_torchs_on_matrices():
+    """torch.optim.Muon takes matrices alone; its match_rms_adamw is our scale of 0.2."""
+    start = torch.randn(16, 48, generator=torch.Generator().manual_seed(0))
+    ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
+    mine = Muon([ours], lr=0.02, momentum=0.95, weight_decay=0.1)
+    reference = torch.optim.Muon(
+        [theirs], lr=0.02, momentum=0.95, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"
+    )
+    target = torch.randn(16, 48, generator=torch.Generator().manual_seed(1))
+    for _ in range(5):
+        for parameter, optimizer in ((ours, mine), (theirs, reference)):
+            optimizer.zero_grad()
+            (parameter - target).square().sum().backward()
+            optimizer.step()
+    way = (theirs - start).norm()
+    assert way > 0.5
+    assert (ours - theirs).norm() < 0.03 * way  # the iterations round in bfloat16
+
+
+def test_muon_takes_a_filter_as_its_matrix_in_any_memory_format():
+    start = torch.randn(8, 4, 3, 3, generator=torch.Generator().manual_seed(0))
+    filters = nn.Parameter(start.clone().to(memory_format=torch.channels_last))
+    matrix = nn.Parameter(start.flatten(1).clone())
+    for parameter in (filters, matrix):
+        parameter.grad = (parameter.detach() * 2 + 1).clone()
+        Muon([parameter], lr=0.1).step()
+    torch.testing.assert_close(filters.flatten(1), matrix)
+
+
+def test_filters_go_to_muon_and_all_else_to_adamw():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.GroupNorm(1, 4))
+    nn.utils.parametrizations.weight_norm(model[0])
+    options = {"lr": 0.1, "momentum": 0.9, "betas": (0.9, 0.95), "weight_decay": 0.0}
+    muon, adamw = build_optimizers([model], muon=True, muon_scale=0.2, **options)
+    gain = model[0].parametrizations.weight.original0
+    direction = model[0].parametrizations.weight.original1
+    assert [id(p) for p in muon.param_groups[0]["params"]] == [id(direction)]
+    rest = {id(p) for p in adamw.param_groups[0]["params"]}
+    assert rest == {id(p) for p in model.parameters()} - {id(direction)}
+    assert id(gain) in rest
+    (alone,) = build_optimizers([model], muon=False, muon_scale=0.2, **options)
+    assert len(alone.param_groups[0]["params"]) == len(list(model.parameters()))
+
+
+def test_warmup_cosine_by_hand():
+    factors = [warmup_cosine(step, warmup=4, steps=12, final=0.1) for step in (0, 3, 4, 8, 12, 99)]
+    middle = 0.1 + 0.9 / 2
+    assert factors == pytest.approx([0.25, 1.0, 1.0, middle, 0.1, 0.1])
+    assert warmup_cosine(0, warmup=0, steps=0, final=1.0) == 1.0
+    assert math.isclose(warmup_cosine(6, warmup=4, steps=12, final=0.0), (1 + math.sqrt(0.5)) / 2)
+
+
+def test_learning_rate_is_a_factor_of_the_first_one():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.3)
+    for factor in (0.5, 0.1, 1.0):
+        set_learning_rate([optimizer], factor)
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(0.3 * factor)

@@ -1,0 +1,83 @@
+"""The arrows of the design: who may import whom. They are read from the source, not trusted."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HOUSES = ("dcvae", "experiments", "analysis", "reports")
+FORBIDDEN = {
+    "dcvae": {"experiments", "analysis", "reports", "hydra", "omegaconf", "accelerate", "mlflow"},
+    "experiments": {"analysis", "reports"},
+    "analysis": {"experiments", "reports", "hydra", "omegaconf", "accelerate"},
+    "reports": {"dcvae", "experiments", "analysis", "torch", "hydra", "omegaconf", "accelerate"},
+}
+FILES = sorted(path for house in HOUSES for path in (ROOT / house).rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """The first parts of all modules that a file imports, wherever in it, or names to importlib."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            found.add(str(node.module).split(".")[0])
+        elif isinstance(node, ast.Call) and "import_module" in ast.unparse(node.func):
+            found.add(ast.literal_eval(node.args[0]).split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_follow_the_arrows(path):
+    house = path.relative_to(ROOT).parts[0]
+    assert not imports(path) & FORBIDDEN[house]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_is_unpickled(path):
+    loads = re.findall(r"torch\.load\([^\n]*", path.read_text())
+    assert all("weights_only=True" in load for load in loads)
+    assert "pickle" not in imports(path)
+    assert "joblib" not in imports(path)
+
+
+def test_hydra_is_named_by_run_alone():
+    named = {
+        str(path.relative_to(ROOT)) for path in FILES if imports(path) & {"hydra", "omegaconf"}
+    }
+    assert named == {"experiments/run.py"}
+
+
+def test_no_configuration_object_below_run():
+    """`cfg` stands for the configuration object; arguments take its place below run.py."""
+    for path in FILES:
+        if path.name != "run.py":
+            names = {
+                node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)
+            }
+            assert "cfg" not in names, path
+
+
+def test_experiments_shadow_no_module():
+    """run.py puts experiments/ first on sys.path: a file there must not hide a library."""
+    import importlib.util
+    import sys
+
+    for path in (ROOT / "experiments").iterdir():
+        if path.suffix == ".py" and path.stem not in ("__init__", "run"):
+            assert path.stem not in sys.stdlib_module_names, path
+            found = importlib.util.find_spec(path.stem)
+            assert found is None or Path(str(found.origin)).is_relative_to(ROOT), path
+
+
+def test_every_argument_is_typed():
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                arguments = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
+                bare = [a.arg for a in arguments if a.annotation is None and a.arg not in ("self", "cls")]
+                assert not bare, f"{path}: {node.name}({', '.join(bare)})"
