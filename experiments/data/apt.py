@@ -19,6 +19,8 @@ from dcvae.atomic import replacing_folder
 SOURCE_NAME = "SOURCE.json"  # in each unpacked folder: what it was unpacked from
 URI = re.compile(r"^'[^']*' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<sha256>[0-9a-f]{64})$", re.M)
 NETWORK = ("Acquire::Retries=2", "Acquire::http::Timeout=30", "Acquire::https::Timeout=30")
+PATIENCE = 180  # seconds for apt-get to read or renew its lists
+FULL_DISK = "No space left on device"
 log = logging.getLogger(__name__)
 
 
@@ -67,6 +69,8 @@ def _download(names: Sequence[str], cache: Path) -> list[tuple[Package, Path]]:
     try:
         return _download_with(names, folder, [])
     except PackageError as error:
+        if FULL_DISK in str(error):
+            raise
         first = error
     log.info("%s; trying again with fresh package lists", first)
     (folder / "lists" / "partial").mkdir(parents=True, exist_ok=True)
@@ -86,6 +90,12 @@ def _download_with(
 ) -> list[tuple[Package, Path]]:
     """Each package and its whole, verified file."""
     packages = _plan(names, folder, options)
+    needed = sum(2 * item.size - _size(folder / item.file) for item in packages)  # .deb and files
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise PackageError(
+            f"{FULL_DISK} of {folder}: {free / 1e6:.0f} MB are free, {needed / 1e6:.0f} MB needed"
+        )
     return [(package, _fetch(package, folder, options)) for package in packages]
 
 
@@ -101,15 +111,19 @@ def _environment() -> dict[str, str]:
 
 def _apt(arguments: Sequence[str], folder: Path, options: Sequence[str]) -> tuple[str, str]:
     """Standard output of apt-get, and the first error that it names."""
-    done = subprocess.run(
-        _command(arguments, options),
-        cwd=folder,
-        env=_environment(),
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            _command(arguments, options),
+            cwd=folder,
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=PATIENCE,
+        )
+    except subprocess.TimeoutExpired:  # on a full disk `apt-get update` waits for ever
+        return "", f"Failed to fetch: apt-get {arguments[0]} said nothing for {PATIENCE} s"
     return done.stdout, _reason(done.stderr)
 
 
@@ -138,22 +152,22 @@ def _fetch(package: Package, folder: Path, options: Sequence[str]) -> Path:
         return file
     file.unlink(missing_ok=True)
     with (
-        (folder / "errors").open("w+", errors="replace") as errors,
         tqdm(total=package.size, desc=package.name, unit="B", unit_scale=True) as bar,
         subprocess.Popen(
             _command(["download", package.name], options),
             cwd=folder,
             env=_environment(),
             stdout=subprocess.DEVNULL,
-            stderr=errors,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
         ) as process,
     ):
         while process.poll() is None:
             time.sleep(0.05)
             bar.update(min(_size(file), package.size) - bar.n)
         bar.update(min(_size(file), package.size) - bar.n)
-        errors.seek(0)
-        reason = _reason(errors.read())
+        reason = _reason(process.communicate()[1])
     if process.returncode != 0 or not file.is_file():
         file.unlink(missing_ok=True)
         raise PackageError(f"{package.name} cannot be downloaded: {reason}")

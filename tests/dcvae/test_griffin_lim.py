@@ -114,10 +114,10 @@ def test_bfloat16_mel_is_vocoded_in_float32() -> None:
 def test_wrong_shapes_and_options_are_named() -> None:
     with pytest.raises(ValueError, match=r"\[B, 80, F\], not \[80, 5\]"):
         load_vocoder()(torch.zeros(80, 5))
-    with pytest.raises(ValueError, match="momentum < 1, not 1.5"):
+    with pytest.raises(ValueError, match=r"momentum < 1, not 1\.5"):
         load_vocoder(momentum=1.5)
-    with pytest.raises(ValueError, match="no vocoder is named 'wavenet'.*griffin_lim"):
+    with pytest.raises(ValueError, match=r"no vocoder is named 'wavenet'.*griffin_lim"):
         load_vocoder("wavenet")
-    with pytest.raises(ValueError, match="vocoder griffin_lim: .*iteratons"):
+    with pytest.raises(ValueError, match=r"vocoder griffin_lim: .*iteratons"):
         load_vocoder(iteratons=3)
     assert isinstance(load_vocoder(), Vocoder)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import soundfile
@@ -153,6 +154,16 @@ def test_errors_are_one_line_that_names_the_other_option(
     assert "is there a network?" in offline
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "apt-get is not here" in message(["sounds-cs"])
+
+
+def test_a_full_disk_is_named_before_the_download(
+    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(ValueError, match=r"No space left on device .*cache"):
+        fetch(str(tmp_path / "cache"), ["sounds-cs"])
+    assert not list((tmp_path / "cache").rglob("*.deb"))
+    assert "update" not in (repository / "log").read_text()
 
 
 def test_prompts_get_language_speaker_and_text(tmp_path: Path) -> None:
