@@ -1,5 +1,6 @@
 """What the hardware at hand gains from: bfloat16, and with it channels_last."""
 
+import os
 import platform
 from typing import Any, Literal, get_args
 
@@ -21,6 +22,11 @@ def choose_precision(precision: str) -> str:
         return "bf16" if torch.cuda.is_bf16_supported() else "no"
     cpu = cpu_capabilities()
     return "bf16" if cpu.get("avx512_bf16") or cpu.get("amx_bf16") or cpu.get("bf16") else "no"
+
+
+def use_all_cores(processes: int) -> None:
+    """Share the cores among this machine's processes: `accelerate launch` leaves one to each."""
+    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // processes))
 
 
 def describe_device(device: torch.device) -> str:

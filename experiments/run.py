@@ -24,7 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from dcvae.errors import user_errors
 from experiments.checkpointing import Progress
 from experiments.data.clips import training_loader, validation_waves
-from experiments.hardware import choose_precision, describe_device
+from experiments.hardware import choose_precision, describe_device, use_all_cores
 from experiments.objective import Objective
 from experiments.record import check_same_config, git_commit, now, read_record, write_record
 from experiments.tracking import DEFAULT_URI, MLflowRun, Tracker
@@ -50,6 +50,7 @@ def train(cfg: DictConfig, size: str, ablation: str) -> None:
         # one batch is cut among the processes, so that their number changes no result
         dataloader_config=DataLoaderConfiguration(split_batches=True),
     )
+    use_all_cores(processes=int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     with accelerator.main_process_first():
         manifest = Path(instantiate(cfg.data)).resolve()
     set_seed(cfg.seed)

@@ -1,0 +1,9 @@
+"""python -m analysis RUN_DIR...
+
+Worker processes import this file again, so it imports nothing before it is the program.
+"""
+
+if __name__ == "__main__":
+    from analysis.cli import main
+
+    main()

@@ -1,0 +1,113 @@
+"""How figures look: one colour, line and marker per ablation on every figure, light and dark."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+WIDTH = 4.8  # inches: readable when a phone shrinks it to 360 pixels
+PALETTE = ("#D55E00", "#0080C4", "#009E73", "#C661A0", "#D89000", "#56B4E9")  # after Okabe and Ito
+DASHES = ("-", "--", ":")
+MARKERS = "osD^vPX"
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The colours of one of the page's two themes."""
+
+    name: str
+    ink: str
+    muted: str
+    grid: str
+    paper: str  # the page itself: figures have no ground of their own
+
+
+LIGHT = Theme("light", "#1c2126", "#5d6770", "#e3e6e8", "#fbfaf8")
+DARK = Theme("dark", "#e8eaec", "#9aa4ad", "#343b42", "#13171b")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one ablation is drawn. The baseline takes the text's own colour."""
+
+    colour: str
+    dash: str
+    marker: str
+
+
+def looks(ablations: Sequence[str], theme: Theme) -> dict[str, Look]:
+    """A look for each ablation; the first is the baseline. Colours repeat with other dashes."""
+    styles = {ablations[0]: Look(theme.ink, "-", "o")}
+    for number, ablation in enumerate(ablations[1:]):
+        turn, colour = divmod(number, len(PALETTE))
+        marker = MARKERS[1 + number % (len(MARKERS) - 1)]
+        styles[ablation] = Look(PALETTE[colour], DASHES[turn % len(DASHES)], marker)
+    return styles
+
+
+@contextmanager
+def themed(theme: Theme) -> Iterator[None]:
+    """Draw within: seaborn's theme on a clear ground, text kept as outlines, fixed identifiers."""
+    sns_style = {
+        **sns.axes_style("ticks"),
+        **sns.plotting_context("paper", font_scale=1.05),
+        "font.family": ["DejaVu Sans"],
+        "figure.facecolor": "none",
+        "axes.facecolor": "none",
+        "savefig.facecolor": "none",
+        "text.color": theme.ink,
+        "axes.labelcolor": theme.muted,
+        "axes.titlecolor": theme.ink,
+        "axes.titlesize": 10.5,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.edgecolor": theme.muted,
+        "xtick.color": theme.muted,
+        "ytick.color": theme.muted,
+        "axes.grid": True,
+        "grid.color": theme.grid,
+        "grid.linewidth": 0.8,
+        "axes.axisbelow": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "legend.frameon": False,
+        "legend.labelcolor": theme.ink,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "dcvae",
+    }
+    with mpl.rc_context(sns_style):
+        yield
+
+
+def height_for(lines: int) -> float:
+    """Inches of a figure on whose right side so many names stand under each other."""
+    return max(3.0, 0.9 + 0.17 * lines)
+
+
+def end_labels(figure: Figure, axes: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
+    """Names at the right end of lines, (y, text, colour) each, moved apart within the axes."""
+    bottom, top = axes.get_ylim()
+    gap = (top - bottom) * 0.17 / (figure.get_size_inches()[1] - 0.8)
+    ordered = sorted(labels)
+    places: list[float] = []
+    for y, _, _ in ordered:
+        places.append(max(y, places[-1] + gap) if places else max(y, bottom))
+    limit = top
+    for number in reversed(range(len(places))):
+        places[number] = min(places[number], limit)
+        limit = places[number] - gap
+    for place, (_, text, colour) in zip(places, ordered, strict=True):
+        axes.annotate(
+            text,
+            (1, place),
+            xycoords=("axes fraction", "data"),
+            xytext=(6, 0),
+            textcoords="offset points",
+            color=colour,
+            va="center",
+            fontsize=8,
+        )

@@ -1,0 +1,172 @@
+"""The page from run folders: whole, self-contained, repeatable; and what is refused or noted."""
+
+import ast
+import base64
+import io
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import soundfile
+from PIL import Image
+
+from reports.build import main
+from reports.collect import collect
+from reports.page import render
+
+MakeRun = Callable[..., Path]
+
+
+class Page(HTMLParser):
+    """Every element with its attributes, and that each that opens closes."""
+
+    VOID = frozenset({"meta", "link", "img", "input", "br", "source", "line", "circle", "!doctype"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+@pytest.fixture(scope="module")
+def page(runs: Path) -> str:
+    return render(collect(runs), "2025-01-31")
+
+
+def test_the_page_is_whole_and_asks_nothing_of_the_network(page: str) -> None:
+    parsed = Page(page)
+    assert parsed.open == []
+    sources = [
+        value
+        for _, attributes in parsed.found
+        for key, value in attributes.items()
+        if key in ("src", "srcset", "href") and value
+    ]
+    assert all(value.startswith(("data:", "#")) for value in sources)
+    assert "http://" not in re.sub(r"data:[^\"]*", "", page)
+    assert "https://" not in re.sub(r"data:[^\"]*", "", page)
+    anchors = {value[1:] for value in sources if value.startswith("#")}
+    assert anchors <= {attributes.get("id") for _, attributes in parsed.found}
+    assert len(page) < 15_000_000
+
+
+def test_every_system_has_its_audio_and_pictures_decode(page: str, runs: Path) -> None:
+    parsed = Page(page)
+    sounds = parsed.all("audio")
+    assert len(sounds) == 2 * 5  # clips x (original, ceiling, three ablations)
+    content = str(sounds[0]["src"]).partition("base64,")[2]
+    samples, rate = soundfile.read(io.BytesIO(base64.b64decode(content)), dtype="int16")
+    folder = runs / "tiny/baseline/seed0/analysis/examples/voice-0-0123456789"
+    original, _ = soundfile.read(folder / "original.wav", dtype="int16")
+    assert rate == 22050
+    assert (samples == original).all()
+    pictures = [str(one["src"]) for one in parsed.all("img")]
+    assert len(pictures) == 2 * 5 + 7  # a mel for each cell; seven figures
+    for picture in pictures:
+        kind, _, content = picture.partition(";base64,")
+        decoded = base64.b64decode(content)
+        if kind == "data:image/png":
+            Image.open(io.BytesIO(decoded)).verify()
+        else:
+            assert b"<svg" in decoded
+
+
+def test_the_numbers_are_the_tables(page: str) -> None:
+    text = re.sub(r"<[^>]+>", " ", page)
+    for number in ("0.530", "0.480", "1.370", "3.530", "2.500", "+0.300"):
+        assert number in text
+    assert "not measured yet" in text
+    assert "as claimed" in text
+    assert "Without noise plain_ae is better" in text
+
+
+def test_the_same_tables_give_the_same_page_but_for_the_date(page: str, runs: Path) -> None:
+    again = render(collect(runs), "2025-02-01")
+    assert again != page
+    assert again.replace("2025-02-01", "2025-01-31") == page
+
+
+def test_the_command_writes_the_page(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([str(runs), "--out", str(tmp_path / "out")])
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["index.html"]
+    assert "3 runs" in capsys.readouterr().out
+
+
+def test_a_partial_study_says_what_is_missing(tmp_path: Path, make_run: MakeRun) -> None:
+    make_run(tmp_path, "no_dispersive")
+    make_run(tmp_path, "plain_ae", analysed=False)
+    running = make_run(tmp_path, "baseline", analysed=False)
+    described = json.loads((running / "run.json").read_text())
+    (running / "run.json").write_text(json.dumps({**described, "status": "running"}))
+    text = render(collect(tmp_path), "today")
+    assert "tiny/baseline/seed0 is still training" in text
+    assert "tiny/plain_ae/seed0 is not analysed: run `python -m analysis" in text
+    assert "No baseline is analysed" in text
+    assert Page(text).open == []
+
+
+def test_several_seeds_without_examples_or_curves_still_make_a_page(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
+    for seed in (0, 1):
+        folder = make_run(tmp_path, "baseline", seed)
+        (folder / "metrics.jsonl").unlink()
+        for path in sorted((folder / "analysis" / "examples").rglob("*"), reverse=True):
+            path.unlink() if path.is_file() else path.rmdir()
+    text = render(collect(tmp_path), "today")
+    assert "hold no example audio" in text
+    assert Page(text).open == []
+
+
+def fails(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line with which the command refuses, with status 2."""
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    return line
+
+
+def test_nothing_to_report_is_one_line_that_names_the_command(
+    tmp_path: Path, make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ["--out", str(tmp_path / "out")]
+    runs = tmp_path / "runs"
+    assert "no such folder" in fails([str(runs), *out], capsys)
+    runs.mkdir()
+    assert "accelerate launch experiments/run.py" in fails([str(runs), *out], capsys)
+    folder = make_run(runs, "baseline", analysed=False)
+    assert f"python -m analysis {folder}" in fails([str(runs), *out], capsys)
+    assert "holds no run of size full" in fails([str(runs), *out, "--size", "full"], capsys)
+    (folder / "run.json").write_text("{")
+    assert "run.json is damaged" in fails([str(runs), *out], capsys)
+    assert not (tmp_path / "out").exists()
+
+
+def test_reports_load_neither_torch_nor_the_other_packages() -> None:
+    code = "import sys, reports.build; print([m for m in sys.modules if '.' not in m])"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(ast.literal_eval(shown.stdout))
+    assert loaded.isdisjoint({"torch", "dcvae", "experiments", "analysis"})
