@@ -16,7 +16,7 @@ import hydra
 from accelerate import Accelerator, DataLoaderConfiguration
 from accelerate.utils import set_seed
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -52,20 +52,20 @@ def train(cfg: DictConfig, size: str, ablation: str) -> None:
     )
     use_all_cores(processes=int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     with accelerator.main_process_first():
-        manifest = Path(instantiate(cfg.data)).resolve()
+        manifest = Path(build(cfg.data)).resolve()
     set_seed(cfg.seed)
-    model = instantiate(cfg.model)
+    model = build(cfg.model)
     parts: dict[str, Any] = {
         "accelerator": accelerator,
         "model": model,
         "objective": Objective(**config["losses"]),
-        "optimizers": instantiate(cfg.optimizer)([model]),
-        "adversary": instantiate(cfg.adversary),
+        "optimizers": build(cfg.optimizer)([model]),
+        "adversary": build(cfg.adversary),
         "loader": training_loader(manifest, seed=cfg.seed, **config["loader"]),
         "validation": Validation(
             waves=validation_waves(manifest, **config["validation"]["clips"]),
             examples=cfg.validation.examples,
-            vocoder=instantiate(cfg.vocoder),
+            vocoder=build(cfg.vocoder),
             run_dir=run_dir,
             device=accelerator.device,
         ),
@@ -103,6 +103,16 @@ def train(cfg: DictConfig, size: str, ablation: str) -> None:
     else:
         Trainer(tracker=Tracker(), **parts).fit()
     accelerator.end_training()
+
+
+def build(section: DictConfig | None) -> Any:
+    """Hydra's instantiate, but a part's own complaint is passed on as it is."""
+    try:
+        return instantiate(section)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, ValueError | OSError):
+            raise error.__cause__ from None
+        raise
 
 
 def fit(trainer: Trainer, tracker: Tracker) -> Progress:

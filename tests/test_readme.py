@@ -1,0 +1,105 @@
+"""The README's commands and snippets, run as they stand but for the size and the corpus."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCK = re.compile(r"(<!-- not run: [^\n]*-->\n)?```(bash|python|yaml)\n(.*?)```", re.DOTALL)
+BLOCKS = [(kind, text) for skipped, kind, text in BLOCK.findall(README) if not skipped]
+COMMANDS = [line for kind, text in BLOCKS if kind == "bash" for line in text.splitlines()]
+SMALL = "size=debug trainer.steps=2"  # in place of the default corpus and size
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A copy of the checkout's files, with this environment as its .venv."""
+    folder = tmp_path_factory.mktemp("checkout") / "dcvae"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    (folder / ".venv").symlink_to(sys.prefix)
+    return folder
+
+
+def shell(place: Path, script: str) -> None:
+    environment = os.environ | {"PYTHONPATH": str(place), "MLFLOW_TRACKING_URI": ""}
+    done = subprocess.run(
+        ["bash", "-euc", f". .venv/bin/activate\n{script}"],
+        cwd=place,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+
+
+def smaller(command: str) -> str:
+    """The same command at debug size, on the clips in tests/data."""
+    command = command.replace("make report", "python -m reports.build").replace("/tiny/", "/debug/")
+    if "experiments/run.py" in command:
+        data = "" if "data=" in command else " data=filelist data.train=tests/data/manifest.csv"
+        command += f" {SMALL}{data}"
+    return command + (" --clips 2" if "-m analysis" in command else "")
+
+
+@pytest.fixture(scope="module")
+def used(place) -> Path:
+    """Every command of the README, in order, after the baseline that make demo trains."""
+    baseline = smaller("accelerate launch experiments/run.py")
+    shell(place, "\n".join([baseline, *map(smaller, COMMANDS)]))
+    return place
+
+
+def test_commands_run(used):
+    for name in ("baseline", "no_dispersive"):
+        assert (used / "runs" / "debug" / name / "seed0" / "last").is_dir()
+    assert (used / "runs" / "trial" / "debug" / "baseline" / "seed1").is_dir()
+    assert (used / "runs" / "mine" / "debug" / "baseline" / "seed0").is_dir()
+    assert (used / "reports" / "out" / "index.html").is_file()
+    assert (used / "out.wav").is_file()
+
+
+def test_python_snippets_run(used):
+    for kind, text in BLOCKS:
+        if kind == "python":
+            shell(used, f"python - <<'END'\n{text.replace('/tiny/', '/debug/')}END")
+
+
+def test_the_example_ablation_trains(used):
+    (example,) = [text for kind, text in BLOCKS if kind == "yaml"]
+    assert set(yaml.safe_load(example)) == {"claim", "model"}
+    (used / "experiments" / "conf" / "ablation" / "half_noise.yaml").write_text(example)
+    shell(used, smaller("accelerate launch experiments/run.py ablation=half_noise"))
+
+
+def test_every_ablation_is_listed():
+    for path in (ROOT / "experiments" / "conf" / "ablation").glob("*.yaml"):
+        assert path.stem == "baseline" or f"`{path.stem}`" in README
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_make_lists_its_targets():
+    listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for target in ("demo", "test", "report", "lint", "mlflow", "clean"):
+        assert re.search(rf"^{target}\s", listed, re.MULTILINE)

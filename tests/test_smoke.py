@@ -1,0 +1,143 @@
+"""The main job as a user types it, at size=debug on a few seconds of real speech."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MANIFEST = ROOT / "tests" / "data" / "manifest.csv"
+BIN = Path(sys.executable).parent
+SMALL = ["size=debug", "data=filelist", f"data.train={MANIFEST}"]
+
+
+def call(folder: Path, *command: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a command of this environment in `folder`."""
+    environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "MLFLOW_TRACKING_URI": ""}
+    return subprocess.run(
+        list(map(str, command)),
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def train(folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
+    return call(folder, sys.executable, ROOT / "experiments" / "run.py", *SMALL, *overrides)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A folder in which the baseline (through accelerate launch) and plain_ae were trained."""
+    folder = tmp_path_factory.mktemp("work")
+    launched = call(folder, "accelerate", "launch", ROOT / "experiments" / "run.py", *SMALL)
+    assert launched.returncode == 0, launched.stderr
+    assert train(folder, "ablation=plain_ae").returncode == 0
+    return folder
+
+
+def test_run_folder_describes_itself(place):
+    folder = place / "runs" / "debug" / "baseline" / "seed0"
+    record = json.loads((folder / "run.json").read_text())
+    assert record["status"] == "finished"
+    assert record["ablation"] == "baseline"
+    assert record["claim"] is None
+    assert record["config"]["model"]["noise"] == "uniform"
+    assert record["floats_per_second"] == pytest.approx(430.66, abs=0.01)
+    assert record["speech_seconds"] > 0
+    assert record["mlflow"]["tracking_uri"] == "sqlite:///mlflow.db"
+    for part in ("metrics.jsonl", "last/model.safetensors", "best/config.json", "state"):
+        assert (folder / part).exists()
+
+
+def test_mlflow_has_curves_params_and_the_checkpoint(place, monkeypatch):
+    import mlflow
+
+    monkeypatch.chdir(place)
+    client = mlflow.MlflowClient("sqlite:///mlflow.db")
+    experiment = client.get_experiment_by_name("dcvae")
+    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+    run = runs["debug/baseline/seed0"]
+    assert run.info.status == "FINISHED"
+    assert run.data.params["model.noise_std"] == "0.5"
+    assert run.data.params["parameters"]
+    assert run.data.params["floats_per_second"].startswith("430.66")
+    assert {"ablation", "size", "seed", "commit"} <= set(run.data.tags)
+    assert len(client.get_metric_history(run.info.run_id, "train/loss")) == 2
+    names = [artifact.path for artifact in client.list_artifacts(run.info.run_id, "last")]
+    assert names == ["last/config.json", "last/model.safetensors"]
+    kept = [artifact.path for artifact in client.list_artifacts(run.info.run_id, "validation")]
+    assert {Path(path).suffix for path in kept} == {".png", ".wav"}
+
+
+def test_finished_run_is_not_trained_again(place):
+    again = train(place)
+    assert again.returncode == 0
+    assert "finished (2 steps): nothing to train" in again.stdout
+
+
+def test_another_configuration_does_not_mix_into_a_run(place):
+    other = train(place, "model.noise_std=0.25")
+    assert other.returncode == 2
+    assert "model.noise_std=0.5, not 0.25" in other.stderr
+    assert len(other.stderr.splitlines()) == 1
+
+
+def test_analysis_and_report(place):
+    folders = [f"runs/debug/{name}/seed0" for name in ("baseline", "plain_ae")]
+    analysed = call(place, sys.executable, "-m", "analysis", *folders, "--clips", "2")
+    assert analysed.returncode == 0, analysed.stderr
+    table = pd.read_csv(place / folders[0] / "analysis" / "table.csv")
+    assert list(table) == ["run", "ablation", "seed", "clip", "condition", "metric", "value"]
+    conditions = {"ceiling", "reconstruction", "untrained", "latent_noise_0.5", "latent_noise_1.0"}
+    assert set(table.condition) == conditions
+    again = call(place, sys.executable, "-m", "analysis", *folders, "--clips", "2")
+    assert again.stderr.count("scored already, skipped") == 2
+    reported = call(place, sys.executable, "-m", "reports.build")
+    assert reported.returncode == 0, reported.stderr
+    page = (place / "reports" / "out" / "index.html").read_text()
+    assert "plain_ae" in page
+    assert "data:audio/" in page
+
+
+def test_dcvae_reconstructs_a_file_with_the_trained_model(place):
+    import soundfile
+
+    source = ROOT / "tests" / "data" / "en_pm_invalid_option.flac"
+    model = place / "runs" / "debug" / "baseline" / "seed0" / "last"
+    done = call(place, "dcvae", "reconstruct", source, "out.wav", "--model", model)
+    assert done.returncode == 0, done.stderr
+    output = soundfile.info(place / "out.wav")
+    assert output.samplerate == 22050
+    original = soundfile.info(source)
+    assert output.frames == pytest.approx(original.duration * 22050, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["ablation=no_dispersve"], ["no_dispersve", "no_dispersive"]),
+        (["size=huge"], ["huge", "tiny"]),
+        (["model.noize=none"], ["noize"]),
+        (["trainer.steps=many"], ["steps"]),
+        (["+model.noize=none"], ["noize"]),
+        (["model.noise=pink"], ["pink", "uniform"]),
+        (["precision=fp8"], ["fp8", "bf16"]),
+        (["vocoder.name=wavenet"], ["wavenet", "griffin_lim"]),
+        (["data.train=nowhere.txt"], ["nowhere.txt", "data.train"]),
+        (["loader.batch_size=1000"], ["1000", "batch"]),
+        (["adversary.patch=null", "adversary.bands=null"], ["adversary=null"]),
+    ],
+)
+def test_a_wrong_option_is_one_line_and_status_2(tmp_path, overrides, words):
+    failed = train(tmp_path, *overrides)
+    assert failed.returncode == 2, failed.stderr
+    assert len(failed.stderr.splitlines()) == 1, failed.stderr
+    assert all(word in failed.stderr for word in words)
+    assert not (tmp_path / "runs").exists()
