@@ -1,6 +1,5 @@
 """The one tidy table: a row for each run, clip, condition and metric."""
 
-import math
 import os
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -56,9 +55,7 @@ def describe(table: pd.DataFrame) -> str:
     """The reconstruction's means and the failures, in one line for the terminal."""
     summary = summarise(table)
     of_model = summary[summary["condition"] == "reconstruction"]
-    means = [
-        f"{row.metric} " + ("nan" if math.isnan(row.mean) else f"{row.mean:.3f}")
-        for row in of_model.itertuples()
-    ]
+    values = zip(of_model["metric"], of_model["mean"].astype(float), strict=True)
+    means = [f"{metric} {mean:.3f}" for metric, mean in values]
     failed = int(summary["n_failed"].sum())
     return ", ".join(means) + (f"; {failed} measurements failed (nan)" if failed else "")

@@ -43,10 +43,9 @@ class Adversary:
         self.optimizers = optimizer([self.critics])
         self.start = start
 
-    def prepare(self, accelerator: Accelerator, channels_last: bool) -> None:
+    def prepare(self, accelerator: Accelerator) -> None:
+        """Move to the device. Contiguous: grouped convolutions lose by channels_last."""
         self.accelerator = accelerator
-        if channels_last:
-            self.critics.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.critics, *self.optimizers = accelerator.prepare(self.critics, *self.optimizers)
 
     def learn(self, real: Tensor, fake: Tensor, clip_norm: float) -> dict[str, Tensor]:

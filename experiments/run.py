@@ -27,15 +27,17 @@ from experiments.data.clips import training_loader, validation_waves
 from experiments.hardware import choose_precision, describe_device, use_all_cores
 from experiments.objective import Objective
 from experiments.record import check_same_config, git_commit, now, read_record, write_record
-from experiments.tracking import DEFAULT_URI, MLflowRun, Tracker
+from experiments.tracking import DEFAULT_URI, MLflowRun, Tracker, flatten
 from experiments.trainer import Trainer
 from experiments.validation import Validation
 
+CONF = Path(__file__).parent / "conf"
 USER_ERRORS = ("run.py", HydraException, OmegaConfBaseException)
 
 
 def train(cfg: DictConfig, size: str, ablation: str) -> None:
     """Build the parts from their sections, and fit; a finished run is left as it is."""
+    check_types(cfg, size)
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
     run_dir = Path(cfg.runs_dir, size, ablation, f"seed{cfg.seed}")
     earlier = read_record(run_dir)
@@ -103,6 +105,17 @@ def train(cfg: DictConfig, size: str, ablation: str) -> None:
     else:
         Trainer(tracker=Tracker(), **parts).fit()
     accelerator.end_training()
+
+
+def check_types(cfg: DictConfig, size: str) -> None:
+    """ValueError for a number that became something else: trainer.steps=many."""
+    files = [CONF / "config.yaml", CONF / "size" / f"{size}.yaml"]
+    stated = OmegaConf.merge(*map(OmegaConf.load, files))
+    given = flatten(OmegaConf.to_container(cfg))  # type: ignore[arg-type]
+    for name, value in flatten(OmegaConf.to_container(stated)).items():  # type: ignore[arg-type]
+        now_is = given.get(name)
+        if isinstance(value, int | float) and not isinstance(now_is, int | float | None):
+            raise ValueError(f"{name} must be a number such as {value}, not {now_is!r}")
 
 
 def build(section: DictConfig | None) -> Any:

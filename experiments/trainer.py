@@ -56,7 +56,7 @@ class Trainer:
         self.model, self.loader = accelerator.prepare(model, loader)
         self.optimizers: list[Optimizer] = [accelerator.prepare(one) for one in optimizers]
         if adversary is not None:
-            adversary.prepare(accelerator, channels_last)
+            adversary.prepare(accelerator)
         self.mel = LogMel().to(accelerator.device)
         self.objective, self.adversary = objective, adversary
         self.validation, self.tracker = validation, tracker

@@ -57,7 +57,9 @@ def test_no_configuration_object_below_run():
     for path in FILES:
         if path.name != "run.py":
             names = {
-                node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)
+                node.id
+                for node in ast.walk(ast.parse(path.read_text()))
+                if isinstance(node, ast.Name)
             }
             assert "cfg" not in names, path
 
@@ -79,5 +81,9 @@ def test_every_argument_is_typed():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef):
                 arguments = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
-                bare = [a.arg for a in arguments if a.annotation is None and a.arg not in ("self", "cls")]
+                bare = [
+                    a.arg
+                    for a in arguments
+                    if a.annotation is None and a.arg not in ("self", "cls")
+                ]
                 assert not bare, f"{path}: {node.name}({', '.join(bare)})"

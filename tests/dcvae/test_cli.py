@@ -55,7 +55,13 @@ def test_bad_input_is_one_line_status_2_and_no_output(tmp_path, model, capfd):
     for name, words in bad_inputs(tmp_path).items():
         with pytest.raises(SystemExit) as stopped:
             main(
-                ["reconstruct", str(tmp_path / name), str(tmp_path / "o.wav"), "--model", str(model)]
+                [
+                    "reconstruct",
+                    str(tmp_path / name),
+                    str(tmp_path / "o.wav"),
+                    "--model",
+                    str(model),
+                ]
             )
         errors = [line for line in capfd.readouterr().err.splitlines() if "dcvae:" in line]
         assert stopped.value.code == 2

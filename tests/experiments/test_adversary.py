@@ -19,12 +19,12 @@ OPTIMIZER = partial(
 )
 
 
-def adversary(channels_last: bool = False) -> Adversary:
+def adversary() -> Adversary:
     torch.manual_seed(0)
     one = Adversary(
         patch=PatchDiscriminator(2), bands=MultiBandDiscriminator(2), optimizer=OPTIMIZER, start=0.5
     )
-    one.prepare(Accelerator(cpu=True), channels_last)
+    one.prepare(Accelerator(cpu=True))
     return one
 
 
@@ -43,7 +43,11 @@ def test_judging_passes_gradient_to_the_fake_and_leaves_none_on_the_critics():
 
 def test_judging_equals_unfrozen_critics_that_see_real_with_gradient():
     """The frugal way gives the terms and the gradient of the plain one."""
-    critic, frugal, plain = adversary(), FAKE.clone().requires_grad_(), FAKE.clone().requires_grad_()
+    critic, frugal, plain = (
+        adversary(),
+        FAKE.clone().requires_grad_(),
+        FAKE.clone().requires_grad_(),
+    )
     terms = critic.judge(REAL, frugal)
     (terms["adversarial"] + 2 * terms["feature_matching"]).backward()
     loss = torch.zeros(())

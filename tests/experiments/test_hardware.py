@@ -6,7 +6,11 @@ from experiments import hardware
 
 def test_a_cpu_without_bfloat16_instructions_keeps_float32(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    for flags, expected in [({}, "no"), ({"avx512_bf16": True}, "bf16"), ({"amx_bf16": True}, "bf16")]:
+    for flags, expected in [
+        ({}, "no"),
+        ({"avx512_bf16": True}, "bf16"),
+        ({"amx_bf16": True}, "bf16"),
+    ]:
         monkeypatch.setattr(hardware, "cpu_capabilities", lambda flags=flags: flags)
         assert hardware.choose_precision("auto") == expected
 
