@@ -23,6 +23,7 @@ class Progress:
     batch: int = 0  # batches taken of this epoch
     seconds: float = 0.0  # spent in training steps, over all its sittings
     speech_seconds: float = 0.0  # seconds of speech in the batches, padding not counted
+    speech_per_second: float = 0.0  # over the last interval: with the critics, where there are any
     best: float = float("inf")  # lowest validation reconstruction loss
 
 

@@ -51,6 +51,7 @@ class Meter:
         metrics["train/steps_per_second"] = len(self.terms) / self.seconds
         progress.seconds += self.seconds
         progress.speech_seconds += speech_seconds
+        progress.speech_per_second = metrics["train/speech_per_second"]
         self.terms, self.speech, self.seconds = [], [], 0.0
         return metrics
 

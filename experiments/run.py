@@ -3,9 +3,9 @@
 The only file that names Hydra: below it there is no configuration object, only arguments.
 """
 
+import logging
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,10 @@ from omegaconf.errors import OmegaConfBaseException
 from dcvae.errors import user_errors
 from experiments.checkpointing import Progress
 from experiments.data.clips import training_loader, validation_waves
-from experiments.hardware import choose_precision, describe_device, use_all_cores
+from experiments.hardware import choose_precision, use_all_cores
 from experiments.objective import Objective
 from experiments.record import check_same_config, git_commit, now, read_record, write_record
-from experiments.tracking import DEFAULT_URI, MLflowRun, Tracker, flatten
+from experiments.tracking import Tracker, flatten
 from experiments.trainer import Trainer
 from experiments.validation import Validation
 
@@ -40,41 +40,22 @@ def train(cfg: DictConfig, size: str, ablation: str) -> None:
     check_types(cfg, size)
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
     run_dir = Path(cfg.runs_dir, size, ablation, f"seed{cfg.seed}")
-    earlier = read_record(run_dir)
+    earlier = read_record(run_dir) or {}
     if earlier:
         check_same_config(run_dir, earlier, config)
         if earlier["status"] == "finished":
             print(f"{run_dir} is finished ({earlier['steps']} steps): nothing to train")
             return
-    precision = choose_precision(cfg.precision)
     accelerator = Accelerator(
-        mixed_precision=precision,
+        mixed_precision=choose_precision(cfg.precision),
         # one batch is cut among the processes, so that their number changes no result
         dataloader_config=DataLoaderConfiguration(split_batches=True),
     )
     use_all_cores(processes=int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     with accelerator.main_process_first():
         manifest = Path(build(cfg.data)).resolve()
-    set_seed(cfg.seed)
-    model = build(cfg.model)
-    parts: dict[str, Any] = {
-        "accelerator": accelerator,
-        "model": model,
-        "objective": Objective(**config["losses"]),
-        "optimizers": build(cfg.optimizer)([model]),
-        "adversary": build(cfg.adversary),
-        "loader": training_loader(manifest, seed=cfg.seed, **config["loader"]),
-        "validation": Validation(
-            waves=validation_waves(manifest, **config["validation"]["clips"]),
-            examples=cfg.validation.examples,
-            vocoder=build(cfg.vocoder),
-            run_dir=run_dir,
-            device=accelerator.device,
-        ),
-        "run_dir": run_dir,
-        "channels_last": precision == "bf16",  # slower than contiguous in float32
-        **config["trainer"],
-    }
+    tracker = Tracker(run_dir if accelerator.is_main_process else None)
+    trainer = build_trainer(cfg, config, accelerator, manifest, run_dir, tracker)
     record = {
         "ablation": ablation,
         "size": size,
@@ -84,27 +65,57 @@ def train(cfg: DictConfig, size: str, ablation: str) -> None:
         "claim": config["claim"] if config["claim"]["text"] else None,
         "manifest": str(manifest),
         "commit": git_commit(),
-        "started": earlier["started"] if earlier else now(),
+        "started": earlier.get("started", now()),
         "finished": None,
-        "steps": cfg.trainer.steps,
-        "parameters": model.parameters_count,
-        "floats_per_second": model.floats_per_second,
-        "latent_frames_per_second": model.latent_frames_per_second,
-        "device": describe_device(accelerator.device),
-        "processes": accelerator.num_processes,
-        "precision": precision,
+        **trainer.facts(),
     }
     if accelerator.is_main_process:
         run_dir.mkdir(parents=True, exist_ok=True)
-        tracker = Tracker(run_dir, mlflow_starter(cfg.mlflow, run_dir, earlier))
+        if cfg.mlflow is not None:
+            name = f"{size}/{ablation}/seed{cfg.seed}"
+            tracker.open_mlflow(cfg.mlflow.experiment, name, earlier.get("mlflow"))
         record["mlflow"] = tracker.describe()
         write_record(run_dir, record)
         tracker.log_params(record)
-        progress = fit(Trainer(tracker=tracker, **parts), tracker)
+    progress = fit(trainer, tracker)
+    if accelerator.is_main_process:
         finish(run_dir, record, progress, tracker)
-    else:
-        Trainer(tracker=Tracker(), **parts).fit()
     accelerator.end_training()
+
+
+def build_trainer(
+    cfg: DictConfig,
+    config: dict[str, Any],
+    accelerator: Accelerator,
+    manifest: Path,
+    run_dir: Path,
+    tracker: Tracker,
+) -> Trainer:
+    """Each section goes to its part as keywords: what a part does not know is the user's error."""
+    set_seed(cfg.seed)
+    model = build(cfg.model)
+    try:
+        validation = Validation(
+            waves=validation_waves(manifest, **config["validation"]["clips"]),
+            examples=cfg.validation.examples,
+            vocoder=build(cfg.vocoder),
+            run_dir=run_dir,
+            device=accelerator.device,
+        )
+        return Trainer(
+            accelerator=accelerator,
+            model=model,
+            objective=Objective(**config["losses"]),
+            optimizers=build(cfg.optimizer)([model]),
+            adversary=build(cfg.adversary),
+            loader=training_loader(manifest, seed=cfg.seed, **config["loader"]),
+            validation=validation,
+            tracker=tracker,
+            run_dir=run_dir,
+            **config["trainer"],
+        )
+    except TypeError as error:
+        raise ValueError(f"the configuration does not fit: {error}") from error
 
 
 def check_types(cfg: DictConfig, size: str) -> None:
@@ -144,28 +155,18 @@ def finish(run_dir: Path, record: dict[str, Any], progress: Progress, tracker: T
         "train_seconds": progress.seconds,
         "speech_seconds": progress.speech_seconds,
         "speech_per_second": speed,
+        "speech_per_second_at_end": progress.speech_per_second,
     }
     write_record(run_dir, record | times | {"status": "finished", "finished": now()})
     tracker.log_metrics(progress.step, {f"run/{name}": value for name, value in times.items()})
     tracker.log_artifacts(run_dir / "last", "last")
     tracker.finish("FINISHED")
+    critics = " with the critics on" if record["config"]["adversary"] else ""
     print(
         f"{run_dir}: {progress.step} steps over {progress.speech_seconds / 60:.0f} minutes of"
-        f" speech in {progress.seconds:.0f} s: {speed:.1f} s a second"
+        f" speech in {progress.seconds:.0f} s: {speed:.1f} s a second,"
+        f" {progress.speech_per_second:.1f} at the end{critics}"
     )
-
-
-def mlflow_starter(
-    section: DictConfig | None, run_dir: Path, earlier: dict[str, Any] | None
-) -> Callable[[], MLflowRun] | None:
-    """What opens this run's MLflow run, again the same one on resuming; None without MLflow."""
-    if section is None:
-        return None
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
-    known = (earlier or {}).get("mlflow") or {}
-    run_id = known.get("run_id") if known.get("tracking_uri") == uri else None
-    name = "/".join(run_dir.parts[-3:])
-    return lambda: MLflowRun(uri, section.experiment, name, run_id)
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
@@ -176,5 +177,7 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("experiments").setLevel(logging.INFO)
     with user_errors(*USER_ERRORS):
         main()

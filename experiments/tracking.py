@@ -86,17 +86,22 @@ class Tracker:
     without it. A tracker without a folder (every rank but the first) drops what it is given.
     """
 
-    def __init__(
-        self, run_dir: Path | None = None, start_mlflow: Callable[[], MLflowRun] | None = None
-    ) -> None:
+    def __init__(self, run_dir: Path | None = None) -> None:
         self.path = run_dir / "metrics.jsonl" if run_dir else None
         self.started = time.time()
         self.mlflow: MLflowRun | None = None
-        if run_dir and start_mlflow:
-            try:
-                self.mlflow = start_mlflow()
-            except Exception as error:  # whatever a store, a server or a disk can raise
-                self.lose_mlflow(error)
+
+    def open_mlflow(self, experiment: str, name: str, known: dict[str, str] | None) -> None:
+        """Start an MLflow run, or go on with the `known` one if it is in the same store.
+
+        The store is MLFLOW_TRACKING_URI, else the embedded one in the current folder.
+        """
+        uri = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+        run_id = known["run_id"] if known and known["tracking_uri"] == uri else None
+        try:
+            self.mlflow = MLflowRun(uri, experiment, name, run_id)
+        except Exception as error:  # whatever a store, a server or a disk can raise
+            self.lose_mlflow(error)
 
     @property
     def active(self) -> bool:

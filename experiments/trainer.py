@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator, skip_first_batches
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from dcvae import LogMel
+from dcvae import LogMel, SpeechAutoencoder
 from experiments.adversary import Adversary
 from experiments.checkpointing import Checkpoints, Progress
+from experiments.hardware import describe_device
 from experiments.metering import Meter
 from experiments.objective import Objective
 from experiments.optim import set_learning_rate, warmup_cosine
@@ -30,7 +32,7 @@ class Trainer:
         self,
         *,
         accelerator: Accelerator,
-        model: nn.Module,
+        model: SpeechAutoencoder,
         objective: Objective,
         optimizers: list[Optimizer],
         adversary: Adversary | None,
@@ -38,7 +40,6 @@ class Trainer:
         validation: Validation,
         tracker: Tracker,
         run_dir: Path,
-        channels_last: bool,
         steps: int,
         warmup: int,
         final_lr: float,
@@ -50,7 +51,7 @@ class Trainer:
         """`warmup` counts steps, `final_lr` is the share of the learning rate that is left at the
         end, `clip_norm` bounds the gradient's norm, the last three count steps.
         """
-        if channels_last:
+        if accelerator.mixed_precision == "bf16":  # in float32 it can be slower
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.accelerator = accelerator
         self.model, self.loader = accelerator.prepare(model, loader)
@@ -99,6 +100,19 @@ class Trainer:
                 self.checkpoints.save_state(progress)
         bar.close()
         return progress
+
+    def facts(self) -> dict[str, Any]:
+        """What run.json tells of the model and of where it is trained."""
+        model = self.accelerator.unwrap_model(self.model)
+        return {
+            "steps": self.steps,
+            "parameters": model.parameters_count,
+            "floats_per_second": model.floats_per_second,
+            "latent_frames_per_second": model.latent_frames_per_second,
+            "device": describe_device(self.accelerator.device),
+            "processes": self.accelerator.num_processes,
+            "precision": self.accelerator.mixed_precision,
+        }
 
     def due(self, interval: int) -> bool:
         """Whether this step ends an interval; the last step ends every one."""

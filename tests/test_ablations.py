@@ -95,7 +95,6 @@ def trainer_for(cfg: DictConfig, tmp_path: Path) -> Trainer:
         validation=None,
         tracker=None,
         run_dir=tmp_path,
-        channels_last=False,
         **cfg.trainer,
     )
 

@@ -127,6 +127,7 @@ def test_dcvae_reconstructs_a_file_with_the_trained_model(place):
         (["model.noize=none"], ["noize"]),
         (["trainer.steps=many"], ["steps"]),
         (["+model.noize=none"], ["noize"]),
+        (["+loader.wrokers=2"], ["wrokers"]),
         (["model.noise=pink"], ["pink", "uniform"]),
         (["precision=fp8"], ["fp8", "bf16"]),
         (["vocoder.name=wavenet"], ["wavenet", "griffin_lim"]),

@@ -4,7 +4,7 @@ import logging
 import mlflow
 import pytest
 
-from experiments.tracking import MLflowRun, Tracker, flatten
+from experiments.tracking import Tracker, flatten
 
 
 def rows(folder):
@@ -40,9 +40,11 @@ def store(tmp_path_factory) -> str:
     return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
 
 
-def test_mlflow_holds_params_tags_metrics_and_artifacts(tmp_path, store):
+def test_mlflow_holds_params_tags_metrics_and_artifacts(tmp_path, store, monkeypatch):
     (tmp_path / "picture.png").write_bytes(b"png")
-    tracker = Tracker(tmp_path, lambda: MLflowRun(store, "test", "a/b/c", None))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    tracker = Tracker(tmp_path)
+    tracker.open_mlflow("test", "a/b/c", None)
     many = {f"p{i}": i for i in range(150)}
     record = {"ablation": "x", "size": "debug", "seed": 0, "commit": "abc", "config": {"m": many}}
     tracker.log_params(record)
@@ -58,25 +60,42 @@ def test_mlflow_holds_params_tags_metrics_and_artifacts(tmp_path, store):
     assert [(metric.step, metric.value) for metric in history] == [(1, 2.0), (2, 1.0)]
 
 
-def test_the_same_mlflow_run_goes_on(tmp_path, store):
-    first = Tracker(tmp_path, lambda: MLflowRun(store, "test", "run", None)).describe()
-    again = Tracker(tmp_path, lambda: MLflowRun(store, "test", "run", first["run_id"])).describe()
-    assert again == first
+def test_the_same_mlflow_run_goes_on(tmp_path, store, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    first, again, elsewhere = Tracker(tmp_path), Tracker(tmp_path), Tracker(tmp_path)
+    first.open_mlflow("test", "run", None)
+    again.open_mlflow("test", "run", first.describe())
+    assert again.describe() == first.describe()
+    elsewhere.open_mlflow("test", "run", {"tracking_uri": "http://other", "run_id": "x"})
+    assert elsewhere.describe()["run_id"] not in ("x", first.describe()["run_id"])
 
 
-def test_training_goes_on_without_mlflow(tmp_path, caplog):
-    """A store that cannot be reached at the start, and one that goes away in the middle."""
+def test_training_goes_on_without_mlflow(tmp_path, caplog, store, monkeypatch):
+    """A store that cannot be opened at the start, and one that goes away in the middle."""
+    tracker = Tracker(tmp_path)
+    with caplog.at_level(logging.WARNING):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////dev/null/mlflow.db")
+        tracker.open_mlflow("test", "run", None)
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith("MLflow does not answer; metrics.jsonl goes on without it")
+    assert tracker.describe() is None
+    tracker.log_metrics(1, {"train/loss": 1.0})
 
-    def refuse():
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    tracker.open_mlflow("test", "run", None)
+
+    def refuse(*_, **__):
         raise ConnectionError("refused")
 
+    monkeypatch.setattr(tracker.mlflow, "log_metrics", refuse)
     with caplog.at_level(logging.WARNING):
-        tracker = Tracker(tmp_path, refuse)
-        tracker.log_metrics(1, {"train/loss": 1.0})
+        tracker.log_metrics(2, {"train/loss": 2.0})
+        tracker.log_metrics(3, {"train/loss": 3.0})
         tracker.finish("FINISHED")
-    assert caplog.messages == ["MLflow does not answer; metrics.jsonl goes on without it: refused"]
-    assert tracker.describe() is None
-    assert rows(tmp_path)[0]["train/loss"] == 1.0
+    assert caplog.messages[1:] == [
+        "MLflow does not answer; metrics.jsonl goes on without it: refused"
+    ]
+    assert [row["train/loss"] for row in rows(tmp_path)] == [1.0, 2.0, 3.0]
 
 
 def test_other_ranks_track_nothing(tmp_path, monkeypatch):

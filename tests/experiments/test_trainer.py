@@ -65,7 +65,6 @@ def trainer(run_dir: Path, seed: int = 0, **options: object) -> Trainer:
         ),
         tracker=Tracker(run_dir),
         run_dir=run_dir,
-        channels_last=False,
         final_lr=0.1,
         clip_norm=500.0,
         **(lengths | options),
