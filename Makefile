@@ -8,6 +8,9 @@ BIN := $(VENV)/bin
 ENV := . $(BIN)/activate &&
 DEMO := baseline plain_ae no_dispersive no_adversary
 PORT ?= 5000
+# what `accelerate launch` would choose here by itself, said so that it does not warn of choosing
+LAUNCH := accelerate launch --quiet --num_processes 1 --num_machines 1 --mixed_precision no \
+    --dynamo_backend no
 
 .PHONY: help setup corpus demo test report lint mlflow clean
 
@@ -22,7 +25,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt setup.sh
 
 demo: setup  ## Train the baseline and three ablations on real speech, score them, write the report
 	@$(ENV) for ablation in $(DEMO); do \
-	    accelerate launch --quiet experiments/run.py ablation=$$ablation || exit $$?; done
+	    $(LAUNCH) experiments/run.py ablation=$$ablation || exit $$?; done
 	@$(ENV) python -m analysis $(DEMO:%=runs/tiny/%/seed0)
 	@$(ENV) python -m reports.build
 	@echo "Open reports/out/index.html in a browser; 'make mlflow' compares the runs."

@@ -22,7 +22,7 @@ if [ ${#wanted[@]} -gt 0 ] && command -v apt-get >/dev/null; then
         echo "Installing ${wanted[*]} with apt-get"
         "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive bash -c \
             "apt-get update -qq && apt-get install -y -qq --no-install-recommends ${wanted[*]}" \
-            >/dev/null || echo "apt-get could not install ${wanted[*]}" >&2
+            &>/dev/null || echo "apt-get could not install ${wanted[*]}" >&2
     fi
 fi
 have_ffmpeg || echo "FFmpeg's libraries are missing: audio goes through libsndfile" >&2

@@ -20,10 +20,13 @@ class CheckpointError(ValueError):
 
 def save_checkpoint(folder: str | Path, config: dict[str, Any], state: dict[str, Tensor]) -> None:
     """Write the constructor's arguments and the weights; the folder appears whole or not at all."""
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     with replacing_folder(folder) as temporary:
         (temporary / CONFIG_NAME).write_text(json.dumps(config, indent=2) + "\n")
-        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-        save_file(weights, temporary / WEIGHTS_NAME)
+        try:
+            save_file(weights, temporary / WEIGHTS_NAME)
+        except SafetensorError as error:  # what a full disk becomes there
+            raise OSError(str(error)) from error
 
 
 def load_checkpoint(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

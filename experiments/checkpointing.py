@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from accelerate import Accelerator
+from safetensors import SafetensorError
 from torch import nn
 
 from dcvae import SpeechAutoencoder
@@ -51,7 +52,10 @@ class Checkpoints:
             return
         with replacing_folder(folder) as temporary:
             self.accelerator.wait_for_everyone()
-            self.accelerator.save_state(str(temporary))
+            try:
+                self.accelerator.save_state(str(temporary))
+            except (SafetensorError, RuntimeError) as error:  # what a full disk becomes there
+                raise OSError(str(error)) from error
             (temporary / PROGRESS_NAME).write_text(json.dumps(asdict(progress)) + "\n")
             self.accelerator.wait_for_everyone()  # until every rank has written
 

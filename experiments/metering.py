@@ -4,6 +4,7 @@ import math
 import time
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor
 
 from dcvae.mel import SAMPLE_RATE
@@ -15,21 +16,22 @@ class NonFiniteLossError(ValueError):
 
 
 class Meter:
-    """Collects detached terms and times; `flush` reads them once an interval."""
+    """Collects detached terms and times; `flush` reads them once an interval, over all ranks."""
 
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.terms: list[tuple[int, dict[str, Tensor]]] = []
+    def __init__(self, accelerator: Accelerator) -> None:
+        self.accelerator = accelerator
+        self.terms: dict[str, list[tuple[int, Tensor]]] = {}
         self.speech: list[Tensor] = []  # samples a step
         self.seconds = 0.0
 
     def start(self) -> None:
-        if not self.terms:
+        if not self.speech:
             self.synchronise()
         self.began = time.perf_counter()
 
     def stop(self, step: int, terms: dict[str, Tensor], wave: Tensor) -> None:
-        self.terms.append((step, {name: term.detach() for name, term in terms.items()}))
+        for name, term in terms.items():
+            self.terms.setdefault(name, []).append((step, term.detach().float()))
         self.speech.append((wave != 0).sum())  # padding is no speech
         self.seconds += time.perf_counter() - self.began
 
@@ -38,23 +40,37 @@ class Meter:
         began = time.perf_counter()
         self.synchronise()
         self.seconds += time.perf_counter() - began
-        sums: dict[str, list[float]] = {}
-        for step, terms in self.terms:
-            for name, term in terms.items():
-                value = float(term)
-                if not math.isfinite(value):
-                    raise NonFiniteLossError(f"{name} became {value} at step {step}: training ends")
-                sums.setdefault(f"train/{name}", []).append(value)
-        speech_seconds = float(torch.stack(self.speech).sum()) / SAMPLE_RATE
-        metrics = {name: sum(values) / len(values) for name, values in sums.items()}
+        metrics = {f"train/{name}": value for name, value in self.means().items()}
+        samples = self.accelerator.reduce(torch.stack(self.speech).sum(), "sum")
+        speech_seconds = float(samples) / SAMPLE_RATE
         metrics["train/speech_per_second"] = speech_seconds / self.seconds
-        metrics["train/steps_per_second"] = len(self.terms) / self.seconds
+        metrics["train/steps_per_second"] = len(self.speech) / self.seconds
         progress.seconds += self.seconds
         progress.speech_seconds += speech_seconds
         progress.speech_per_second = metrics["train/speech_per_second"]
-        self.terms, self.speech, self.seconds = [], [], 0.0
+        self.terms, self.speech, self.seconds = {}, [], 0.0
         return metrics
 
+    def means(self) -> dict[str, float]:
+        """Each term's mean over steps and ranks; NonFiniteLossError where one step's is not finite."""
+        means = {}
+        broken: list[tuple[int, str, float]] = []
+        for name, entries in self.terms.items():
+            stacked = torch.stack([term for _, term in entries])
+            values = self.accelerator.reduce(stacked, "mean").tolist()
+            steps = [step for step, _ in entries]
+            broken += [
+                (step, name, value)
+                for step, value in zip(steps, values, strict=True)
+                if not math.isfinite(value)
+            ]
+            means[name] = sum(values) / len(values)
+        if broken:
+            # the sum comes first in the dict, but a term of it is what there is to mend
+            step, name, value = min(broken, key=lambda one: (one[0], one[1] == "loss"))
+            raise NonFiniteLossError(f"{name} became {value} at step {step}: training ends")
+        return means
+
     def synchronise(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        if self.accelerator.device.type == "cuda":
+            torch.cuda.synchronize(self.accelerator.device)

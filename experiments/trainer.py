@@ -71,13 +71,19 @@ class Trainer:
         """Train to the last step, validate and save on the way, and say how far it came."""
         self.progress = progress = self.checkpoints.load_state() or Progress()
         self.tracker.rewind(progress.step)
-        meter = Meter(self.accelerator.device)
         bar = tqdm(
             initial=progress.step,
             total=self.steps,
             unit="step",
             disable=not self.accelerator.is_main_process,
         )
+        with bar:
+            self.train(Meter(self.accelerator), bar)
+        return progress
+
+    def train(self, meter: Meter, bar: tqdm) -> None:
+        """Step after step, with a log, a validation and a saved state whenever one is due."""
+        progress = self.progress
         for wave in self.batches():
             if progress.step >= self.steps:
                 break
@@ -98,8 +104,6 @@ class Trainer:
                 self.validate()
             if self.due(self.save_every):
                 self.checkpoints.save_state(progress)
-        bar.close()
-        return progress
 
     def facts(self) -> dict[str, Any]:
         """What run.json tells of the model and of where it is trained."""

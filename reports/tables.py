@@ -154,7 +154,9 @@ def robustness_sentences(study: Study) -> list[str]:
         shown = f"{means[first]:.3f} against {means[second]:.3f}"
         interval = f"difference {signed(difference.mean)}, 95% interval {span(difference)}"
         if difference.clear:
-            sentences.append(f"{where} {first} is better: mel L1 {shown} ({interval}).")
+            sentences.append(
+                f"{where} {first} is better than {second}: mel L1 {shown} ({interval})."
+            )
         else:
             sentences.append(
                 f"{where} {BASELINE} and {rival} cannot be told apart: mel L1 {shown} ({interval})."

@@ -3,6 +3,7 @@ import json
 import pytest
 import torch
 from diffusers import AutoencoderDC
+from safetensors import SafetensorError
 
 from dcvae import LogMel, SpeechAutoencoder
 from dcvae.checkpoint import CheckpointError
@@ -141,3 +142,18 @@ def test_damaged_checkpoints_say_what_is_wrong(tmp_path):
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="damaged"):
         SpeechAutoencoder.from_pretrained(tmp_path / "model")
+
+
+def test_a_full_disk_leaves_the_old_checkpoint_and_names_the_folder(tmp_path, monkeypatch):
+    model = small()
+    model.save_pretrained(tmp_path / "model")
+    before = (tmp_path / "model" / "model.safetensors").read_bytes()
+
+    def full(*_):
+        raise SafetensorError("I/O error: No space left on device")
+
+    monkeypatch.setattr("dcvae.checkpoint.save_file", full)
+    with pytest.raises(OSError, match="model cannot be written: I/O error: No space"):
+        small(noise="none").save_pretrained(tmp_path / "model")
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]

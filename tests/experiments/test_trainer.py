@@ -11,6 +11,7 @@ from dcvae import SpeechAutoencoder
 from dcvae.discriminators import PatchDiscriminator
 from dcvae.vocoders import load_vocoder
 from experiments.adversary import Adversary
+from experiments.checkpointing import Progress
 from experiments.data.clips import training_loader, validation_waves
 from experiments.metering import Meter, NonFiniteLossError
 from experiments.objective import Objective
@@ -142,18 +143,16 @@ def test_first_non_finite_loss_ends_training_by_name(tmp_path):
         return found | {"dispersive": found["dispersive"] * float("nan")}
 
     broken.objective.terms = poisoned
-    with pytest.raises(NonFiniteLossError, match="became nan at step 1"):
+    with pytest.raises(NonFiniteLossError, match="dispersive became nan at step 1"):
         broken.fit()
     assert not (tmp_path / "state").exists()
 
 
 def test_meter_counts_speech_without_padding():
-    meter = Meter(torch.device("cpu"))
+    meter = Meter(Accelerator(cpu=True))
     wave = torch.cat([torch.ones(2, 22050), torch.zeros(2, 11025)], dim=1)
     meter.start()
     meter.stop(1, {"loss": torch.tensor(1.0)}, wave)
-    from experiments.checkpointing import Progress
-
     progress = Progress()
     metrics = meter.flush(progress)
     assert progress.speech_seconds == pytest.approx(2.0)

@@ -62,11 +62,15 @@ def test_verdicts(low: float, high: float, direction: str, verdict: str) -> None
 
 def test_sentences_say_who_is_better_at_each_noise(study: Study) -> None:
     clean, half, full = tables.robustness_sentences(study)
-    assert clean.startswith("Without noise plain_ae is better: mel L1 0.480 against 0.530")
-    assert half.startswith(
-        "With latent noise of 0.5 baseline is better: mel L1 0.605 against 0.730"
+    assert clean.startswith(
+        "Without noise plain_ae is better than baseline: mel L1 0.480 against 0.530"
     )
-    assert full.startswith("With latent noise of 1 baseline is better: mel L1 0.680 against 0.980")
+    assert half.startswith(
+        "With latent noise of 0.5 baseline is better than plain_ae: mel L1 0.605 against 0.730"
+    )
+    assert full.startswith(
+        "With latent noise of 1 baseline is better than plain_ae: mel L1 0.680 against 0.980"
+    )
     best = tables.best_by_noise(tables.robustness(study))
     assert best[0.0] == "plain_ae"
     assert best[1.0] in ("baseline", "no_dispersive")
