@@ -52,7 +52,7 @@ class Meter:
         return metrics
 
     def means(self) -> dict[str, float]:
-        """Each term's mean over steps and ranks; NonFiniteLossError where one step's is not finite."""
+        """Each term's mean over steps and ranks; NonFiniteLossError for one that is not finite."""
         means = {}
         broken: list[tuple[int, str, float]] = []
         for name, entries in self.terms.items():
