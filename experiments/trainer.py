@@ -75,6 +75,7 @@ class Trainer:
             initial=progress.step,
             total=self.steps,
             unit="step",
+            mininterval=1.0,  # seconds: a log file gets each refresh as a line
             disable=not self.accelerator.is_main_process,
         )
         with bar:
