@@ -25,6 +25,7 @@ if [ ${#wanted[@]} -gt 0 ] && command -v apt-get >/dev/null; then
             &>/dev/null || echo "apt-get could not install ${wanted[*]}" >&2
     fi
 fi
+have_compiler || echo "a C compiler or Python's headers are missing: pesq will not build" >&2
 have_ffmpeg || echo "FFmpeg's libraries are missing: audio goes through libsndfile" >&2
 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
