@@ -37,11 +37,10 @@ class MLflowRun:
         # MLflow announces every table of a new store
         os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
         from mlflow import MlflowClient
-        from mlflow.entities import RunStatus
 
         self.uri = uri
         self.client = MlflowClient(uri)
-        self.statuses = RunStatus
+        self.is_new = run_id is None
         if run_id is None:
             found = self.client.get_experiment_by_name(experiment)
             experiment_id = (
@@ -127,10 +126,13 @@ class Tracker:
         self.try_mlflow(lambda run: run.log_metrics(step, metrics))
 
     def log_params(self, record: dict[str, Any]) -> None:
-        """The configuration and the record's facts as params, what runs are told by as tags."""
+        """The configuration and the record's facts as params, what runs are told by as tags.
+
+        A run that goes on keeps its params: MLflow takes no other value for one that it has.
+        """
         facts = {name: value for name, value in record.items() if name != "config"}
         params = {**flatten(record["config"]), **flatten(facts)}
-        self.try_mlflow(lambda run: run.log_params(params))
+        self.try_mlflow(lambda run: run.log_params(params) if run.is_new else None)
         self.try_mlflow(lambda run: run.set_tags({name: str(record[name]) for name in TAGS}))
 
     def log_artifacts(self, path: Path, folder: str) -> None:

@@ -11,6 +11,11 @@ def rows(folder):
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
+def warnings(caplog) -> list[str]:
+    """What the tracker itself said: MLflow announces a new store in the same log."""
+    return [record.message for record in caplog.records if record.name == "experiments.tracking"]
+
+
 def test_flatten_names_leaves_by_their_path():
     assert flatten({"a": {"b": {"c": 1}, "d": [1, 2]}, "e": None, "f": {}}) == {
         "a.b.c": 1,
@@ -70,14 +75,34 @@ def test_the_same_mlflow_run_goes_on(tmp_path, store, monkeypatch):
     assert elsewhere.describe()["run_id"] not in ("x", first.describe()["run_id"])
 
 
+def test_a_run_that_goes_on_at_another_commit_keeps_mlflow(tmp_path, store, monkeypatch, caplog):
+    """MLflow refuses to change a param: what was logged at the start stays, the tags follow."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    record = {"ablation": "x", "size": "debug", "seed": 0, "commit": "old", "config": {"a": 1}}
+    first, again = Tracker(tmp_path), Tracker(tmp_path)
+    first.open_mlflow("test", "run", None)
+    first.log_params(record)
+    with caplog.at_level(logging.WARNING):
+        again.open_mlflow("test", "run", first.describe())
+        again.log_params(record | {"commit": "new"})
+        again.log_metrics(1, {"train/loss": 1.0})
+    assert not warnings(caplog)
+    run = mlflow.MlflowClient(store).get_run(first.describe()["run_id"])
+    assert run.data.params["commit"] == "old"
+    assert run.data.tags["commit"] == "new"
+    assert run.data.metrics["train/loss"] == 1.0
+
+
 def test_training_goes_on_without_mlflow(tmp_path, caplog, store, monkeypatch):
     """A store that cannot be opened at the start, and one that goes away in the middle."""
     tracker = Tracker(tmp_path)
     with caplog.at_level(logging.WARNING):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////dev/null/mlflow.db")
         tracker.open_mlflow("test", "run", None)
-    assert len(caplog.messages) == 1
-    assert caplog.messages[0].startswith("MLflow does not answer; metrics.jsonl goes on without it")
+    assert len(warnings(caplog)) == 1
+    assert warnings(caplog)[0].startswith(
+        "MLflow does not answer; metrics.jsonl goes on without it"
+    )
     assert tracker.describe() is None
     tracker.log_metrics(1, {"train/loss": 1.0})
 
@@ -92,7 +117,7 @@ def test_training_goes_on_without_mlflow(tmp_path, caplog, store, monkeypatch):
         tracker.log_metrics(2, {"train/loss": 2.0})
         tracker.log_metrics(3, {"train/loss": 3.0})
         tracker.finish("FINISHED")
-    assert caplog.messages[1:] == [
+    assert warnings(caplog)[1:] == [
         "MLflow does not answer; metrics.jsonl goes on without it: refused"
     ]
     assert [row["train/loss"] for row in rows(tmp_path)] == [1.0, 2.0, 3.0]
