@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from reports.collect import Run, Study
 from reports.embed import audio_uri, mel_uri
+from reports.figures.spectrograms import FRAMES_PER_SECOND
 
 BUDGET = 9_000_000  # characters of audio on the page, which should stay under 15 MB
 
@@ -70,9 +71,10 @@ def players(study: Study) -> Iterator[Player]:
     """The first run's examples, as many as the page's size allows."""
     spent = 0
     for clip in example_clips(study.runs[0]):
-        pictures = {name: mel_uri(mel) for name, mel in mels(study, clip).items()}
-        if "original" not in pictures:
+        found = mels(study, clip)
+        if not found:
             continue
+        pictures = {name: mel_uri(mel) for name, mel in found.items()}
         pictures["ceiling"] = pictures["original"]
         cells = [
             Cell(system, audio_uri(path), pictures[system])
@@ -82,8 +84,7 @@ def players(study: Study) -> Iterator[Player]:
         spent += sum(len(cell.audio) for cell in cells)
         if spent > BUDGET and cells:
             return
-        frames = mels(study, clip)["original"].shape[1]
-        yield Player(title(clip), frames * 256 / 22050, cells)
+        yield Player(title(clip), found["original"].shape[1] / FRAMES_PER_SECOND, cells)
 
 
 def wave_paths(study: Study, clip: str) -> dict[str, Path]:

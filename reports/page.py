@@ -12,6 +12,7 @@ from reports.claims import claims as find_claims
 from reports.collect import BASELINE, Study, read_curves
 from reports.embed import figure_uris
 from reports.figures import losses, noise_curves, quality_bars, spectrograms
+from reports.statistics import Estimate
 from reports.style import LIGHT, Theme, looks
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -44,7 +45,7 @@ def render(study: Study, date: str) -> str:
         robustness=robustness,
         best_noise=tables.best_by_noise(robustness),
         sentences=tables.robustness_sentences(study),
-        figures=figures(study, rows),
+        figures=figures(study, rows, robustness),
         players=list(listening.players(study)),
         looks=looks(study.ablations, LIGHT),
         clips=study.table["clip"].nunique(),
@@ -53,7 +54,9 @@ def render(study: Study, date: str) -> str:
     )
 
 
-def figures(study: Study, rows: list[tables.Result]) -> list[dict[str, Any]]:
+def figures(
+    study: Study, rows: list[tables.Result], noise: dict[str, dict[float, Estimate]]
+) -> list[dict[str, Any]]:
     """Title, data URIs of both themes and width of each figure that has something to show."""
     ceiling, models = rows[0], {row.name: row for row in rows[1:]}
     drawn: list[dict[str, Any]] = []
@@ -82,7 +85,6 @@ def figures(study: Study, rows: list[tables.Result]) -> list[dict[str, Any]]:
             )
 
         add(name, f"{metric.label} by ablation", bars)
-    noise = tables.robustness(study)
     if noise:
         add(
             "noise",
