@@ -32,4 +32,4 @@ have_ffmpeg || echo "FFmpeg's libraries are missing: audio goes through libsndfi
     echo "dcvae needs Python 3.11 or newer: make PYTHON=python3.11 ..." >&2; exit 2; }
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 echo "Installing the Python packages"
-"$venv/bin/pip" install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+"$venv/bin/pip" install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,measures]'

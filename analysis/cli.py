@@ -1,4 +1,4 @@
-"""The command line of the analysis: which runs, which checkpoint, how many clips."""
+"""The command line of the analysis: which runs and checkpoint, which questions, how many clips."""
 
 import argparse
 import sys
@@ -7,46 +7,80 @@ from pathlib import Path
 
 import torch
 
-from analysis.runs import Run, find_run
+from analysis import questions
+from analysis.modelling.presets import PRESETS
+from analysis.runs import find_run
 from analysis.score import Scorer
+from analysis.statistics import summarise_study
+from analysis.tools import Options, Tools
+from analysis.tracking import log_analysis
 from dcvae.errors import user_errors
 
-DEFAULT_CLIPS = 40  # one run takes about 20 s on two cores
+DEFAULT_CLIPS = 200
 
 
 def parser() -> argparse.ArgumentParser:
     it = argparse.ArgumentParser(
         prog="python -m analysis",
-        description="Score trained runs on the fixed clips of the manifest's test split. "
-        "What is scored already, for the same checkpoint, clips and metrics, is skipped.",
+        description="Ask every question about trained runs on fixed clips of the manifest's test"
+        " split. What is answered for the same checkpoint, clips and metrics is not asked again.",
+        epilog=f"Questions: {', '.join(questions.QUESTIONS)}.",
     )
     it.add_argument("runs", nargs="+", type=Path, metavar="RUN_DIR", help="a finished run's folder")
+    it.add_argument("--only", type=names, metavar="A,B", help="ask these questions alone")
+    it.add_argument("--skip", type=names, metavar="A,B", help="leave these questions out")
     it.add_argument("--checkpoint", choices=("last", "best"), default="last")
     it.add_argument("--clips", type=int, default=DEFAULT_CLIPS, help="how many (%(default)s)")
+    it.add_argument(
+        "--robustness-clips",
+        type=int,
+        default=Options.robustness_clips,
+        help="on how many of them noise and round trips are tried (%(default)s)",
+    )
+    it.add_argument(
+        "--whisper",
+        default=Options.whisper,
+        metavar="MODEL",
+        help='a name of openai-whisper\'s, a file, "bundled", or "auto": what is cached, else'
+        " bundled (%(default)s)",
+    )
+    it.add_argument(
+        "--budget",
+        choices=tuple(PRESETS),
+        default=Options.budget,
+        help="of the model that is trained on the latents (%(default)s)",
+    )
     it.add_argument("--manifest", type=Path, help="where the runs' manifest lies now, if moved")
     it.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return it
+
+
+def names(text: str) -> list[str]:
+    """Reads "a, b" as a and b."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Score every run given; any that cannot be scored is reported before work begins."""
     with user_errors("analysis"):
         options = parser().parse_args(arguments)
-        if options.clips < 1:
-            raise ValueError(f"--clips must be 1 or more, not {options.clips}")
+        for name in ("clips", "robustness_clips"):
+            if getattr(options, name) < 1:
+                flag = f"--{name.replace('_', '-')}"
+                raise ValueError(f"{flag} must be 1 or more, not {getattr(options, name)}")
+        chosen = questions.choose(options.only, options.skip)
         runs = [find_run(folder, options.checkpoint, options.manifest) for folder in options.runs]
-        with Scorer(options.clips, device_named(options.device)) as scorer:
+        device = device_named(options.device)
+        tools = Tools(device, Options(options.whisper, options.robustness_clips, options.budget))
+        if options.whisper != Options.whisper:
+            _ = tools.recogniser  # a wrong name is told before work begins
+        with Scorer(chosen, options.clips, tools) as scorer:
             for run in runs:
-                report(run, scorer)
-
-
-def report(run: Run, scorer: Scorer) -> None:
-    """Score one run and say in one line what came of it."""
-    if scorer.is_scored(run):
-        print(f"{run.name}: scored already, skipped", file=sys.stderr)
-        return
-    summary = scorer.score(run)
-    print(f"{run.name}: {summary}", file=sys.stderr)
+                print(f"{run.name}: {scorer.score(run)}", file=sys.stderr)
+                log_analysis(run)
+        for study in dict.fromkeys(run.study for run in runs):
+            for note in summarise_study(study):
+                print(f"analysis: {note}", file=sys.stderr)
 
 
 def device_named(name: str) -> torch.device:

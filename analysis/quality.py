@@ -1,94 +1,98 @@
-"""Signal quality of one reconstructed clip: PESQ, STOI and mel L1.
+"""How close is the reconstruction? PESQ, STOI, mel-cepstral distortion and mel L1."""
 
-Workers of a process pool import this file, so it stays free of torch.
-"""
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
 
-import math
-import warnings
-from importlib.metadata import version
-from typing import Any
+import torch
+from torch import Tensor
 
-import numpy as np
-import numpy.typing as npt
-import pesq as pesq_library
-import pystoi
-import soxr
-from threadpoolctl import threadpool_limits
+from analysis.metrics.perceptual import METRICS, wave_scores
+from analysis.metrics.score import score
+from analysis.metrics.spectral import mel_cepstral_distortion, mel_l1
+from analysis.pooled import score_waves
+from analysis.question import Cell, Question
+from analysis.subject import Batch, Subject
+from analysis.table import Row
+from dcvae import LogMel, SpeechAutoencoder
+from dcvae.manifest import Clip
 
-Array = npt.NDArray[Any]
-
-PESQ_RATE = 16000  # Hz, the only rate of wide-band PESQ (ITU-T P.862.2)
-
-# Raise a number when its metric changes: tables of another version are computed again.
-VERSIONS = {
-    "pesq_wb": f"1 (pesq {version('pesq')})",
-    "stoi": f"1 (pystoi {version('pystoi')})",
-    "mel_l1": "1",
-}
+NAME = "quality"
+UNTRAINED_SEED = 0
+CONDITIONS = ("ceiling", "reconstruction")
 
 
-def scorable(reference: Array, degraded: Array) -> bool:
-    """Two finite waves of one length, the reference not silent."""
-    return (
-        reference.shape == degraded.shape
-        and bool(np.isfinite(reference).all() and np.isfinite(degraded).all())
-        and bool(np.any(reference))
-    )
+def measure(batches: Iterator[Batch], subject: Subject) -> Iterator[list[Row]]:
+    """Per clip every wave metric of ceiling and reconstruction, and mel L1 without a vocoder.
 
-
-def pesq_wb(reference: Array, degraded: Array, sample_rate: int) -> float:
-    """Wide-band PESQ (MOS-LQO, 1.04 to 4.64) of waves [T]; NaN where it cannot be had.
-
-    Both are resampled to 16 kHz. The library's errors (no utterance, under a quarter second)
-    are NaN here; its error codes, negative numbers, are never asked for.
+    The mel L1 of the same architecture with random weights says what training brought.
     """
-    if not scorable(reference, degraded):
-        return math.nan
-    reference, degraded = (
-        soxr.resample(wave, sample_rate, PESQ_RATE) for wave in (reference, degraded)
-    )
-    try:
-        return float(pesq_library.pesq(PESQ_RATE, reference, degraded, "wb"))
-    except (pesq_library.PesqError, ValueError):
-        return math.nan
+    untrained = replace(subject, model=untrained_twin(subject.model).to(subject.tools.device))
+    mel_rows: deque[list[Row]] = deque()
+
+    def compared() -> Iterator[Batch]:
+        """Each batch on its way to the pool, which is busy with the one before."""
+        for batch in batches:
+            mel_rows.append(
+                mel_l1_rows("reconstruction", batch, batch.mels)
+                + mel_l1_rows("untrained", batch, Batch(batch.samples, untrained).mels)
+                + distortion_rows("reconstruction", batch, batch.waves)
+                + ceiling_distortion_rows(batch)
+            )
+            yield batch
+
+    for rows in score_waves(compared(), subject, NAME, wave_scores, original=False):
+        yield rows + mel_rows.popleft()
 
 
-def stoi(reference: Array, degraded: Array, sample_rate: int) -> float:
-    """STOI (Taal et al., 2011; 0 to 1) of waves [T]; NaN where it cannot be had.
-
-    pystoi resamples to 10 kHz itself. It warns and returns 1e-5 below about 0.4 s of speech.
-    """
-    if not scorable(reference, degraded):
-        return math.nan
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", RuntimeWarning)
-            return float(pystoi.stoi(reference, degraded, sample_rate))
-    except (RuntimeWarning, ValueError, IndexError):
-        return math.nan
+def mel_l1_rows(condition: str, batch: Batch, mels: list[Tensor]) -> list[Row]:
+    """Mel L1 of the model's own mels [M, F]."""
+    return [
+        Row(sample.name, condition, "mel_l1", *score(mel_l1, sample.mel.numpy(), mel.numpy()))
+        for sample, mel in zip(batch.samples, mels, strict=True)
+    ]
 
 
-def mel_l1(reference: Array, reconstruction: Array) -> float:
-    """Mean absolute difference of two log-mels [M, F] (natural log); NaN for silence.
-
-    A silent clip has one value throughout: a model that outputs silence would seem perfect.
-    """
-    if reference.shape != reconstruction.shape or reference.size == 0:
-        return math.nan
-    if not np.ptp(reference) > 0:
-        return math.nan
-    error = np.abs(reference.astype(np.float64) - reconstruction.astype(np.float64))
-    return float(error.mean())
+def distortion_rows(condition: str, batch: Batch, waves: list[Tensor]) -> list[Row]:
+    """Mel-cepstral distortion of waves [T]."""
+    log_mel = LogMel()
+    return [
+        Row(sample.name, condition, "mcd", *score(distortion, log_mel, sample.wave, wave))
+        for sample, wave in zip(batch.samples, waves, strict=True)
+    ]
 
 
-def one_thread() -> None:
-    """Keep this process's linear algebra on one thread: the pool has a process for each core."""
-    threadpool_limits(1)
+def ceiling_distortion_rows(batch: Batch) -> list[Row]:
+    """Those of the ceiling, once for all runs of the command."""
+    shared = batch.subject.shared
+    if any((f"{NAME} mcd", name) not in shared for name in batch.names):
+        for row in distortion_rows("ceiling", batch, batch.ceilings):
+            shared[f"{NAME} mcd", row.clip] = [row]
+    return [row for name in batch.names for row in shared[f"{NAME} mcd", name]]
 
 
-def wave_scores(reference: Array, degraded: Array, sample_rate: int) -> dict[str, float]:
-    """Every metric of two waves [T], by name: one unit of work for the pool."""
-    return {
-        "pesq_wb": pesq_wb(reference, degraded, sample_rate),
-        "stoi": stoi(reference, degraded, sample_rate),
-    }
+def distortion(log_mel: LogMel, reference: Tensor, output: Tensor) -> float:
+    """Mel-cepstral distortion of two waves [T] by the model's own front end."""
+    mels = (log_mel(wave[None])[0].numpy() for wave in (reference, output))
+    return mel_cepstral_distortion(*mels)
+
+
+def untrained_twin(model: SpeechAutoencoder) -> SpeechAutoencoder:
+    """The same architecture with random weights of a fixed seed, in eval mode on the CPU."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(UNTRAINED_SEED)
+        return SpeechAutoencoder(**model.config).eval()
+
+
+def cells(subject: Subject, clip: Clip) -> list[Cell]:
+    waves = [(condition, metric) for condition in CONDITIONS for metric in (*METRICS, "mcd")]
+    return [*waves, ("reconstruction", "mel_l1"), ("untrained", "mel_l1")]
+
+
+QUESTION = Question(
+    name=NAME,
+    version=2,
+    measure=measure,
+    cells=cells,
+    libraries=("pesq", "pystoi"),
+)

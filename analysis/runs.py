@@ -24,6 +24,8 @@ class Run:
     checkpoint: Path
     manifest: Path
     vocoder: dict[str, Any]  # load_vocoder's arguments
+    steps: int = 0  # of training
+    mlflow: dict[str, str] | None = None  # tracking_uri and run_id, where the run was tracked
 
     @property
     def name(self) -> str:
@@ -32,6 +34,11 @@ class Run:
     @property
     def analysis(self) -> Path:
         return self.folder / "analysis"
+
+    @property
+    def study(self) -> Path:
+        """The folder of all runs of this size: <study>/<ablation>/seed<N>."""
+        return self.folder.absolute().parents[1]
 
     def checkpoint_sha256(self) -> str:
         """Of the config and the weights, read in blocks."""
@@ -69,6 +76,8 @@ def find_run(folder: Path, checkpoint: str = "last", manifest: Path | None = Non
             checkpoint=weights,
             manifest=Path(manifest or described["manifest"]),
             vocoder=vocoder_options(described.get("config") or {}),
+            steps=int(described.get("steps") or 0),
+            mlflow=described.get("mlflow") or None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{folder / 'run.json'} has no usable entry {error}") from error

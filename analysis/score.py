@@ -1,63 +1,48 @@
-"""Score one run on the test set, and write its table, its summary and its examples."""
+"""Ask the questions of one run after another; what is answered already is not asked again."""
 
 import json
 import math
+import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
-from analysis.quality import VERSIONS, mel_l1
-from analysis.reconstruct import (
-    LATENT_NOISE,
-    Sample,
-    decode,
-    encode,
-    latent_noise,
-    latent_std,
-    untrained_twin,
-    vocode,
-)
+from analysis.cache import WaveCache
+from analysis.errors import Unavailable
+from analysis.examples import write_clips, write_examples
+from analysis.parts import Key, Part
+from analysis.question import Question
 from analysis.runs import Run
+from analysis.subject import Batch, Subject
 from analysis.table import Row, describe, make_table, write_table
-from analysis.testset import Pending, TestSet, load_test_set, select, submit, worker_pool
+from analysis.tools import Tools
 from dcvae import SpeechAutoencoder
-from dcvae.atomic import replacing, replacing_folder
-from dcvae.audio import write_audio
-from dcvae.mel import SAMPLE_RATE
+from dcvae.atomic import replacing
+from dcvae.manifest import Clip, ManifestError, read_manifest, select_clips
 from dcvae.vocoders import Vocoder, load_vocoder
 
-EXAMPLES = 6  # clips kept as audio
-EXAMPLE_SECONDS = (1.5, 6.0)  # so long, where there are such: a listening page stays small
-WAVE_METRICS = ("pesq_wb", "stoi")
-CONDITIONS = {  # every metric that a clip has a row of, by condition
-    "ceiling": WAVE_METRICS,
-    "reconstruction": ("mel_l1", *WAVE_METRICS),
-    "untrained": ("mel_l1",),
-    **{f"latent_noise_{sigma}": ("mel_l1",) for sigma in LATENT_NOISE},
-}
+SPLIT = "test"
+SHORTEST = 1.0  # seconds of a test clip
 
 
 class Scorer:
-    """Scores runs one after another; what they share is computed once. Use it in a with block."""
+    """Scores runs; what they share is computed once. Use it in a with block."""
 
-    def __init__(self, clips: int, device: torch.device) -> None:
+    def __init__(self, questions: Sequence[Question], clips: int, tools: Tools) -> None:
+        self.questions = questions
         self.clips = clips
-        self.device = device
-        self.threads = torch.get_num_threads()
-        self.pool = worker_pool()
-        self.shared: dict[str, tuple[TestSet, Vocoder]] = {}
-        self.seconds: dict[str, float] = {}
+        self.tools = tools
+        self.waves = WaveCache()
+        self.selections: dict[Path, list[Clip]] = {}
+        self.vocoders: dict[str, Vocoder] = {}
+        self.shared: dict[str, dict[tuple[str, str], list[Row]]] = {}
 
     def __enter__(self) -> Self:
-        # The pool has the other cores: threads that wait for a busy core cost more than they bring.
-        torch.set_num_threads(max(1, self.threads // 2))
         return self
 
     def __exit__(
@@ -66,177 +51,172 @@ class Scorer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        torch.set_num_threads(self.threads)
-        self.pool.shutdown(wait=True, cancel_futures=True)
+        self.tools.close()
+        self.waves.close()
 
     def score(self, run: Run) -> str:
-        """Measure the run, write its analysis folder and return its means in one line."""
-        self.seconds = {}
-        model = SpeechAutoencoder.from_pretrained(run.checkpoint)
-        with self.timed("test_set"):
-            test_set, vocoder = self.test_set(run)
-        progress = tqdm(
-            total=4 * len(test_set.groups), desc=run.name, unit="step", leave=False, disable=None
-        )
-        with progress:
-            mels, rows = self.run_model(model, test_set, progress)
-            rows += self.run_untrained(model, test_set, progress)
-            waves, scores = self.run_vocoder(vocoder, mels, test_set, progress)
-            with self.timed("waiting_for_pool"):
-                rows += wave_rows("ceiling", test_set.ceiling_scores)
-                rows += wave_rows("reconstruction", scores)
-            progress.update(len(test_set.groups))
-        rows += failed_rows(test_set.failed)
-        table = make_table(run.name, run.ablation, run.seed, rows)
-        with self.timed("writing"):
-            write_examples(run, test_set, mels, waves)
-            write_table(run.analysis / "table.csv", table)
-        self.write_summary(run)
-        return describe(table)
+        """Ask what is not answered yet, write the run's table and say in one line what it holds."""
+        subject = self.subject(run)
+        basis = self.basis(run, subject)
+        asked, skipped = 0, {}
+        for question in self.questions:
+            clips, reason = fit_clips(question, subject)
+            if reason:
+                skipped[question.name] = reason
+                say(f"{run.name}: {question.name} is skipped: {reason}")
+                continue
+            part = Part(run.analysis / "parts", question.name, key(question, clips, subject, basis))
+            if not part.is_finished():
+                ask(question, clips, subject, part)
+                asked += 1
+        if not asked and is_written(run):
+            return "scored already, skipped"
+        summary = self.write(run, subject, basis, skipped)
+        self.waves.forget(run.name)
+        return summary
 
-    def test_set(self, run: Run) -> tuple[TestSet, Vocoder]:
-        """The clips and the vocoder of the run, shared with every run that has the same."""
-        key = json.dumps([str(run.manifest.resolve()), run.vocoder], sort_keys=True)
-        if key not in self.shared:
+    def subject(self, run: Run) -> Subject:
+        """The run with its model loaded, and what it shares with other runs."""
+        model = SpeechAutoencoder.from_pretrained(run.checkpoint).to(self.tools.device)
+        if run.manifest not in self.selections:
+            clips = select_clips(read_manifest(run.manifest), SPLIT, self.clips, SHORTEST)
+            self.selections[run.manifest] = clips
+        name = json.dumps(run.vocoder, sort_keys=True)
+        if name not in self.vocoders:
             vocoder = load_vocoder(**run.vocoder)
-            if isinstance(vocoder, nn.Module):
-                vocoder.to(self.device)
-            clips = select(run.manifest, self.clips)
-            self.shared[key] = load_test_set(clips, vocoder, self.pool, self.device), vocoder
-        return self.shared[key]
+            self.vocoders[name] = (
+                vocoder.to(self.tools.device) if isinstance(vocoder, nn.Module) else vocoder
+            )
+        shared = self.shared.setdefault(f"{run.manifest.resolve()} {name}", {})
+        clips = self.selections[run.manifest]
+        return Subject(
+            run, model, self.vocoders[name], clips, self.tools, self.waves, shared=shared
+        )
 
-    def run_model(
-        self, model: SpeechAutoencoder, test_set: TestSet, progress: tqdm
-    ) -> tuple[dict[str, Tensor], list[Row]]:
-        """Reconstructed mels [M, F] by clip, and mel L1 with and without latent noise."""
-        groups, device = test_set.groups, self.device
-        with self.timed("autoencoder"):
-            model.to(device)
-            latents = [encode(model, group, device) for group in groups]
-            std = latent_std(latents, groups, model.compression)
-            mels: dict[str, Tensor] = {}
-            rows: list[Row] = []
-            for clean, group in zip(latents, groups, strict=True):
-                noise = std * latent_noise(clean, group)
-                for sigma in (0.0, *LATENT_NOISE):
-                    decoded = decode(model, clean + sigma * noise, group, device)
-                    condition = f"latent_noise_{sigma}" if sigma else "reconstruction"
-                    rows += mel_rows(condition, group, decoded)
-                    if not sigma:
-                        mels |= {one.name: mel for one, mel in zip(group, decoded, strict=True)}
-                progress.update()
-        return mels, rows
+    def basis(self, run: Run, subject: Subject) -> Key:
+        """What the rows of every question depend on."""
+        return {"checkpoint_sha256": run.checkpoint_sha256(), "vocoder": run.vocoder}
 
-    def run_untrained(
-        self, model: SpeechAutoencoder, test_set: TestSet, progress: tqdm
-    ) -> list[Row]:
-        """Mel L1 of the same architecture with random weights: what training is worth."""
+    def write(self, run: Run, subject: Subject, basis: Key, skipped: dict[str, str]) -> str:
+        """The table of all that is answered for this checkpoint, and what is beside it."""
         rows: list[Row] = []
-        with self.timed("untrained"):
-            twin = untrained_twin(model).to(self.device)
-            for group in test_set.groups:
-                latents = encode(twin, group, self.device)
-                rows += mel_rows("untrained", group, decode(twin, latents, group, self.device))
-                progress.update()
-        return rows
-
-    def run_vocoder(
-        self, vocoder: Vocoder, mels: dict[str, Tensor], test_set: TestSet, progress: tqdm
-    ) -> tuple[dict[str, Tensor], Pending]:
-        """Waves [F * HOP] of the reconstructed mels by clip; the pool scores them meanwhile."""
-        waves: dict[str, Tensor] = {}
-        scores: Pending = {}
-        with self.timed("vocoder"):
-            for group in test_set.groups:
-                vocoded = vocode(vocoder, group, [mels[one.name] for one in group], self.device)
-                waves |= {one.name: wave for one, wave in zip(group, vocoded, strict=True)}
-                scores |= submit(self.pool, group, vocoded)
-                progress.update()
-        return waves, scores
-
-    def summary(self, run: Run) -> dict[str, Any]:
-        """What the scores depend on: equal for two scorings means equal tables."""
-        return {
-            "checkpoint_sha256": run.checkpoint_sha256(),
-            "clips": [clip.name for clip in select(run.manifest, self.clips)],
-            "vocoder": run.vocoder,
-            "versions": VERSIONS,
+        answered: dict[str, Any] = {}
+        for path in sorted((run.analysis / "parts").glob("*.json")):
+            part = Part(run.analysis / "parts", path.stem, basis)
+            stored = part.stored_key()
+            if all(stored.get(name) == value for name, value in part.key.items()):
+                rows += part.rows()
+                known = {name: stored[name] for name in ("version", "settings")}
+                answered[path.stem] = known | part.facts()
+        table = make_table(run.name, run.ablation, run.seed, rows)
+        write_examples(run, subject)
+        write_clips(run.analysis / "clips.csv", read_manifest(run.manifest), SPLIT)
+        write_table(run.analysis / "table.csv", table)
+        summary = {
+            "checkpoint": run.checkpoint.name,
+            **basis,
+            "clips": [clip.name for clip in subject.clips],
+            "versions": {name: facts["version"] for name, facts in answered.items()},
+            "questions": answered,
+            "skipped": skipped,
         }
-
-    def is_scored(self, run: Run) -> bool:
-        """Whether the run's table is there, of the same checkpoint, clips, vocoder and metrics."""
-        try:
-            written = json.loads((run.analysis / "analysis.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return False
-        if not (run.analysis / "table.csv").is_file() or not isinstance(written, dict):
-            return False
-        return all(written.get(key) == value for key, value in self.summary(run).items())
-
-    def write_summary(self, run: Run) -> None:
-        """Last of all: without it the folder does not count as scored."""
-        seconds = {name: round(value, 3) for name, value in self.seconds.items()}
-        summary = {"checkpoint": run.checkpoint.name, **self.summary(run), "seconds": seconds}
         with replacing(run.analysis / "analysis.json") as temporary:
             temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-
-    @contextmanager
-    def timed(self, name: str) -> Iterator[None]:
-        """Note the wall seconds of a part of the work."""
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = time.perf_counter() - start
+        return describe(table)
 
 
-def mel_rows(condition: str, samples: list[Sample], mels: list[Tensor]) -> list[Row]:
-    """Mel L1 of each mel [M, F] against its sample's own."""
-    return [
-        Row(sample.name, condition, "mel_l1", mel_l1(sample.mel.numpy(), mel.numpy()))
-        for sample, mel in zip(samples, mels, strict=True)
-    ]
+def is_written(run: Run) -> bool:
+    """Whether the run's table was written after the last of its parts."""
+    summary = run.analysis / "analysis.json"
+    if not summary.is_file():
+        return False
+    parts = (run.analysis / "parts").glob("*.json")
+    return all(part.stat().st_mtime_ns <= summary.stat().st_mtime_ns for part in parts)
 
 
-def wave_rows(condition: str, pending: Pending) -> list[Row]:
-    """Wait for the pool's scores and give a row for each."""
-    return [
-        Row(clip, condition, metric, value)
-        for clip, future in pending.items()
-        for metric, value in future.result().items()
-    ]
+def fit_clips(question: Question, subject: Subject) -> tuple[list[Clip], str]:
+    """The clips that the question is asked of; none, and the reason, where it must be skipped."""
+    reason = question.missing()
+    if reason:
+        return [], reason
+    try:
+        clips = question.clips(subject)
+    except Unavailable as error:
+        return [], str(error)
+    return clips, "" if clips else "no test clip is fit for it"
 
 
-def failed_rows(clips: list[str]) -> list[Row]:
-    """NaN in every place of a clip that could not be read, so that it is counted."""
-    return [
-        Row(clip, condition, metric, math.nan)
+def key(question: Question, clips: Sequence[Clip], subject: Subject, basis: Key) -> Key:
+    """What one question's rows depend on; only what differs is measured again."""
+    return {
+        **basis,
+        "version": question.stamp(),
+        "clips": [clip.name for clip in clips],
+        "settings": question.settings(subject),
+    }
+
+
+def ask(question: Question, clips: Sequence[Clip], subject: Subject, part: Part) -> None:
+    """Measure the clips that have no rows yet; unreadable ones are counted in every cell."""
+    started = time.perf_counter()
+    if not question.by_clip:
+        part.restart()
+    rows = part.resume()
+    done = {row.clip for row in rows}
+    subject.unreadable.clear()
+    heard = Heard(subject, [clip for clip in clips if clip.name not in done], question.name)
+    for measured in question.measure(heard.batches(), subject):
+        part.append(measured)
+        rows += measured
+    if len(subject.unreadable) == len(clips):
+        first = next(iter(subject.unreadable.values()))
+        raise ManifestError(f"none of the {len(clips)} test clips can be read: {first}")
+    rows += [
+        Row(clip.name, condition, metric, math.nan, subject.unreadable[clip.name])
         for clip in clips
-        for condition, metrics in CONDITIONS.items()
-        for metric in metrics
+        if clip.name in subject.unreadable
+        for condition, metric in question.cells(subject, clip)
     ]
+    seconds = time.perf_counter() - started
+    factor = seconds / heard.seconds if heard.seconds else math.nan
+    facts = {
+        "clips": len(clips),
+        "seconds": round(seconds, 3),
+        "speech_seconds": round(heard.seconds, 3),
+        "real_time_factor": round(factor, 5) if heard.seconds else None,
+        "n_failed": sum(math.isnan(row.value) for row in rows),
+    }
+    part.finish(rows, facts)
+    say(
+        f"{subject.run.name}: {question.name}: {len(clips)} clips in {seconds:.1f} s,"
+        f" {factor:.3f} x real time"
+    )
 
 
-def choose_examples(samples: list[Sample]) -> list[Sample]:
-    """The clips to listen to: the first of the selection, those of a handy length before others."""
-    shortest, longest = EXAMPLE_SECONDS
-    seconds = {one.name: len(one.wave) / SAMPLE_RATE for one in samples}
-    audible = [one for one in samples if bool(one.wave.any())]
-    return sorted(audible, key=lambda one: not shortest <= seconds[one.name] <= longest)[:EXAMPLES]
+class Heard:
+    """Passes batches on, with a progress bar, and counts the seconds of speech in them."""
+
+    def __init__(self, subject: Subject, clips: Sequence[Clip], title: str) -> None:
+        self.subject = subject
+        self.clips = clips
+        self.title = title
+        self.seconds = 0.0
+
+    def batches(self) -> Iterator[Batch]:
+        """The batches of these clips, one after another."""
+        progress = tqdm(
+            total=len(self.clips),
+            desc=f"{self.subject.run.name} {self.title}",
+            unit="clip",
+            leave=False,
+            disable=None,
+        )
+        with progress:
+            for batch in self.subject.batches(self.clips):
+                yield batch
+                self.seconds += sum(sample.seconds for sample in batch.samples)
+                progress.update(len(batch.samples))
 
 
-def write_examples(
-    run: Run, test_set: TestSet, mels: dict[str, Tensor], waves: dict[str, Tensor]
-) -> None:
-    """A folder for each example: three waves and both mels; a broken output is left out."""
-    with replacing_folder(run.analysis / "examples") as folder:
-        for sample in choose_examples(test_set.samples):
-            mel, wave = mels[sample.name], waves[sample.name]
-            if not bool(torch.isfinite(mel).all() and torch.isfinite(wave).all()):
-                continue
-            place = folder / sample.name
-            place.mkdir()
-            write_audio(place / "original.wav", sample.wave)
-            write_audio(place / "ceiling.wav", test_set.ceilings[sample.name])
-            write_audio(place / "reconstruction.wav", wave)
-            np.savez_compressed(
-                place / "mel.npz", original=sample.mel.numpy(), reconstruction=mel.numpy()
-            )
+def say(line: str) -> None:
+    tqdm.write(line, file=sys.stderr)

@@ -8,16 +8,20 @@ import pandas as pd
 
 from dcvae.atomic import replacing
 
-COLUMNS = ("run", "ablation", "seed", "clip", "condition", "metric", "value")
+COLUMNS = ("run", "ablation", "seed", "clip", "condition", "metric", "value", "reason")
 
 
 class Row(NamedTuple):
-    """One measurement of one clip; a failed one has the value NaN and is counted."""
+    """One measurement of one clip, or of the whole set where the clip is "".
+
+    A failed one has the value NaN and a reason, and is counted.
+    """
 
     clip: str
     condition: str
     metric: str
     value: float
+    reason: str = ""
 
 
 def make_table(run: str, ablation: str, seed: int, rows: Iterable[Row]) -> pd.DataFrame:

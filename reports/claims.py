@@ -1,11 +1,11 @@
-"""Each ablation's claim, and what the tables say of it."""
+"""Each ablation's claim and the verdict on it, as the analysis wrote them."""
 
+import math
 from dataclasses import dataclass
-from typing import Any
 
-from reports.collect import BASELINE, Study
-from reports.statistics import NOTHING, Estimate, estimate, paired_difference
-from reports.tables import METRICS, NOISE
+from reports.collect import Study
+from reports.metrics import Metric, describe, metric_of
+from reports.statistics import Estimate, Record
 
 
 @dataclass(frozen=True)
@@ -14,62 +14,54 @@ class Claim:
 
     ablation: str
     text: str
-    metric: str
-    direction: str
-    baseline: Estimate = NOTHING
-    value: Estimate = NOTHING
-    difference: Estimate = NOTHING
+    metric: Metric
+    what: str  # the metric and its condition, for readers
+    baseline: float
+    value: float
+    difference: Estimate
+    effect: float
+    p_holm: float
+    verdict: str
+    reason: str
 
     @property
-    def verdict(self) -> str:
-        """From the 95% interval alone."""
-        if not self.difference.known:
-            return "not measured yet"
-        if not self.difference.clear:
-            return "undecided"
-        return (
-            "as claimed"
-            if (self.difference.mean > 0) == (self.direction == "up")
-            else "the opposite"
-        )
-
-    @property
-    def whisker(self) -> tuple[float, float, float]:
+    def whisker(self) -> tuple[float, float, float] | None:
         """Low, mean and high of the difference on a scale of -1 to 1 with zero in the middle."""
         one = self.difference
-        reach = max(abs(one.low), abs(one.high)) or 1.0
+        if not one.has_interval:
+            return None
+        reach = max(abs(one.low), abs(one.high), abs(one.mean)) or 1.0
         return one.low / reach, one.mean / reach, one.high / reach
+
+    @property
+    def is_tested(self) -> bool:
+        return not math.isnan(self.p_holm)
+
+    @property
+    def has_effect(self) -> bool:
+        return not math.isnan(self.effect)
 
 
 def claims(study: Study) -> list[Claim]:
-    """Each ablation's claim beside the measured difference to the baseline."""
-    table = study.table
-    found = []
-    for ablation in study.ablations:
-        claim: dict[str, Any] = study.of(ablation)[0].described.get("claim") or {}
-        if ablation == BASELINE or not claim:
-            continue
-        metric = str(claim.get("metric", ""))
-        condition, _, name = metric.rpartition("/")
-        where = (condition or "reconstruction", name)
-        found.append(
-            Claim(
-                ablation,
-                str(claim.get("text", "")),
-                metric_label(metric),
-                str(claim.get("direction", "")),
-                estimate(table, BASELINE, *where),
-                estimate(table, ablation, *where),
-                paired_difference(table, ablation, BASELINE, *where),
-            )
-        )
-    return found
+    """The claims of the ablations on the page."""
+    rows = [row for row in study.statistics.claims if row["ablation"] in study.ablations]
+    return [claim_of(row) for row in rows]
 
 
-def metric_label(metric: str) -> str:
-    """Reads "latent_noise_1.0/mel_l1" as "mel L1 at latent noise 1.0"."""
-    condition, _, name = metric.rpartition("/")
-    label = METRICS[name].label if name in METRICS else name.replace("_", " ")
-    if condition.startswith(NOISE):
-        return f"{label} at latent noise {condition.removeprefix(NOISE)}"
-    return label if condition in ("", "reconstruction") else f"{label}, {condition}"
+def claim_of(row: Record) -> Claim:
+    """One row of claims.csv, in the units in which its metric is written."""
+    metric = metric_of(row["metric"])
+    difference = Estimate(row["difference"], row["low"], row["high"], int(row["n_paired"]))
+    return Claim(
+        ablation=row["ablation"],
+        text=row["text"],
+        metric=metric,
+        what=describe(row["condition"], row["metric"]),
+        baseline=metric.unit * row["baseline"],
+        value=metric.unit * row["value"],
+        difference=metric.shown(difference),
+        effect=row["effect"],
+        p_holm=row["p_holm"],
+        verdict=row["verdict"],
+        reason=row["reason"],
+    )

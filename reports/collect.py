@@ -1,4 +1,4 @@
-"""Read the run folders of one size: what they say of themselves, their tables, curves, examples."""
+"""Read the run folders of one size: what they say of themselves, their statistics and curves."""
 
 import json
 from collections import Counter
@@ -9,22 +9,19 @@ from typing import Any
 
 import pandas as pd
 
-COLUMNS = ["run", "ablation", "seed", "clip", "condition", "metric", "value"]
+from reports.files import ReportError, read_json, sha256
+from reports.statistics import Statistics, read_statistics
+
 BASELINE = "baseline"
 USUAL_SIZE = "tiny"
 
 
-class ReportError(ValueError):
-    """Nothing to report on, or a file that cannot be read; the message says what to do."""
-
-
 @dataclass
 class Run:
-    """One run folder. `table` and `analysis` are None until it is analysed."""
+    """One run folder. `analysis` (analysis.json) is None until it is analysed."""
 
     folder: Path
     described: dict[str, Any]
-    table: pd.DataFrame | None = None
     analysis: dict[str, Any] | None = None
 
     @property
@@ -39,6 +36,15 @@ class Run:
     def name(self) -> str:
         return f"{self.described['size']}/{self.ablation}/seed{self.seed}"
 
+    @property
+    def command(self) -> str:
+        """What analyses it, and computes the statistics of its study."""
+        return f"python -m analysis {self.folder}"
+
+    @property
+    def table(self) -> Path:
+        return self.folder / "analysis" / "table.csv"
+
 
 @dataclass
 class Study:
@@ -46,48 +52,31 @@ class Study:
 
     size: str
     runs: list[Run]
+    statistics: Statistics
     missing: list[str] = field(default_factory=list)
 
     @property
     def ablations(self) -> list[str]:
         return list(dict.fromkeys(run.ablation for run in self.runs))
 
-    @property
-    def table(self) -> pd.DataFrame:
-        """Every measurement: the columns of COLUMNS."""
-        return pd.concat([run.table for run in self.runs if run.table is not None])
-
     def of(self, ablation: str) -> list[Run]:
         """The runs of one ablation, by seed."""
         return [run for run in self.runs if run.ablation == ablation]
 
-
-def read_json(path: Path) -> dict[str, Any]:
-    """An object; ReportError names a file that holds none."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ReportError(f"{path} is damaged: {error}") from error
-    if not isinstance(value, dict):
-        raise ReportError(f"{path} is damaged: it holds no object")
-    return value
+    @property
+    def clips(self) -> int:
+        """On how many clips the first run was scored."""
+        return len((self.runs[0].analysis or {}).get("clips", ()))
 
 
 def read_run(folder: Path) -> Run:
-    """One run folder, with its table where it has one."""
+    """One run folder, with what its analysis says of itself."""
     described = read_json(folder / "run.json")
     for key in ("ablation", "size", "seed"):
         if key not in described:
             raise ReportError(f"{folder / 'run.json'} is damaged: it has no {key!r}")
     run = Run(folder, described)
-    path = folder / "analysis" / "table.csv"
-    if path.is_file() and (folder / "analysis" / "analysis.json").is_file():
-        labels = dict.fromkeys(("run", "ablation", "clip", "condition", "metric"), str)
-        run.table = pd.read_csv(
-            path, dtype=labels, keep_default_na=False, na_values={"value": ["nan"]}
-        )
-        if list(run.table.columns) != COLUMNS:
-            raise ReportError(f"{path} is no analysis table: analyse {folder} again")
+    if run.table.is_file() and (folder / "analysis" / "analysis.json").is_file():
         run.analysis = read_json(folder / "analysis" / "analysis.json")
     return run
 
@@ -95,7 +84,8 @@ def read_run(folder: Path) -> Run:
 def collect(runs: Path, size: str | None = None) -> Study:
     """The study under `runs`; of several sizes "tiny" unless `size` says otherwise.
 
-    ReportError (one line, with the command to run) where there is no run or none is analysed.
+    ReportError (one line, with the command to run) where there is no run or none is analysed, or
+    where the study's statistics are missing.
     """
     if not runs.is_dir():
         raise ReportError(
@@ -103,7 +93,7 @@ def collect(runs: Path, size: str | None = None) -> Study:
             " `accelerate launch experiments/run.py`"
         )
     found = [read_run(path.parent) for path in sorted(runs.glob("*/*/seed*/run.json"))]
-    sizes = Counter(str(run.described["size"]) for run in found if run.table is not None)
+    sizes = Counter(str(run.described["size"]) for run in found if run.analysis is not None)
     size = size or (USUAL_SIZE if USUAL_SIZE in sizes else min(sizes, default=None))
     chosen = [run for run in found if size is None or run.described["size"] == size]
     if not chosen:
@@ -112,15 +102,20 @@ def collect(runs: Path, size: str | None = None) -> Study:
             f"{runs} holds no run{of_size}; train one with"
             f" `accelerate launch experiments/run.py{f' size={size}' if size else ''}`"
         )
-    scored = [run for run in chosen if run.table is not None]
-    if size is None or not scored:
+    analysed = [run for run in chosen if run.analysis is not None]
+    if size is None or not analysed:
         folders = " ".join(str(run.folder) for run in chosen[:4])
         raise ReportError(
             f"no run in {runs} is analysed yet; run"
             f" `python -m analysis {folders}{' ...' if len(chosen) > 4 else ''}`"
         )
+    statistics = read_statistics(analysed[0].folder.parents[1], analysed[0].command)
+    scored = [run for run in analysed if run.name in statistics.record["tables"]]
+    if not scored:
+        raise ReportError(f"the statistics know no run in {runs}: run `{analysed[0].command}`")
     scored.sort(key=lambda run: (run.ablation != BASELINE, run.ablation, run.seed))
-    return Study(size, scored, missing_from(chosen, scored, sizes))
+    missing = missing_from(chosen, scored, sizes) + stale(analysed, statistics)
+    return Study(size, scored, statistics, missing)
 
 
 def missing_from(chosen: Sequence[Run], scored: Sequence[Run], sizes: Counter[str]) -> list[str]:
@@ -129,8 +124,8 @@ def missing_from(chosen: Sequence[Run], scored: Sequence[Run], sizes: Counter[st
     for run in chosen:
         if run.described.get("status") != "finished":
             notes.append(f"{run.name} is still training or was interrupted.")
-        elif run.table is None:
-            notes.append(f"{run.name} is not analysed: run `python -m analysis {run.folder}`.")
+        elif run.analysis is None:
+            notes.append(f"{run.name} is not analysed: run `{run.command}`.")
     if not any(run.ablation == BASELINE for run in scored):
         notes.append("No baseline is analysed, so no ablation can be compared with it.")
     clip_sets = {tuple((run.analysis or {}).get("clips", ())) for run in scored}
@@ -142,6 +137,27 @@ def missing_from(chosen: Sequence[Run], scored: Sequence[Run], sizes: Counter[st
     others = sorted(set(sizes) - {str(chosen[0].described["size"])})
     if others:
         notes.append(f"Runs of other sizes are left out: {', '.join(others)} (`--size`).")
+    return notes
+
+
+def stale(analysed: Sequence[Run], statistics: Statistics) -> list[str]:
+    """Where the statistics are not of the tables that lie there now, and what they left out."""
+    known = statistics.record["tables"]
+    notes = [f"{line}." for line in statistics.record.get("left_out", ())]
+    for run in analysed:
+        if run.name not in known:
+            notes.append(f"{run.name} is not in the statistics: run `{run.command}`.")
+        elif sha256(run.table) != known[run.name]:
+            notes.append(
+                f"The numbers are of an older table of {run.name} than is there: run"
+                f" `{run.command}`."
+            )
+    gone = sorted(set(known) - {run.name for run in analysed})
+    if gone:
+        notes.append(
+            f"The statistics count runs that are no longer there ({', '.join(gone)}): run"
+            f" `{analysed[0].command}`."
+        )
     return notes
 
 

@@ -1,85 +1,119 @@
-"""Means over clips with bootstrap intervals. NaN is counted and enters no mean."""
+"""What the analysis computed of a study: statistics.csv and claims.csv beside the runs."""
 
 import math
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-DRAWS = 10_000
-SEED = 0
-LEVEL = 0.95
+from reports.files import ReportError, read_json, sha256
 
-Array = npt.NDArray[Any]
+STATISTICS = {
+    "ablation", "condition", "metric", "value", "low", "high", "n_scored", "n_failed", "seeds",
+    "difference", "difference_low", "difference_high", "effect", "p", "n_paired", "reason",
+}  # fmt: skip
+CLAIMS = {
+    "ablation", "text", "condition", "metric", "direction", "baseline", "value", "difference",
+    "low", "high", "effect", "p", "p_holm", "verdict", "n_paired", "reason",
+}  # fmt: skip
+TEXTS = ("ablation", "condition", "metric", "text", "direction", "verdict", "reason")
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over clips, its 95% interval, and how many measurements are behind it."""
+    """A value, its 95% interval, and how many measurements are behind it."""
 
     mean: float
     low: float
     high: float
     n_scored: int
     n_failed: int = 0
+    reason: str = ""  # the most frequent one of what failed
 
     @property
     def known(self) -> bool:
         return not math.isnan(self.mean)
 
     @property
+    def has_interval(self) -> bool:
+        return not math.isnan(self.low)
+
+    @property
     def clear(self) -> bool:
         """For a difference: whether its interval leaves zero out."""
         return self.known and (self.low > 0 or self.high < 0)
+
+    def scaled(self, factor: float) -> "Estimate":
+        """In another unit."""
+        mean, low, high = factor * self.mean, factor * self.low, factor * self.high
+        return replace(self, mean=mean, low=low, high=high)
 
 
 NOTHING = Estimate(math.nan, math.nan, math.nan, 0)
 
 
-@cache
-def resamples(count: int) -> Array:
-    """How often each of `count` clips is in each draw, over `count`: [DRAWS, count]."""
-    generator = np.random.default_rng(SEED)
-    return generator.multinomial(count, np.full(count, 1 / count), size=DRAWS) / count
+Key = tuple[str, str, str]  # ablation, condition, metric
+Record = dict[str, Any]
 
 
-def bootstrap_mean(values: Array, n_failed: int = 0) -> Estimate:
-    """Percentile bootstrap of the mean of finite values [N] (Efron, 1979); no interval for one."""
-    if len(values) == 0:
-        return Estimate(math.nan, math.nan, math.nan, 0, n_failed)
-    mean = float(np.mean(values))
-    if len(values) == 1:
-        return Estimate(mean, math.nan, math.nan, 1, n_failed)
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(resamples(len(values)) @ values, [tail, 1 - tail])
-    return Estimate(mean, float(low), float(high), len(values), n_failed)
+@dataclass(frozen=True)
+class Statistics:
+    """The rows of both tables, and how and from which tables of the runs they were made."""
+
+    rows: dict[Key, Record]  # the columns of STATISTICS
+    claims: list[Record]  # the columns of CLAIMS
+    record: Record
+
+    def estimate(self, ablation: str, condition: str, metric: str) -> Estimate:
+        """One ablation's value; NOTHING where it has no such row."""
+        row = self.rows.get((ablation, condition, metric))
+        if row is None:
+            return NOTHING
+        counts = int(row["n_scored"]), int(row["n_failed"])
+        return Estimate(row["value"], row["low"], row["high"], *counts, row["reason"])
+
+    def difference(self, ablation: str, condition: str, metric: str) -> Estimate:
+        """One ablation minus the baseline, on the clips that both have."""
+        row = self.rows.get((ablation, condition, metric))
+        if row is None:
+            return NOTHING
+        low, high = row["difference_low"], row["difference_high"]
+        return Estimate(row["difference"], low, high, int(row["n_paired"]))
+
+    def conditions(self, metric: str) -> list[str]:
+        """In which some ablation has a value of the metric."""
+        known = (key for key, row in self.rows.items() if not math.isnan(row["value"]))
+        return sorted({condition for _, condition, name in known if name == metric})
 
 
-def by_clip(table: pd.DataFrame, ablation: str | None, condition: str, metric: str) -> pd.Series:
-    """Each clip's value, the mean over seeds (and over runs where `ablation` is None)."""
-    rows = select(table, ablation, condition, metric)
-    return rows.groupby("clip")["value"].mean().dropna().sort_index()
+def read_statistics(folder: Path, command: str) -> Statistics:
+    """The statistics of the study in `folder`.
+
+    ReportError, with the command that makes them, where they are missing or damaged.
+    """
+    names = ("statistics.csv", "claims.csv", "statistics.json")
+    for name in names:
+        if not (folder / name).is_file():
+            raise ReportError(f"{folder / name} is missing: run `{command}`")
+    record = read_json(folder / "statistics.json")
+    for name in names[:2]:
+        if sha256(folder / name) != (record.get("files") or {}).get(name):
+            raise ReportError(f"{folder / name} is not what was computed: run `{command}`")
+    rows = read_rows(folder / "statistics.csv", STATISTICS, command)
+    return Statistics(
+        {(row["ablation"], row["condition"], row["metric"]): row for row in rows},
+        read_rows(folder / "claims.csv", CLAIMS, command),
+        record,
+    )
 
 
-def select(table: pd.DataFrame, ablation: str | None, condition: str, metric: str) -> pd.DataFrame:
-    """The rows of one metric in one condition, of one ablation or (None) of all."""
-    chosen = (table["condition"] == condition) & (table["metric"] == metric)
-    return table[chosen if ablation is None else chosen & (table["ablation"] == ablation)]
-
-
-def estimate(table: pd.DataFrame, ablation: str | None, condition: str, metric: str) -> Estimate:
-    """The mean over clips; a clip has failed where no run has a value for it."""
-    values = by_clip(table, ablation, condition, metric)
-    clips = select(table, ablation, condition, metric)["clip"].nunique()
-    return bootstrap_mean(values.to_numpy(), clips - len(values))
-
-
-def paired_difference(
-    table: pd.DataFrame, first: str, second: str, condition: str, metric: str
-) -> Estimate:
-    """Mean of `first` minus `second` over the clips that both ablations have."""
-    one, other = (by_clip(table, name, condition, metric) for name in (first, second))
-    return bootstrap_mean((one - other).dropna().to_numpy())
+def read_rows(path: Path, columns: set[str], command: str) -> list[Record]:
+    """The rows of a CSV of these columns; "nan" is a missing number, and text is never one."""
+    table = pd.read_csv(path, keep_default_na=False, dtype=dict.fromkeys(TEXTS, str))
+    if not columns <= set(table.columns):
+        missing = ", ".join(sorted(columns - set(table.columns)))
+        raise ReportError(f"{path} has no column {missing}: run `{command}`")
+    numbers = [name for name in table.columns if name not in TEXTS]
+    table[numbers] = table[numbers].astype(float)
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]

@@ -1,42 +1,21 @@
-"""What the page says in numbers: results, claims, robustness; every one from the tables."""
+"""What the page says in numbers: results, the latent space, failures; all from the statistics."""
 
-import math
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from reports.collect import BASELINE, Run, Study
-from reports.statistics import (
-    NOTHING,
-    Estimate,
-    estimate,
-    paired_difference,
-    select,
-)
+from reports.collect import Run, Study
+from reports.metrics import LATENT, LATENTS, QUALITY, Metric, describe
+from reports.numbers import UNKNOWN
+from reports.statistics import NOTHING, Estimate, Record
 
-NOISE = "latent_noise_"
-MINUS = "\N{MINUS SIGN}"
-UNKNOWN = "\N{EN DASH}"
-RIVAL = "plain_ae"  # with what the baseline's robustness is compared, where it was run
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A metric's name for readers and which way is better."""
-
-    label: str
-    better: str  # "up" or "down"
-    start: float = 0.0  # where a bar begins: the worst value, or 0
-
-
-METRICS = {
-    "pesq_wb": Metric("PESQ-wb", "up", 1.0),
-    "stoi": Metric("STOI", "up"),
-    "mel_l1": Metric("mel L1", "down"),
-}
+REFERENCES = ("original", "ceiling")  # the same for every run: no model made them
+FAILURES = 12  # kinds that are listed
 
 
 @dataclass
 class Result:
-    """One row of the results table."""
+    """One row of a table of metrics; its values are in the unit in which they are written."""
 
     name: str
     values: dict[str, Estimate]
@@ -45,43 +24,76 @@ class Result:
     facts: dict[str, str] = field(default_factory=dict)
 
     @property
+    def known(self) -> bool:
+        return any(one.known for one in self.values.values())
+
+    @property
     def n_scored(self) -> int:
-        """Clips for which every metric of the row was had."""
-        return min((one.n_scored for one in self.values.values() if one is not NOTHING), default=0)
+        """Measurements of the metric that has most of them."""
+        return max((one.n_scored for one in self.values.values()), default=0)
 
     @property
     def n_failed(self) -> int:
-        """Clips for which some metric of the row could not be had."""
+        """Measurements that failed, of the metric where most did."""
         return max((one.n_failed for one in self.values.values()), default=0)
 
+    def has_fewer(self, metric: str) -> bool:
+        """Whether one metric was scored on fewer clips than the row's others."""
+        one = self.values[metric]
+        return one.has_interval and one.n_scored + one.n_failed < self.n_scored
 
-def results(study: Study) -> list[Result]:
-    """The ceiling, then each ablation; the best ablation of each metric is marked."""
-    table = study.table
-    ceiling = Result(
-        "ceiling",
-        {
-            name: NOTHING
-            if select(table, None, "ceiling", name).empty
-            else estimate(table, None, "ceiling", name)
-            for name in METRICS
-        },
-    )
-    rows = [
-        Result(
-            ablation,
-            {name: estimate(table, ablation, "reconstruction", name) for name in METRICS},
-            untrained=estimate(table, ablation, "untrained", "mel_l1"),
-            facts=facts(study.of(ablation)),
-        )
-        for ablation in study.ablations
-    ]
-    for name, metric in METRICS.items():
-        known = [row for row in rows if row.values[name].known]
-        if len(known) > 1:
-            sign = 1 if metric.better == "up" else -1
-            max(known, key=lambda row: sign * row.values[name].mean).best.add(name)
-    return [ceiling, *rows]
+
+def references(study: Study) -> list[Result]:
+    """What every model is compared with: the original where it was judged, and the ceiling."""
+    rows = [row_of(study, study.ablations[0], name, QUALITY, name) for name in REFERENCES]
+    return [row for row in rows if row.known or row.name == "ceiling"]
+
+
+def models(study: Study) -> list[Result]:
+    """Each ablation; the best of each metric is marked."""
+    rows = [row_of(study, name, "reconstruction", QUALITY) for name in study.ablations]
+    for row in rows:
+        row.untrained = study.statistics.estimate(row.name, "untrained", "mel_l1")
+        row.facts = facts(study.of(row.name))
+    mark_best(rows, QUALITY)
+    return rows
+
+
+def latent_space(study: Study) -> list[Result]:
+    """Each ablation whose latents were looked at."""
+    rows = [row_of(study, name, LATENTS, LATENT) for name in study.ablations]
+    mark_best(rows, LATENT)
+    return [row for row in rows if row.known]
+
+
+def row_of(
+    study: Study, ablation: str, condition: str, metrics: dict[str, Metric], name: str = ""
+) -> Result:
+    """One ablation's row of these metrics in one condition."""
+    values = {
+        key: metric.shown(study.statistics.estimate(ablation, condition, key))
+        for key, metric in metrics.items()
+    }
+    return Result(name or ablation, values)
+
+
+def mark_best(rows: Sequence[Result], metrics: dict[str, Metric]) -> None:
+    """Note in each row the metrics in which it is better than every other row."""
+    for name, metric in metrics.items():
+        sign = 1 if metric.better == "up" else -1
+        known = [row for row in rows if row.values[name].known and metric.better]
+        known.sort(key=lambda row: -sign * row.values[name].mean)
+        if len(known) > 1 and known[0].values[name].mean != known[1].values[name].mean:
+            known[0].best.add(name)
+
+
+def measured(rows: Sequence[Result], metrics: dict[str, Metric]) -> dict[str, Metric]:
+    """The metrics that some row has a value of."""
+    return {
+        name: metric
+        for name, metric in metrics.items()
+        if any(row.values[name].known for row in rows)
+    }
 
 
 def facts(runs: list[Run]) -> dict[str, str]:
@@ -104,79 +116,42 @@ def facts(runs: list[Run]) -> dict[str, str]:
     }
 
 
-def noise_conditions(study: Study) -> dict[float, str]:
-    """The noise levels that were measured, 0 first, and their conditions."""
-    names = [one for one in study.table["condition"].unique() if one.startswith(NOISE)]
-    levels = {float(name.removeprefix(NOISE)): name for name in names}
-    return {0.0: "reconstruction", **dict(sorted(levels.items()))} if levels else {}
+@dataclass(frozen=True)
+class Failure:
+    """Measurements of one kind that failed, over all ablations."""
+
+    what: str
+    where: str  # the ablations
+    failed: int
+    asked: int
+    reason: str
 
 
-def robustness(study: Study) -> dict[str, dict[float, Estimate]]:
-    """Mel L1 by ablation and latent noise."""
-    conditions = noise_conditions(study)
-    return {
-        ablation: {
-            sigma: estimate(study.table, ablation, condition, "mel_l1")
-            for sigma, condition in conditions.items()
-        }
-        for ablation in study.ablations
-        if conditions
-    }
+def failures(study: Study) -> list[Failure]:
+    """What could not be measured, the most frequent kinds first."""
+    kinds: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for (ablation, *kind), row in study.statistics.rows.items():
+        if row["n_failed"] > 0 and ablation in study.ablations:
+            kinds[kind[0], kind[1]].append(row)
+    found = [failure_of(study, describe(*kind), rows) for kind, rows in kinds.items()]
+    return sorted(found, key=lambda one: (-one.failed, one.what))
 
 
-def best_by_noise(curves: dict[str, dict[float, Estimate]]) -> dict[float, str]:
-    """The ablation with the lowest mean at each noise; "" where there is nothing to compare."""
-    best = {}
-    for sigma in next(iter(curves.values()), {}):
-        means = {name: curve[sigma].mean for name, curve in curves.items() if curve[sigma].known}
-        best[sigma] = min(means, key=lambda name: means[name]) if len(means) > 1 else ""
-    return best
+def failure_of(study: Study, what: str, rows: Sequence[Record]) -> Failure:
+    """The failures of one kind, from the rows of the ablations that have some."""
+    names = sorted((row["ablation"] for row in rows), key=study.ablations.index)
+    failed = int(sum(row["n_failed"] for row in rows))
+    return Failure(
+        what,
+        "all ablations" if len(names) == len(study.ablations) > 1 else ", ".join(names),
+        failed,
+        failed + int(sum(row["n_scored"] for row in rows)),
+        max(rows, key=lambda row: row["n_failed"])["reason"],
+    )
 
 
-def robustness_sentences(study: Study) -> list[str]:
-    """Who has the lower mel L1 at each noise: the baseline or its rival."""
-    others = [one for one in study.ablations if one != BASELINE]
-    if BASELINE not in study.ablations or not others:
-        return []
-    rival = RIVAL if RIVAL in others else others[0]
-    sentences = []
-    for sigma, condition in noise_conditions(study).items():
-        means = {
-            name: estimate(study.table, name, condition, "mel_l1").mean
-            for name in (BASELINE, rival)
-        }
-        difference = paired_difference(study.table, BASELINE, rival, condition, "mel_l1")
-        where = f"With latent noise of {sigma:g}" if sigma else "Without noise"
-        if math.isnan(difference.low):
-            sentences.append(f"{where} there are too few clips to compare {BASELINE} and {rival}.")
-            continue
-        first, second = sorted(means, key=lambda name: means[name])
-        shown = f"{means[first]:.3f} against {means[second]:.3f}"
-        interval = f"difference {signed(difference.mean)}, 95% interval {span(difference)}"
-        if difference.clear:
-            sentences.append(
-                f"{where} {first} is better than {second}: mel L1 {shown} ({interval})."
-            )
-        else:
-            sentences.append(
-                f"{where} {BASELINE} and {rival} cannot be told apart: mel L1 {shown} ({interval})."
-            )
-    return sentences
-
-
-def span(one: Estimate, digits: int = 3) -> str:
-    """An interval for a sentence or a cell."""
-    return f"{one.low:.{digits}f} to {one.high:.{digits}f}".replace("-", MINUS)
-
-
-def signed(value: float, digits: int = 3) -> str:
-    """A difference with its sign."""
-    return f"{value:+.{digits}f}".replace("-", MINUS)
-
-
-def headline(rows: list[Result]) -> list[str]:
+def headline(ceiling: Result, first: Result) -> list[str]:
     """What the first model's training brought, and what no model here can exceed."""
-    ceiling, first = rows[0], rows[1]
     trained, untrained = first.values["mel_l1"], first.untrained
     sentences = []
     if trained.known and untrained.known:
@@ -186,7 +161,7 @@ def headline(rows: list[Result]) -> list[str]:
             f" {100 * trained.mean / untrained.mean:.0f}% of the untrained model's."
         )
     parts = [
-        f"{METRICS[name].label} {first.values[name].mean:.2f} of the ceiling's"
+        f"{QUALITY[name].label} {first.values[name].mean:.2f} of the ceiling's"
         f" {ceiling.values[name].mean:.2f}"
         for name in ("pesq_wb", "stoi")
         if first.values[name].known and ceiling.values[name].known

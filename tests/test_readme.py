@@ -56,7 +56,10 @@ def smaller(command: str) -> str:
     if "experiments/run.py" in command:
         data = "" if "data=" in command else " data=filelist data.train=tests/data/manifest.csv"
         command += f" {SMALL}{data}"
-    return command + (" --clips 2" if "-m analysis" in command else "")
+    if "-m analysis" in command:
+        command += " --clips 2 --robustness-clips 1"
+        command += "" if "--only" in command else " --skip modelability"  # it takes minutes
+    return command
 
 
 @pytest.fixture(scope="module")

@@ -91,19 +91,34 @@ def test_another_configuration_does_not_mix_into_a_run(place):
 
 def test_analysis_and_report(place):
     folders = [f"runs/debug/{name}/seed0" for name in ("baseline", "plain_ae")]
-    analysed = call(place, sys.executable, "-m", "analysis", *folders, "--clips", "2")
+    asked = ["--clips", "2", "--only", "quality,latents"]
+    analysed = call(place, sys.executable, "-m", "analysis", *folders, *asked)
     assert analysed.returncode == 0, analysed.stderr
     table = pd.read_csv(place / folders[0] / "analysis" / "table.csv")
-    assert list(table) == ["run", "ablation", "seed", "clip", "condition", "metric", "value"]
-    conditions = {"ceiling", "reconstruction", "untrained", "latent_noise_0.5", "latent_noise_1.0"}
-    assert set(table.condition) == conditions
-    again = call(place, sys.executable, "-m", "analysis", *folders, "--clips", "2")
+    columns = ["run", "ablation", "seed", "clip", "condition", "metric", "value", "reason"]
+    assert list(table) == columns
+    assert {"ceiling", "reconstruction", "untrained", "latents"} <= set(table.condition)
+    again = call(place, sys.executable, "-m", "analysis", *folders, *asked)
     assert again.stderr.count("scored already, skipped") == 2
+    assert "analysis/reconstruction/stoi" in mlflow_metrics(place)
+    statistics = pd.read_csv(place / "runs" / "debug" / "statistics.csv")
+    assert set(statistics.ablation) == {"baseline", "plain_ae"}
+    claims = pd.read_csv(place / "runs" / "debug" / "claims.csv")
+    assert list(claims.ablation) == ["plain_ae"]
     reported = call(place, sys.executable, "-m", "reports.build")
     assert reported.returncode == 0, reported.stderr
     page = (place / "reports" / "out" / "index.html").read_text()
     assert "plain_ae" in page
     assert "data:audio/" in page
+
+
+def mlflow_metrics(place: Path) -> dict[str, float]:
+    """The metrics of the baseline's MLflow run."""
+    import mlflow
+
+    record = json.loads((place / "runs" / "debug" / "baseline" / "seed0" / "run.json").read_text())
+    client = mlflow.MlflowClient(f"sqlite:///{place / 'mlflow.db'}")
+    return client.get_run(record["mlflow"]["run_id"]).data.metrics
 
 
 def test_dcvae_reconstructs_a_file_with_the_trained_model(place):

@@ -1,13 +1,12 @@
 """Fast Griffin-Lim for the mel front end of dcvae.mel: a vocoder without weights."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from dcvae.mel import HOP, N_FFT, N_MELS, SILENCE, mel_filters
+from dcvae.threads import torch_threads
 
 OVERLAP = N_FFT // HOP  # frames over each sample
 PADDING = (N_FFT - HOP) // 2  # samples that the front end adds at either end
@@ -52,7 +51,7 @@ class GriffinLim(nn.Module):
                 f"griffin_lim takes a mel of shape [B, {N_MELS}, F], not {list(mel.shape)}"
             )
         at_once = FRAMES_AT_ONCE // mel.shape[2] if mel.device.type == "cpu" else len(mel)
-        with torch.autocast(mel.device.type, enabled=False), one_thread():
+        with torch.autocast(mel.device.type, enabled=False), torch_threads(1):
             waves = [
                 self._waves(part.to(self.filters.dtype)) for part in mel.split(max(1, at_once))
             ]
@@ -76,21 +75,6 @@ class GriffinLim(nn.Module):
         for _ in range(self.magnitude_iterations):
             estimate = estimate * ((target / (estimate @ to_mel).clamp(min=TINY)) @ share)
         return estimate
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one CPU thread within.
-
-    The arrays are small and the steps many: where something else runs on the same cores, threads
-    that wait for each other after every step took 40 times as long as one.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def find_phase(magnitude: Tensor, window: Tensor, iterations: int, momentum: float) -> Tensor:

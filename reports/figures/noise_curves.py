@@ -1,15 +1,18 @@
-"""Mel L1 against noise on the latents."""
+"""A metric against noise on the latents."""
 
 from matplotlib.figure import Figure
 
+from reports.metrics import Metric
 from reports.statistics import Estimate
 from reports.style import WIDTH, Look, end_labels, height_for
 
 BANDS = 6  # lines whose intervals can be told apart when they overlap
 
 
-def draw(curves: dict[str, dict[float, Estimate]], looks: dict[str, Look]) -> Figure:
-    """One line an ablation: noise (times the latents' standard deviation) to mel L1."""
+def draw(
+    curves: dict[str, dict[float, Estimate]], metric: Metric, looks: dict[str, Look]
+) -> Figure:
+    """One line an ablation: noise (times the latents' standard deviation) to the metric."""
     figure = Figure(figsize=(WIDTH, height_for(len(looks))), layout="constrained")
     axes = figure.subplots()
     labels = []
@@ -32,10 +35,11 @@ def draw(curves: dict[str, dict[float, Estimate]], looks: dict[str, Look]) -> Fi
             )
         labels.append((means[-1], ablation, look.colour))
     axes.set(
-        title="Mel L1 against latent noise (lower is better)",
+        title=f"{metric.heading} against latent noise ({metric.wish})",
         xlabel="noise, in standard deviations of the run's own latents",
-        ylabel="mel L1",
+        ylabel=metric.label + (" %" if metric.percent else ""),
     )
-    axes.set_xticks(sorted({sigma for curve in curves.values() for sigma in curve}))
+    sigmas = sorted({sigma for curve in curves.values() for sigma in curve})
+    axes.set_xticks(sigmas, [f"{sigma:g}" for sigma in sigmas])
     end_labels(figure, axes, labels)
     return figure

@@ -4,19 +4,20 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from reports.metrics import Metric
 from reports.statistics import Estimate
 from reports.style import WIDTH, Look, Theme
 
 
 def draw(
     estimates: dict[str, Estimate],
-    title: str,
+    metric: Metric,
     looks: dict[str, Look],
     theme: Theme,
     ceiling: Estimate | None = None,
-    start: float = 0.0,
 ) -> Figure:
-    """A bar an ablation, from `start` (the metric's worst value where it has one)."""
+    """A bar an ablation, from the metric's worst value where it has one."""
+    start = metric.start
     names = [name for name in looks if name in estimates]
     figure = Figure(
         figsize=(WIDTH, (1.0 if ceiling and ceiling.known else 0.75) + 0.3 * len(names)),
@@ -39,7 +40,7 @@ def draw(
             path_effects=[withStroke(linewidth=3.5, foreground=theme.paper)],
         )
         axes.annotate(
-            f" {value.mean:.3f}",
+            f" {value.mean:.{metric.digits}f}",
             (np.fmax(value.mean, value.high), place),
             xytext=(3, 0),
             textcoords="offset points",
@@ -48,12 +49,14 @@ def draw(
         )
     if ceiling and ceiling.known:
         axes.axvline(ceiling.mean, color=theme.muted, ls=(0, (4, 3)), lw=1.2)
-        axes.set_xlabel(f"dashed: the vocoder's ceiling, {ceiling.mean:.2f}", fontsize=8)
+        axes.set_xlabel(
+            f"dashed: the vocoder's ceiling, {ceiling.mean:.{min(2, metric.digits)}f}", fontsize=8
+        )
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(axis="y", length=0, labelcolor=theme.ink)
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     axes.margins(x=0.12)
     axes.set_xlim(left=start)
-    axes.set_title(title)
+    axes.set_title(f"{metric.heading} ({metric.wish})")
     return figure

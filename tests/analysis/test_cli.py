@@ -1,7 +1,6 @@
-"""python -m analysis on small runs: what is written, skipped, counted and refused."""
+"""python -m analysis on small runs: what is written, skipped, resumed, counted and refused."""
 
 import json
-import math
 import shutil
 from pathlib import Path
 
@@ -9,45 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from analysis import quality, questions, samples
 from analysis.cli import main
-from analysis.reconstruct import (
-    Sample,
-    batches,
-    encode,
-    latent_noise,
-    latent_std,
-    pad_mels,
-    untrained_twin,
-)
 from analysis.table import read_table, summarise
-from dcvae import LogMel, SpeechAutoencoder
 from dcvae.audio import read_audio, write_audio
 from dcvae.manifest import Clip, read_manifest, write_manifest
 from dcvae.mel import HOP
 
 DATA = Path(__file__).parents[1] / "data" / "manifest.csv"
-TINY = {"channels": (8,) * 5, "latent_channels": 8, "encoder_layers": (1,) * 5}
-
-
-def tiny_model(**options: object) -> SpeechAutoencoder:
-    torch.manual_seed(0)
-    return SpeechAutoencoder(**{**TINY, "decoder_layers": (1,) * 5, **options}).eval()
-
-
-def make_run(root: Path, manifest: Path, ablation: str, **options: object) -> Path:
-    """A finished run folder around an untrained model."""
-    folder = root / "debug" / ablation / "seed0"
-    tiny_model(**options).save_pretrained(folder / "last")
-    described = {
-        "ablation": ablation,
-        "size": "debug",
-        "seed": 0,
-        "status": "finished",
-        "manifest": str(manifest),
-        "config": {"vocoder": {"_target_": "dcvae.load_vocoder", "iterations": 2}},
-    }
-    (folder / "run.json").write_text(json.dumps(described))
-    return folder
+QUICK = ["--device", "cpu", "--only", "quality,round_trips"]
 
 
 @pytest.fixture(scope="module")
@@ -66,14 +35,14 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def scored(tmp_path_factory: pytest.TempPathFactory, manifest: Path) -> list[Path]:
+def scored(tmp_path_factory: pytest.TempPathFactory, manifest: Path, make_run) -> list[Path]:
     """Two runs scored in one call."""
     root = tmp_path_factory.mktemp("runs")
     runs = [
         make_run(root, manifest, "baseline"),
         make_run(root, manifest, "no_noise", noise="none"),
     ]
-    main([*map(str, runs), "--clips", "4", "--device", "cpu"])
+    main([*map(str, runs), "--clips", "4", *QUICK])
     return runs
 
 
@@ -84,18 +53,22 @@ def test_every_clip_has_a_row_for_every_metric_and_failures_are_counted(
         table = read_table(folder / "analysis" / "table.csv")
         assert set(table["run"]) == {f"debug/{folder.parent.name}/seed0"}
         summary = summarise(table).set_index(["condition", "metric"])
-        assert set(summary.index) == {
-            ("ceiling", "pesq_wb"),
-            ("ceiling", "stoi"),
+        for cell in [
+            *(
+                (condition, metric)
+                for condition in ("ceiling", "reconstruction")
+                for metric in ("pesq_wb", "pesq_nb", "stoi", "estoi", "mcd")
+            ),
             ("reconstruction", "mel_l1"),
-            ("reconstruction", "pesq_wb"),
-            ("reconstruction", "stoi"),
             ("untrained", "mel_l1"),
-            ("latent_noise_0.5", "mel_l1"),
-            ("latent_noise_1.0", "mel_l1"),
-        }
-        assert set(summary["n_scored"]) == {2}
-        assert set(summary["n_failed"]) == {2}
+            ("round_trip_8", "mel_l1"),
+            ("round_trip_8", "stoi"),
+        ]:
+            assert tuple(summary.loc[cell, ["n_scored", "n_failed"]]) == (2, 2), cell
+        failed = table[table["value"].isna()]
+        assert failed["reason"].str.len().min() > 5
+        assert failed["reason"].str.contains("no such audio file").any()
+        assert (table[table["value"].notna()]["reason"] == "").all()
 
 
 def test_the_ceiling_is_the_same_for_both_runs_and_above_an_untrained_model(
@@ -120,58 +93,98 @@ def test_examples_are_whole_and_cut_alike(scored: list[Path]) -> None:
         assert mels["original"].shape == mels["reconstruction"].shape
 
 
-def test_a_second_call_skips_and_new_weights_or_clips_do_not(
-    scored: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_the_summary_says_how_long_each_question_took_and_with_what(scored: list[Path]) -> None:
+    summary = json.loads((scored[0] / "analysis" / "analysis.json").read_text())
+    quality_facts = summary["questions"]["quality"]
+    assert quality_facts["seconds"] > 0
+    assert quality_facts["real_time_factor"] == pytest.approx(
+        quality_facts["seconds"] / quality_facts["speech_seconds"], rel=0.01
+    )
+    assert "pesq" in quality_facts["version"]
+    assert set(summary["questions"]) == {"quality", "round_trips"}
+
+
+def test_only_what_changed_is_asked_again(
+    scored: list[Path], tmp_path: Path, tiny_model, capsys: pytest.CaptureFixture[str], monkeypatch
 ) -> None:
     folder = tmp_path / "debug" / "baseline" / "seed0"
     shutil.copytree(scored[0], folder)
     table = folder / "analysis" / "table.csv"
+
+    def asked(*arguments: str) -> list[str]:
+        main([str(folder), *QUICK, *arguments])
+        lines = capsys.readouterr().err.splitlines()
+        return [
+            name for name in ("quality", "round_trips") if any(f": {name}: " in x for x in lines)
+        ]
+
     before = table.stat().st_mtime_ns
-    main([str(folder), "--clips", "4", "--device", "cpu"])
-    assert "scored already, skipped" in capsys.readouterr().err
+    assert asked("--clips", "4") == []
     assert table.stat().st_mtime_ns == before
-    main([str(folder), "--clips", "3", "--device", "cpu"])
-    assert "skipped" not in capsys.readouterr().err
+    assert asked("--clips", "3") == ["quality", "round_trips"]
     assert read_table(table)["clip"].nunique() == 3
-    tiny_model(noise_std=0.1).save_pretrained(folder / "last")
-    main([str(folder), "--clips", "3", "--device", "cpu"])
-    assert "skipped" not in capsys.readouterr().err
-
-
-def test_a_clip_is_scored_alike_whatever_else_is_in_the_set(scored: list[Path]) -> None:
-    log_mel, model = LogMel(), tiny_model()
-    waves = [read_audio(clip.path) for clip in read_manifest(DATA)[:3]]
-    samples = [Sample(str(i), wave, log_mel(wave[None])[0]) for i, wave in enumerate(waves)]
-    together = {
-        sample.name: row
-        for group in batches(samples)
-        for sample, row in zip(group, encode(model, group, torch.device("cpu")), strict=True)
+    newer = {
+        **questions.QUESTIONS,
+        "quality": quality.QUESTION.__class__(**{**vars(quality.QUESTION), "version": 99}),
     }
-    alone = encode(model, samples[:1], torch.device("cpu"))[0]
-    torch.testing.assert_close(together["0"], alone, atol=1e-4, rtol=1e-4)
-    assert sorted(sample.name for group in batches(samples) for sample in group) == ["0", "1", "2"]
-    assert all(pad_mels(group).shape[2] % 64 == 0 for group in batches(samples))
+    monkeypatch.setattr(questions, "QUESTIONS", newer)
+    assert asked("--clips", "3") == ["quality"]
+    tiny_model(noise_std=0.1).save_pretrained(folder / "last")
+    assert asked("--clips", "3") == ["quality", "round_trips"]
+    main([str(folder), "--device", "cpu", "--clips", "3", "--only", "round_trips"])
+    assert "reconstruction" in set(read_table(table)["condition"])  # what was answered stays
 
 
-def test_latent_noise_is_fixed_by_the_clip_and_std_leaves_padding_out() -> None:
-    samples = [Sample(name, torch.zeros(0), torch.zeros(80, 33)) for name in ("a", "b")]
-    latents = torch.zeros(2, 4, 5, 4)
-    latents[..., 3:] = 100  # beyond ceil(33 / 16) = 3 latent frames
-    latents[0, ..., :3] = 1
-    noise = latent_noise(latents, samples)
-    assert torch.equal(noise[1:], latent_noise(latents[1:], samples[1:]))
-    assert not torch.equal(noise[0], noise[1])
-    expected = latents[..., :3].double().std().item()
-    assert math.isclose(latent_std([latents], [samples], 16), expected)
+def test_an_interrupted_analysis_resumes_at_the_clip_where_it_stopped(
+    scored: list[Path], tmp_path: Path, spoken: Path, make_run, monkeypatch
+) -> None:
+    """Stopped after the first batch; then only the clips of the others are measured."""
+    monkeypatch.setattr(samples, "READ_AT_ONCE", 4)  # three batches or more
+    folder = make_run(tmp_path, spoken, "baseline")
+    measure, seen = quality.QUESTION.measure, []
+
+    def stopping(batches, subject):
+        for number, rows in enumerate(measure(batches, subject)):
+            if number == 1:
+                raise KeyboardInterrupt
+            yield rows
+
+    def watching(batches, subject):
+        for rows in measure(batches, subject):
+            seen.extend({row.clip for row in rows})
+            yield rows
+
+    def replaced(function):
+        return {
+            "quality": quality.QUESTION.__class__(**{**vars(quality.QUESTION), "measure": function})
+        }
+
+    arguments = [str(folder), "--device", "cpu", "--only", "quality"]
+    monkeypatch.setattr(questions, "QUESTIONS", replaced(stopping))
+    with pytest.raises(KeyboardInterrupt):
+        main(arguments)
+    assert not (folder / "analysis" / "table.csv").exists()
+    monkeypatch.setattr(questions, "QUESTIONS", replaced(watching))
+    main(arguments)
+    table = read_table(folder / "analysis" / "table.csv")
+    assert 0 < len(seen) < table["clip"].nunique()
+    assert not table.duplicated(["clip", "condition", "metric"]).any()
+    again = make_run(tmp_path / "undisturbed", spoken, "baseline")
+    main([str(again), *arguments[1:]])
+    assert table.equals(read_table(again / "analysis" / "table.csv"))
 
 
-def test_the_untrained_twin_repeats_and_leaves_the_generator_alone() -> None:
-    model = tiny_model()
-    state = torch.random.get_rng_state()
-    first, second = untrained_twin(model), untrained_twin(model)
-    assert torch.equal(state, torch.random.get_rng_state())
-    pairs = zip(first.parameters(), second.parameters(), strict=True)
-    assert all(torch.equal(one, other) for one, other in pairs)
+def test_a_missing_package_skips_its_question_with_one_line(
+    scored: list[Path], capsys: pytest.CaptureFixture[str], monkeypatch
+) -> None:
+    name = "pitch"
+    question = questions.QUESTIONS[name]
+    lacking = question.__class__(**{**vars(question), "libraries": ("no-such-package",)})
+    monkeypatch.setattr(questions, "QUESTIONS", {name: lacking})
+    main([str(scored[0]), "--clips", "4", "--device", "cpu"])
+    lines = [line for line in capsys.readouterr().err.splitlines() if "skipped: " in line]
+    assert len(lines) == 1
+    assert "no-such-package is not installed: pip install 'dcvae[pitch]'" in lines[0]
 
 
 @pytest.mark.parametrize(
@@ -189,12 +202,12 @@ def test_the_untrained_twin_repeats_and_leaves_the_generator_alone() -> None:
     ],
 )
 def test_a_run_that_cannot_be_scored_is_one_line_and_status_2(
-    tmp_path: Path, manifest: Path, capsys: pytest.CaptureFixture[str], spoil, message: str
+    tmp_path: Path, manifest: Path, make_run, capsys: pytest.CaptureFixture[str], spoil, message
 ) -> None:
     run = make_run(tmp_path, manifest, "baseline")
     spoil(run)
     with pytest.raises(SystemExit) as stop:
-        main([str(run), "--clips", "2", "--device", "cpu"])
+        main([str(run), "--clips", "2", *QUICK])
     assert stop.value.code == 2
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1
@@ -202,15 +215,40 @@ def test_a_run_that_cannot_be_scored_is_one_line_and_status_2(
     assert not (run / "analysis").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--only", "qualty"], "no question is named 'qualty': choose from quality"),
+        (["--skip", "all"], "no question is named 'all'"),
+        (["--only", "quality", "--skip", "quality"], "no question to ask"),
+        (["--clips", "0"], "--clips must be 1 or more"),
+        (["--robustness-clips", "0"], "--robustness-clips must be 1 or more"),
+        (["--whisper", "huge"], "huge"),
+        (["--device", "cuda:9"], "cannot be used here"),
+    ],
+)
+def test_a_wrong_option_is_one_line_and_status_2(
+    scored: list[Path], capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([str(scored[0]), *arguments])
+    assert stop.value.code == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert message in lines[0]
+
+
 def edit(run: Path, **changes: object) -> None:
     described = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps({**described, **changes}))
 
 
-def test_a_corpus_that_is_gone_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_corpus_that_is_gone_is_named(
+    tmp_path: Path, make_run, capsys: pytest.CaptureFixture[str]
+) -> None:
     clips = [Clip(tmp_path / f"gone{i}.wav", 2.0, 22050, split="test") for i in range(3)]
     write_manifest(tmp_path / "manifest.csv", clips)
     run = make_run(tmp_path, tmp_path / "manifest.csv", "baseline")
     with pytest.raises(SystemExit):
-        main([str(run), "--device", "cpu"])
+        main([str(run), *QUICK])
     assert "none of the 3 test clips can be read" in capsys.readouterr().err

@@ -1,80 +1,169 @@
-"""Each metric equals its library's own direct call, and is NaN where that cannot be had."""
+"""The questions of signal quality, asked of a small model: what they answer for every clip."""
 
 import math
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pesq as pesq_library
-import pystoi
 import pytest
-import soxr
+import torch
 
-from analysis import quality
+from analysis import dnsmos, pitch, quality, visqol
+from analysis.metrics.perceptual import METRICS, wave_scores
+from analysis.metrics.spectral import mel_cepstral_distortion, mel_l1
+from analysis.question import Question
+from analysis.subject import Subject
+from analysis.table import Row
 from dcvae import LogMel
-from dcvae.audio import read_audio
-from dcvae.manifest import read_manifest
-from dcvae.mel import SAMPLE_RATE
+from dcvae.audio import write_audio
+from dcvae.manifest import Clip, read_manifest, write_manifest
 
-MANIFEST = Path(__file__).parents[1] / "data" / "manifest.csv"
-
-
-@pytest.fixture(scope="module")
-def speech() -> np.ndarray:
-    return read_audio(read_manifest(MANIFEST)[0].path).numpy()
+RATE = 22050
 
 
-@pytest.fixture(scope="module")
-def noisy(speech: np.ndarray) -> np.ndarray:
-    noise = np.random.default_rng(0).standard_normal(len(speech)).astype(np.float32)
-    return speech + 0.01 * noise
+@pytest.fixture
+def subject(make_subject, spoken: Path, tmp_path: Path) -> Subject:
+    """Of two spoken clips and a silent one."""
+    write_audio(tmp_path / "silent.wav", torch.zeros(RATE), RATE)
+    silent = Clip(tmp_path / "silent.wav", 1.0, RATE, split="test")
+    write_manifest(tmp_path / "manifest.csv", [*read_manifest(spoken)[:2], silent])
+    return make_subject(tmp_path / "manifest.csv")
 
 
-def test_pesq_is_the_librarys_at_16_khz(speech: np.ndarray, noisy: np.ndarray) -> None:
-    at_16k = [soxr.resample(wave, SAMPLE_RATE, 16000) for wave in (speech, noisy)]
-    expected = pesq_library.pesq(16000, *at_16k, "wb")
-    assert quality.pesq_wb(speech, noisy, SAMPLE_RATE) == expected
-    assert 1.0 < expected < 4.0
-    assert quality.pesq_wb(speech, speech, SAMPLE_RATE) == pytest.approx(4.64, abs=0.01)
+@pytest.fixture
+def here(subject: Subject) -> Subject:
+    """With its pool in this process, where a library can be made to fail."""
+    subject.tools.__dict__["pool"] = ThreadPoolExecutor(1)
+    return subject
 
 
-def test_stoi_is_the_librarys(speech: np.ndarray, noisy: np.ndarray) -> None:
-    expected = pystoi.stoi(speech, noisy, SAMPLE_RATE)
-    assert quality.stoi(speech, noisy, SAMPLE_RATE) == expected
-    assert 0.3 < expected < 0.999
+def ask(question: Question, subject: Subject) -> list[list[Row]]:
+    return list(question.measure(subject.batches(subject.clips), subject))
 
 
-def test_mel_l1_is_the_mean_absolute_difference(speech: np.ndarray, noisy: np.ndarray) -> None:
-    import torch
-
-    first, second = (LogMel()(torch.from_numpy(one)[None])[0].numpy() for one in (speech, noisy))
-    assert quality.mel_l1(first, second) == pytest.approx(np.abs(first - second).mean(), rel=1e-5)
-    assert quality.mel_l1(first, first) == 0
+def answers(question: Question, subject: Subject) -> dict[tuple[str, str, str], Row]:
+    return {row[:3]: row for rows in ask(question, subject) for row in rows}
 
 
-@pytest.mark.parametrize("metric", [quality.pesq_wb, quality.stoi])
-def test_what_cannot_be_judged_is_nan(metric, speech: np.ndarray) -> None:
-    silence = np.zeros_like(speech)
-    broken = speech.copy()
-    broken[1000] = np.nan
-    assert math.isnan(metric(silence, speech, SAMPLE_RATE))
-    assert math.isnan(metric(silence, silence, SAMPLE_RATE))
-    assert math.isnan(metric(speech, broken, SAMPLE_RATE))
-    assert math.isnan(metric(speech, speech[:-1], SAMPLE_RATE))
-    tenth = slice(8000, 8000 + SAMPLE_RATE // 10)
-    assert math.isnan(metric(speech[tenth], speech[tenth], SAMPLE_RATE))
-    assert math.isnan(metric(speech[:0], speech[:0], SAMPLE_RATE))
+def spoken_clips(subject: Subject) -> list[str]:
+    return [clip.name for clip in subject.clips if "silent" not in clip.name]
 
 
-def test_a_silent_reconstruction_of_speech_never_scores_well(speech: np.ndarray) -> None:
-    silence = np.zeros_like(speech)
-    for metric, bad in ((quality.pesq_wb, 1.5), (quality.stoi, 0.1)):
-        value = metric(speech, silence, SAMPLE_RATE)
-        assert math.isnan(value) or value < bad
+def check_rows(question: Question, subject: Subject) -> None:
+    """Each clip has one row in each cell, all in one piece, and each failure its reason."""
+    batches = ask(question, subject)
+    rows = [row for batch in batches for row in batch]
+    assert Counter(row[:3] for row in rows) == Counter(
+        (clip.name, *cell) for clip in subject.clips for cell in question.cells(subject, clip)
+    )
+    together = [{row.clip for row in batch} for batch in batches]
+    assert sum(map(len, together)) == 3  # so it can be resumed between the pieces
+    for row in rows:
+        assert math.isnan(row.value) == bool(row.reason)
+        if "silent" in row.clip:
+            assert "the original is silent" in row.reason
+        elif question is not pitch.QUESTION:  # an untrained model may well have no voice
+            assert not row.reason, row
 
 
-def test_mel_l1_of_silence_or_of_nan_is_nan() -> None:
-    silence = np.full((80, 9), -11.5, dtype=np.float32)
-    speech = np.random.default_rng(0).normal(size=(80, 9)).astype(np.float32)
-    assert math.isnan(quality.mel_l1(silence, silence))
-    assert math.isnan(quality.mel_l1(speech, np.full_like(speech, np.nan)))
-    assert math.isnan(quality.mel_l1(speech, speech[:, :5]))
+def test_every_clip_has_a_row_in_every_cell_by_the_process_pool(subject: Subject) -> None:
+    check_rows(quality.QUESTION, subject)
+
+
+@pytest.mark.parametrize("module", [pitch, dnsmos, visqol])
+def test_every_clip_has_a_row_in_every_cell_of_an_extra(here: Subject, module) -> None:
+    if module.QUESTION.missing():
+        pytest.skip(module.QUESTION.missing())
+    check_rows(module.QUESTION, here)
+
+
+def test_rows_are_the_metrics_of_the_models_own_output(here: Subject) -> None:
+    rows = answers(quality.QUESTION, here)
+    twin = replace(here, model=quality.untrained_twin(here.model))
+    log_mel = LogMel()
+    for batch in here.batches(here.clips):
+        untrained = twin.decode(
+            batch.samples, twin.encode(batch.samples, [s.mel for s in batch.samples])
+        )
+        for number, sample in enumerate(batch.samples):
+            if sample.name not in spoken_clips(here):
+                continue
+            wave, mel = sample.wave.numpy(), sample.mel.numpy()
+            for condition, output in (("reconstruction", batch.waves), ("ceiling", batch.ceilings)):
+                scores = wave_scores(wave, output[number].numpy(), RATE)
+                for metric in METRICS:
+                    assert rows[sample.name, condition, metric][3:] == scores[metric]
+                mels = [log_mel(one[None])[0].numpy() for one in (sample.wave, output[number])]
+                expected = mel_cepstral_distortion(*mels)
+                assert rows[sample.name, condition, "mcd"].value == expected
+            for condition, mels in (("reconstruction", batch.mels), ("untrained", untrained)):
+                expected = mel_l1(mel, mels[number].numpy())
+                assert rows[sample.name, condition, "mel_l1"].value == pytest.approx(expected)
+
+
+def test_the_vocoder_alone_is_closer_than_an_untrained_model(here: Subject) -> None:
+    rows = answers(quality.QUESTION, here)
+    for clip in spoken_clips(here):
+        for metric, sign in (("pesq_wb", 1), ("stoi", 1), ("estoi", 1), ("mcd", -1)):
+            ceiling, output = (
+                rows[clip, condition, metric].value for condition in ("ceiling", "reconstruction")
+            )
+            assert sign * ceiling > sign * output
+
+
+def test_the_ceiling_is_scored_once_for_all_runs(here: Subject, monkeypatch) -> None:
+    first = answers(quality.QUESTION, here)
+    asked = []
+    for name in ("wave_scores", "distortion"):
+        monkeypatch.setattr(quality, name, counting(getattr(quality, name), asked))
+    second = answers(quality.QUESTION, here)
+    assert Counter(asked) == {"wave_scores": 3, "distortion": 3}  # of the reconstructions
+    assert first.keys() == second.keys()
+    for key, row in first.items():
+        assert second[key] == row or "silent" in row.reason
+
+
+def counting(function: Callable, calls: list[str]) -> Callable:
+    def call(*arguments: object) -> object:
+        calls.append(function.__name__)
+        return function(*arguments)
+
+    return call
+
+
+def test_a_library_that_raises_leaves_the_other_metrics(here: Subject, monkeypatch) -> None:
+    def fail(*arguments: object, **options: object) -> float:
+        raise pesq_library.NoUtterancesError(b"No utterances detected")
+
+    monkeypatch.setattr(pesq_library, "pesq", fail)
+    rows = answers(quality.QUESTION, here)
+    for clip in spoken_clips(here):
+        assert rows[clip, "reconstruction", "pesq_wb"].reason == "PESQ: No utterances detected"
+        assert math.isnan(rows[clip, "ceiling", "pesq_nb"].value)
+        assert rows[clip, "ceiling", "stoi"].value > 0.5
+
+
+def test_a_model_that_gives_nan_is_counted_and_never_scored(here: Subject) -> None:
+    with torch.no_grad():
+        next(here.model.backbone.decoder.parameters()).fill_(math.nan)
+    rows = answers(quality.QUESTION, here)
+    for clip in spoken_clips(here):
+        for key, row in rows.items():
+            if key[:2] == (clip, "reconstruction"):
+                assert math.isnan(row.value)
+                assert "NaN" in row.reason
+            elif key[0] == clip:
+                assert not row.reason
+
+
+def test_the_untrained_twin_repeats_and_leaves_the_generator_alone(tiny_model) -> None:
+    model = tiny_model()
+    state = torch.random.get_rng_state()
+    first, second = quality.untrained_twin(model), quality.untrained_twin(model)
+    assert torch.equal(state, torch.random.get_rng_state())
+    pairs = zip(first.parameters(), second.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+    assert not first.training

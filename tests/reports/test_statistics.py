@@ -1,65 +1,107 @@
-"""The bootstrap on data whose answer is known."""
+"""The analysis' statistics as the report reads them: whole and of the tables that are there."""
 
-import math
+import json
+from collections.abc import Callable
+from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from reports.statistics import bootstrap_mean, estimate, paired_difference
+from analysis.statistics import summarise_study
+from reports.collect import collect
+from reports.files import ReportError
+from reports.statistics import NOTHING, Estimate
 
-COLUMNS = ["run", "ablation", "seed", "clip", "condition", "metric", "value"]
-
-
-def test_the_interval_of_normal_data_is_the_textbooks() -> None:
-    values = np.random.default_rng(1).normal(3.0, 2.0, 400)
-    one = bootstrap_mean(values)
-    half = 1.96 * values.std() / math.sqrt(len(values))
-    assert one.mean == pytest.approx(values.mean())
-    assert one.low == pytest.approx(values.mean() - half, abs=0.05 * half)
-    assert one.high == pytest.approx(values.mean() + half, abs=0.05 * half)
+MakeRun = Callable[..., Path]
 
 
-def test_the_interval_covers_the_true_mean_about_as_often_as_it_says() -> None:
-    generator = np.random.default_rng(2)
-    trials = [bootstrap_mean(generator.normal(0, 1, 48)) for _ in range(300)]
-    covered = np.mean([one.low <= 0 <= one.high for one in trials])
-    assert 0.91 <= covered <= 0.98
+def test_an_estimate_is_the_row_of_the_table(runs: Path) -> None:
+    found = collect(runs).statistics
+    one = found.estimate("baseline", "reconstruction", "mel_l1")
+    assert one.mean == pytest.approx(0.53)
+    assert one.low < one.mean < one.high
+    assert (one.n_scored, one.n_failed, one.reason) == (7, 1, "the clip is broken")
+    difference = found.difference("plain_ae", "reconstruction", "mel_l1")
+    assert difference.mean == pytest.approx(-0.05)
+    assert difference.clear
+    assert difference.n_scored == 7
+    assert not found.difference("baseline", "reconstruction", "mel_l1").known
+    assert found.estimate("baseline", "reconstruction", "visqol") is NOTHING
+    assert found.conditions("dwer") == ["reconstruction"]
+    rank = found.estimate("baseline", "latents", "effective_rank")
+    assert rank.known
+    assert not rank.has_interval
 
 
-def test_it_repeats_and_handles_the_smallest_cases() -> None:
-    values = np.array([1.0, 2.0, 4.0])
-    assert bootstrap_mean(values) == bootstrap_mean(values.copy())
-    constant = bootstrap_mean(np.full(5, 0.25))
-    assert (constant.low, constant.high) == pytest.approx((0.25, 0.25))
-    single = bootstrap_mean(np.array([2.0]))
-    assert single.mean == 2.0
-    assert math.isnan(single.low)
-    assert not single.clear
-    nothing = bootstrap_mean(np.array([]), n_failed=3)
-    assert not nothing.known
-    assert (nothing.n_scored, nothing.n_failed) == (0, 3)
+def test_another_unit_changes_values_and_no_counts() -> None:
+    one = Estimate(0.5, 0.25, 0.75, 20, 1, "odd").scaled(100)
+    assert one == Estimate(50.0, 25.0, 75.0, 20, 1, "odd")
 
 
-def rows(ablation: str, seed: int, values: dict[str, float]) -> list[tuple[object, ...]]:
-    return [
-        (f"t/{ablation}/seed{seed}", ablation, seed, clip, "reconstruction", "stoi", value)
-        for clip, value in values.items()
-    ]
+@pytest.mark.parametrize("name", ["statistics.csv", "claims.csv", "statistics.json"])
+def test_missing_or_half_written_statistics_name_the_command(
+    tmp_path: Path, make_run: MakeRun, name: str
+) -> None:
+    folder = make_run(tmp_path, "baseline")
+    path = tmp_path / "tiny" / name
+    content = path.read_text()
+    if path.suffix == ".csv":
+        path.write_text(content + "x")
+        with pytest.raises(ReportError, match="is not what was computed: run `python -m analysis"):
+            collect(tmp_path)
+    path.unlink()
+    with pytest.raises(ReportError, match=f"{name} is missing: run `python -m analysis {folder}`"):
+        collect(tmp_path)
 
 
-def test_seeds_are_averaged_by_clip_and_a_failure_is_counted() -> None:
-    data = rows("x", 0, {"a": 0.2, "b": 0.4, "c": math.nan, "d": math.nan})
-    data += rows("x", 1, {"a": 0.4, "b": 0.6, "c": math.nan, "d": 0.9})
-    one = estimate(pd.DataFrame(data, columns=COLUMNS), "x", "reconstruction", "stoi")
-    assert one.mean == pytest.approx((0.3 + 0.5 + 0.9) / 3)
-    assert (one.n_scored, one.n_failed) == (3, 1)
+def test_numbers_of_an_older_table_are_told(tmp_path: Path, make_run: MakeRun) -> None:
+    folder = make_run(tmp_path, "baseline")
+    make_run(tmp_path, "plain_ae")
+    assert not collect(tmp_path).missing
+    table = folder / "analysis" / "table.csv"
+    table.write_text(table.read_text().replace("0.53", "0.54"))
+    (note,) = collect(tmp_path).missing
+    assert "older table of tiny/baseline/seed0" in note
+    assert f"python -m analysis {folder}" in note
+    summarise_study(tmp_path / "tiny")
+    assert not collect(tmp_path).missing
 
 
-def test_a_paired_difference_uses_the_clips_that_both_have() -> None:
-    data = rows("x", 0, {"a": 0.5, "b": 0.9, "c": 0.1, "only": 9.0})
-    data += rows("y", 0, {"a": 0.4, "b": 0.8, "c": math.nan, "other": 7.0})
-    one = paired_difference(pd.DataFrame(data, columns=COLUMNS), "x", "y", "reconstruction", "stoi")
-    assert one.mean == pytest.approx(0.1)
-    assert one.n_scored == 2
-    assert one.clear
+def test_a_run_that_came_or_went_since_is_told(tmp_path: Path, make_run: MakeRun) -> None:
+    make_run(tmp_path, "baseline")
+    gone = make_run(tmp_path, "plain_ae")
+    kept = [(tmp_path / "tiny" / f"statistics.{end}").read_text() for end in ("csv", "json")]
+    claims = (tmp_path / "tiny" / "claims.csv").read_text()
+    make_run(tmp_path, "no_dispersive")
+    for name, text in zip(("statistics.csv", "statistics.json"), kept, strict=True):
+        (tmp_path / "tiny" / name).write_text(text)
+    (tmp_path / "tiny" / "claims.csv").write_text(claims)
+    study = collect(tmp_path)
+    assert study.ablations == ["baseline", "plain_ae"]
+    assert "tiny/no_dispersive/seed0 is not in the statistics" in study.missing[0]
+    (gone / "run.json").unlink()
+    assert "no longer there (tiny/plain_ae/seed0)" in collect(tmp_path).missing[-1]
+
+
+def test_what_the_statistics_left_out_is_told(tmp_path: Path, make_run: MakeRun) -> None:
+    make_run(tmp_path, "baseline")
+    old = make_run(tmp_path, "plain_ae")
+    (old / "analysis" / "table.csv").write_text("run,clip,value\n")
+    summarise_study(tmp_path / "tiny")
+    notes = " ".join(collect(tmp_path).missing)
+    assert "is left out" in notes
+    assert "is no analysis table" in notes
+
+
+def test_a_table_of_other_columns_is_refused(tmp_path: Path, make_run: MakeRun) -> None:
+    make_run(tmp_path, "baseline")
+    path = tmp_path / "tiny" / "statistics.csv"
+    path.write_text("ablation,condition,metric,value\n")
+    record = tmp_path / "tiny" / "statistics.json"
+    import hashlib
+
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    written = json.loads(record.read_text())
+    written["files"]["statistics.csv"] = digest
+    record.write_text(json.dumps(written))
+    with pytest.raises(ReportError, match="has no column difference"):
+        collect(tmp_path)

@@ -1,0 +1,53 @@
+"""What would listeners say, as DNSMOS predicts it from the output alone?"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from analysis.metrics.mos import DNSMOS, dnsmos_scores
+from analysis.pooled import score_waves
+from analysis.question import Cell, Question
+from analysis.subject import Batch, Subject
+from analysis.table import Row
+from dcvae.manifest import Clip
+
+NAME = "dnsmos"
+OUTPUTS = ("ceiling", "reconstruction")
+
+
+def measure(batches: Iterator[Batch], subject: Subject) -> Iterator[list[Row]]:
+    """Per clip DNSMOS of original, ceiling and reconstruction, and the latter two's change."""
+    for rows in score_waves(batches, subject, NAME, dnsmos_scores, original=True):
+        yield rows + changes(rows)
+
+
+def changes(rows: Sequence[Row]) -> list[Row]:
+    """The difference to the original's value of the same clip and metric, as `<metric>_change`."""
+    originals = {(row.clip, row.metric): row for row in rows if row.condition == "original"}
+    return [
+        change(originals[row.clip, row.metric], row) for row in rows if row.condition in OUTPUTS
+    ]
+
+
+def change(original: Row, output: Row) -> Row:
+    """NaN where one of the two is, for its reason."""
+    name = f"{output.metric}_change"
+    for row in (original, output):
+        if row.reason:
+            reason = f"{row.condition}: {row.reason}"
+            return Row(row.clip, output.condition, name, math.nan, reason)
+    return Row(output.clip, output.condition, name, output.value - original.value)
+
+
+def cells(subject: Subject, clip: Clip) -> list[Cell]:
+    values = [(condition, metric) for condition in ("original", *OUTPUTS) for metric in DNSMOS]
+    return values + [(condition, f"{metric}_change") for condition in OUTPUTS for metric in DNSMOS]
+
+
+QUESTION = Question(
+    name=NAME,
+    version=1,
+    measure=measure,
+    cells=cells,
+    libraries=("speechmos", "onnxruntime", "librosa", "requests"),
+    extra="dnsmos",
+)

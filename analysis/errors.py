@@ -1,0 +1,5 @@
+"""What the analysis may lack without being wrong."""
+
+
+class Unavailable(ValueError):
+    """A model or package that is not here: its questions are skipped with this one line."""

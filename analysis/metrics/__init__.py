@@ -1,0 +1,1 @@
+"""Metrics as pure functions of arrays, each with its formula or source. None imports torch."""

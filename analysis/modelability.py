@@ -1,0 +1,161 @@
+"""How easily are the latents modelled? A small generative model of them, the same for every run.
+
+A causal transformer with a flow-matching head (analysis/modelling) is trained on the standardised
+clean latents of the training split, on a fixed budget of speech and steps, and judged on test
+clips. Two numbers belong together:
+
+`heldout_loss_per_second` is the flow-matching loss, summed over the dims and frames of a second
+of speech. A second is what spaces of unlike frame rates and widths have in common; a space with
+more floats a second has more to get wrong. `heldout_loss` is the same for one dim of one frame:
+pi / 2 = 1.57 is what knows nothing but mean and variance. It is 0 for what is certain.
+
+A low loss alone is no merit. Values that repeat each other or change slowly are cheap: the
+latents of an *untrained* encoder, which are little more than smoothed energy, have a lower loss
+than those of a trained one, and so has any space that left out what is hard to predict. The loss
+compares spaces that reconstruct equally well. What ranks all is the Frechet distance of the
+decoded continuations to real speech, since there the decoder must make speech of them: an
+untrained autoencoder is far behind.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from analysis.metrics.score import Score, Unmeasurable
+from analysis.modelling.continuation import Prompt, continuation_rows, failed_rows, place_of
+from analysis.modelling.data import FEWEST, to_frames
+from analysis.modelling.learning import Learned, learn, mean
+from analysis.modelling.presets import SEED, Preset, preset_named
+from analysis.question import Cell, Question
+from analysis.subject import Batch, Subject
+from analysis.table import Row
+from dcvae.manifest import Clip
+from dcvae.mel import FRAMES_PER_SECOND
+
+CONDITION = "modelability"
+PER_DIM, PER_SECOND = "heldout_loss", "heldout_loss_per_second"
+
+
+@dataclass
+class HeldOut:
+    """The test clips, encoded."""
+
+    sequences: dict[str, Tensor]  # frames [L, C * H] by the clip's name
+    spoken: dict[str, Tensor]  # the mel [M, F] where a continuation comes, of those that get one
+    failed: dict[str, str]  # the reason, by the name of a clip that cannot be judged
+
+
+def measure(batches: Iterator[Batch], subject: Subject) -> Iterator[list[Row]]:
+    """The rows of every test clip and of the set, by condition.
+
+    "modelability": the loss of each clip; the two distances; and `chosen_step`, at which the
+    loss on the validation split was lowest and whose weights all of these are of. "step_<n>":
+    the clips' mean loss after n steps, the compute-to-quality curve; a step takes the same
+    seconds of speech in every space. "no_context": the same of a Gaussian with the covariance
+    of the training frames, which knows nothing of the frames before. "reconstruction": the
+    distances of the clips' own latents decoded, which is what a perfect model would reach.
+    """
+    preset = preset_named(subject.tools.options.budget)
+    held_out = encode_held_out(batches, subject, preset)
+    yield [row for name, why in held_out.failed.items() for row in failed_clip_rows(name, why)]
+    try:
+        learned = learn(held_out.sequences, subject, preset)
+    except Unmeasurable as error:
+        reason = str(error)
+        yield [row for name in held_out.sequences for row in failed_clip_rows(name, reason)]
+        yield failed_set_rows(preset, reason) + failed_rows(reason)
+        return
+    yield loss_rows(learned, subject)
+    yield continuation_rows(learned, make_prompts(held_out, learned, subject), preset, subject)
+
+
+def encode_held_out(batches: Iterator[Batch], subject: Subject, preset: Preset) -> HeldOut:
+    """Latents of every test clip, and the mel of the continuations' place of some.
+
+    The first of the selection that are long enough are continued, whatever the batches' order.
+    """
+    place = place_of(subject.model.compression)
+    long_enough = [
+        clip.name for clip in subject.clips if clip.duration * FRAMES_PER_SECOND >= place.stop
+    ]
+    continued = set(long_enough[: preset.prompts])
+    held_out = HeldOut({}, {}, {})
+    for batch in batches:
+        for sample, latents in zip(batch.samples, batch.clip_latents, strict=True):
+            if latents.shape[-1] < FEWEST:
+                held_out.failed[sample.name] = f"shorter than {FEWEST} latent frames"
+            elif not bool(torch.isfinite(latents).all()):
+                held_out.failed[sample.name] = "its latents hold NaN or infinity"
+            else:
+                held_out.sequences[sample.name] = to_frames(latents)
+                if sample.name in continued and sample.frames >= place.stop:
+                    spoken = sample.mel[:, place.start : place.stop]
+                    held_out.spoken[sample.name] = spoken.clone()
+    return held_out
+
+
+def loss_rows(learned: Learned, subject: Subject) -> list[Row]:
+    """The loss of every clip, and of the set at every step and without context."""
+    per_second = learned.standardiser.dims * subject.model.latent_frames_per_second
+    rows = []
+    for name, loss in learned.curve[learned.step].items():
+        rows.append(Row(name, CONDITION, PER_DIM, *measured(loss)))
+        rows.append(Row(name, CONDITION, PER_SECOND, *measured(loss * per_second)))
+    rows.append(Row("", CONDITION, "chosen_step", learned.step))
+    for step, losses in learned.curve.items():
+        rows.append(Row("", f"step_{step}", PER_SECOND, *measured(mean(losses) * per_second)))
+    bare = mean(learned.without_context)
+    rows.append(Row("", "no_context", PER_DIM, *measured(bare)))
+    rows.append(Row("", "no_context", PER_SECOND, *measured(bare * per_second)))
+    return rows
+
+
+def measured(loss: float) -> Score:
+    return Score(loss) if math.isfinite(loss) else Score(math.nan, "the loss is not finite")
+
+
+def make_prompts(held_out: HeldOut, learned: Learned, subject: Subject) -> list[Prompt]:
+    """The clips to be continued, in the order of their names."""
+    total = place_of(subject.model.compression).total
+    return [
+        Prompt(name, learned.standardiser.apply(held_out.sequences[name][:total]), mel)
+        for name, mel in sorted(held_out.spoken.items())
+    ]
+
+
+def failed_clip_rows(name: str, reason: str) -> list[Row]:
+    """The rows of a clip that cannot be judged."""
+    return [Row(name, CONDITION, metric, math.nan, reason) for metric in (PER_DIM, PER_SECOND)]
+
+
+def failed_set_rows(preset: Preset, reason: str) -> list[Row]:
+    """The rows of the set where no model could be trained, without the distances."""
+    steps = sorted({*preset.curve, preset.steps})
+    missing = [(f"step_{step}", PER_SECOND) for step in steps]
+    missing += [("no_context", PER_DIM), ("no_context", PER_SECOND), (CONDITION, "chosen_step")]
+    return [Row("", condition, metric, math.nan, reason) for condition, metric in missing]
+
+
+def cells(subject: Subject, clip: Clip) -> list[Cell]:
+    """What every clip has a row of."""
+    return [(CONDITION, PER_DIM), (CONDITION, PER_SECOND)]
+
+
+def settings(subject: Subject) -> dict[str, Any]:
+    """Every number of the budget: the rows of another one are measured again."""
+    name = subject.tools.options.budget
+    return {"budget": name, "seed": SEED, **asdict(preset_named(name))}
+
+
+QUESTION = Question(
+    name="modelability",
+    version=1,
+    measure=measure,
+    cells=cells,
+    settings=settings,
+    by_clip=False,  # one model is trained for all clips
+)

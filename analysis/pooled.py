@@ -1,0 +1,76 @@
+"""Metrics of waves in the process pool, one batch there while the next one is vocoded here."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.metrics.score import Score
+from analysis.subject import Batch, Subject
+from analysis.table import Row
+from analysis.tools import beside_the_pool
+from dcvae.mel import SAMPLE_RATE
+
+Wave = npt.NDArray[np.float32]
+WaveScores = Callable[[Wave, Wave, int], dict[str, Score]]  # original, output, Hz -> by metric
+Pending = list[tuple[str, str, "Future[dict[str, Score]]"]]  # clip, condition, scores to come
+
+
+def score_waves(
+    batches: Iterator[Batch], subject: Subject, question: str, scores: WaveScores, original: bool
+) -> Iterator[list[Row]]:
+    """The rows of each batch's reconstructions and ceilings, and of the originals if asked for.
+
+    What does not depend on the run is scored once for all runs of the command. `scores` runs in
+    another process: a function of a module that imports little.
+    """
+
+    def submit(sample_wave: Wave, output: Wave) -> "Future[dict[str, Score]]":
+        return subject.tools.pool.submit(scores, sample_wave, output, SAMPLE_RATE)
+
+    def start(batch: Batch) -> tuple[Batch, Pending, Pending]:
+        references = [sample.wave.numpy() for sample in batch.samples]
+        pending = [
+            (name, "reconstruction", submit(reference, wave.numpy()))
+            for name, reference, wave in zip(batch.names, references, batch.waves, strict=True)
+        ]
+        common: Pending = []
+        if any((question, name) not in subject.shared for name in batch.names):
+            outputs = {"ceiling": batch.ceilings}
+            if original:
+                outputs["original"] = [sample.wave for sample in batch.samples]
+            common = [
+                (name, condition, submit(reference, wave.numpy()))
+                for condition, waves in outputs.items()
+                for name, reference, wave in zip(batch.names, references, waves, strict=True)
+            ]
+        return batch, pending, common
+
+    def finish(batch: Batch, pending: Pending, common: Pending) -> list[Row]:
+        for name in batch.names if common else []:
+            subject.shared[question, name] = []
+        for row in rows(common):
+            subject.shared[question, row.clip].append(row)
+        return rows(pending) + [
+            row for name in batch.names for row in subject.shared[question, name]
+        ]
+
+    with beside_the_pool():
+        before = None
+        for batch in batches:
+            started = start(batch)
+            if before:
+                yield finish(*before)
+            before = started
+        if before:
+            yield finish(*before)
+
+
+def rows(pending: Pending) -> list[Row]:
+    """Wait for the pool's scores and give a row for each."""
+    return [
+        Row(clip, condition, metric, *result)
+        for clip, condition, future in pending
+        for metric, result in future.result().items()
+    ]

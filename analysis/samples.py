@@ -1,0 +1,92 @@
+"""Test clips as audio and mel, read a few at a time, in batches of one padded length."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dcvae import LogMel
+from dcvae.audio import AudioError, read_audio
+from dcvae.manifest import Clip
+from dcvae.mel import HOP, SAMPLE_RATE, SILENCE
+
+LONGEST = 10.0  # seconds; of a longer clip the start is scored, so memory stays small
+BUCKET = 64  # frames; clips are padded to a multiple, so a batch never changes a clip's padding
+FRAMES_AT_ONCE = 4096  # of one batch
+READ_AT_ONCE = 64  # clips held in memory
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One readable clip with its labels."""
+
+    clip: Clip
+    wave: Tensor  # [F * HOP], what reconstructions are compared with
+    mel: Tensor  # [M, F]
+
+    @property
+    def name(self) -> str:
+        return self.clip.name
+
+    @property
+    def frames(self) -> int:
+        return self.mel.shape[1]
+
+    @property
+    def padded_frames(self) -> int:
+        return -(-self.frames // BUCKET) * BUCKET
+
+    @property
+    def seconds(self) -> float:
+        return len(self.wave) / SAMPLE_RATE
+
+
+def read_sample(clip: Clip, log_mel: LogMel) -> Sample:
+    """The clip's first LONGEST seconds; AudioError or ValueError where it cannot be used."""
+    wave = read_audio(clip.path, stop=LONGEST)
+    mel = log_mel(wave[None])[0]
+    return Sample(clip, wave[: mel.shape[1] * HOP], mel)
+
+
+def read_batches(clips: Sequence[Clip], unreadable: dict[str, str]) -> Iterator[list[Sample]]:
+    """Samples in batches of one padded length, shorter ones first, READ_AT_ONCE held at once.
+
+    A clip that cannot be read goes into `unreadable`, with the reason, and into no batch.
+    """
+    log_mel = LogMel()
+    ordered = sorted(clips, key=lambda clip: (min(clip.duration, LONGEST), clip.name))
+    for start in range(0, len(ordered), READ_AT_ONCE):
+        samples = []
+        for clip in ordered[start : start + READ_AT_ONCE]:
+            try:
+                samples.append(read_sample(clip, log_mel))
+            except (AudioError, ValueError, OSError) as error:
+                unreadable[clip.name] = " ".join(str(error).split())
+        yield from group(samples)
+
+
+def group(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
+    """Samples of equal padded length together, shortest first, FRAMES_AT_ONCE at most."""
+    by_length: dict[int, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        by_length[sample.padded_frames].append(sample)
+    for length, alike in sorted(by_length.items()):
+        size = max(1, FRAMES_AT_ONCE // length)
+        yield from (alike[start : start + size] for start in range(0, len(alike), size))
+
+
+def pad_mels(samples: Sequence[Sample], mels: Sequence[Tensor]) -> Tensor:
+    """A mel [M, F] for each sample of one batch, padded with silence to [B, M, padded]."""
+    length = samples[0].padded_frames
+    return torch.stack(
+        [functional.pad(mel, (0, length - mel.shape[1]), value=SILENCE) for mel in mels]
+    )
+
+
+def crop(batch: Tensor, samples: Sequence[Sample], unit: int = 1) -> list[Tensor]:
+    """A batch [B, ..., padded] as one CPU tensor a sample, `unit` values for each frame."""
+    pairs = zip(batch.cpu(), samples, strict=True)
+    return [row[..., : sample.frames * unit].clone() for row, sample in pairs]

@@ -1,0 +1,103 @@
+"""What the questions are asked of: a run's model and vocoder, and batches of test clips."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from analysis.cache import WaveCache
+from analysis.runs import Run
+from analysis.samples import Sample, crop, pad_mels, read_batches
+from analysis.table import Row
+from analysis.tools import Tools
+from dcvae import SpeechAutoencoder
+from dcvae.manifest import Clip
+from dcvae.mel import HOP
+from dcvae.vocoders import Vocoder
+
+
+@dataclass
+class Subject:
+    """One run under study, with what is shared with the runs studied beside it."""
+
+    run: Run
+    model: SpeechAutoencoder  # in eval mode, on the tools' device
+    vocoder: Vocoder
+    clips: list[Clip]  # the selection of the test split, the same for every run on the manifest
+    tools: Tools
+    waves: WaveCache
+    shared: dict[tuple[str, str], list[Row]] = field(default_factory=dict)  # see once()
+    unreadable: dict[str, str] = field(default_factory=dict)  # reason by the clip's name
+
+    def batches(self, clips: Sequence[Clip]) -> Iterator["Batch"]:
+        """The readable ones of these clips in batches; the others go to `unreadable`."""
+        for samples in read_batches(clips, self.unreadable):
+            yield Batch(samples, self)
+
+    @torch.no_grad()
+    def encode(self, samples: Sequence[Sample], mels: Sequence[Tensor]) -> Tensor:
+        """A mel [M, F] for each sample of one batch to clean latents [B, C, H, L], on the CPU."""
+        return self.model.encode(pad_mels(samples, mels).to(self.tools.device)).clean.cpu()
+
+    @torch.no_grad()
+    def decode(self, samples: Sequence[Sample], latents: Tensor) -> list[Tensor]:
+        """Latents [B, C, H, L] of one batch to a mel [M, F] for each sample."""
+        frames = samples[0].padded_frames
+        return crop(self.model.decode(latents.to(self.tools.device), frames), samples)
+
+    @torch.no_grad()
+    def vocode(self, samples: Sequence[Sample], mels: Sequence[Tensor]) -> list[Tensor]:
+        """A mel [M, F] for each sample of one batch to a wave [F * HOP] each."""
+        return crop(self.vocoder(pad_mels(samples, mels).to(self.tools.device)), samples, HOP)
+
+    def latent_frames(self, sample: Sample) -> int:
+        """How many latent frames of a batch's row are the sample's own, and not padding."""
+        return -(-sample.frames // self.model.compression)
+
+
+@dataclass
+class Batch:
+    """Clips of one padded length, and what the run makes of them, computed when asked for."""
+
+    samples: list[Sample]
+    subject: Subject
+
+    @property
+    def names(self) -> list[str]:
+        return [sample.name for sample in self.samples]
+
+    @cached_property
+    def latents(self) -> Tensor:
+        """Clean latents [B, C, H, padded L]."""
+        return self.subject.encode(self.samples, [sample.mel for sample in self.samples])
+
+    @cached_property
+    def clip_latents(self) -> list[Tensor]:
+        """Each clip's own clean latents [C, H, L], without the padding."""
+        pairs = zip(self.latents, self.samples, strict=True)
+        return [row[..., : self.subject.latent_frames(sample)] for row, sample in pairs]
+
+    @cached_property
+    def mels(self) -> list[Tensor]:
+        """Reconstructed mels [M, F]."""
+        return self.subject.decode(self.samples, self.latents)
+
+    @cached_property
+    def waves(self) -> list[Tensor]:
+        """Reconstructed waves [F * HOP]."""
+        return self.subject.waves.get(
+            self.subject.run.name,
+            self.names,
+            lambda: self.subject.vocode(self.samples, self.mels),
+        )
+
+    @cached_property
+    def ceilings(self) -> list[Tensor]:
+        """The original mels through the vocoder, [F * HOP]: no model here can do better."""
+        return self.subject.waves.get(
+            "ceiling",
+            self.names,
+            lambda: self.subject.vocode(self.samples, [one.mel for one in self.samples]),
+        )

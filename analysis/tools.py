@@ -1,0 +1,58 @@
+"""What the questions share for the whole command: device, worker pool, listening models."""
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from multiprocessing import get_context
+
+import torch
+
+from analysis.metrics.worker import one_thread
+from analysis.recogniser import Recogniser, load_recogniser
+from analysis.voice import VoiceEncoder, load_voice_encoder
+from dcvae.threads import torch_threads
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user chooses beyond runs and clips."""
+
+    whisper: str = "auto"  # which recogniser
+    robustness_clips: int = 40  # on how many of the clips the robustness questions are asked
+    budget: str = "quick"  # of the model that is trained on the latents
+
+
+class Tools:
+    """Made once and used by every run; the models are loaded when first asked for."""
+
+    def __init__(self, device: torch.device, options: Options) -> None:
+        self.device = device
+        self.options = options
+
+    @cached_property
+    def pool(self) -> ProcessPoolExecutor:
+        """One process a core. Spawned, since a fork of a process with torch's threads may hang."""
+        return ProcessPoolExecutor(
+            os.cpu_count(), mp_context=get_context("spawn"), initializer=one_thread
+        )
+
+    @cached_property
+    def recogniser(self) -> Recogniser:
+        """The speech recogniser that the options name; ValueError where it cannot be had."""
+        return load_recogniser(self.options.whisper, self.device)
+
+    @cached_property
+    def voice_encoder(self) -> VoiceEncoder:
+        """The speaker encoder; ImportError where its package is missing."""
+        return load_voice_encoder(self.device)
+
+    def close(self) -> None:
+        if "pool" in self.__dict__:
+            self.pool.shutdown(wait=True, cancel_futures=True)
+
+
+def beside_the_pool() -> AbstractContextManager[None]:
+    """Leave cores to the pool: threads that wait for a busy core cost more than they bring."""
+    return torch_threads(max(1, torch.get_num_threads() // 2))

@@ -1,0 +1,93 @@
+"""What the metrics are called, which way is better, and how their numbers are written."""
+
+from dataclasses import dataclass
+
+from reports.statistics import Estimate
+
+NOISE = "latent_noise_"
+LATENTS = "latents"  # the condition of what is measured on clean latents
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric's name for readers and which way is better."""
+
+    label: str
+    better: str = ""  # "up", "down", or "" where neither is
+    start: float = 0.0  # where a bar begins: the worst value, or 0
+    digits: int = 3
+    percent: bool = False
+    drawn: bool = False  # as bars
+
+    @property
+    def title(self) -> str:
+        """For a column's head."""
+        arrow = {"up": " ↑", "down": " ↓"}.get(self.better, "")
+        return f"{self.label}{' %' if self.percent else ''}{arrow}"
+
+    @property
+    def heading(self) -> str:
+        """For the start of a figure's title."""
+        first, _, rest = self.label.partition(" ")
+        label = f"{first.capitalize()} {rest}".strip() if first.islower() else self.label
+        return label + (" %" if self.percent else "")
+
+    @property
+    def wish(self) -> str:
+        return "higher is better" if self.better == "up" else "lower is better"
+
+    @property
+    def unit(self) -> float:
+        """By what its values are multiplied when they are written."""
+        return 100.0 if self.percent else 1.0
+
+    def shown(self, one: Estimate) -> Estimate:
+        """In the unit in which it is written."""
+        return one.scaled(self.unit)
+
+
+QUALITY = {
+    "pesq_wb": Metric("PESQ-wb", "up", 1.0, drawn=True),
+    "pesq_nb": Metric("PESQ-nb", "up", 1.0),
+    "stoi": Metric("STOI", "up", drawn=True),
+    "estoi": Metric("ESTOI", "up"),
+    "mel_l1": Metric("mel L1", "down", drawn=True),
+    "mcd": Metric("MCD, dB", "down", digits=2),
+    "wer": Metric("WER", "down", digits=1, percent=True),
+    "dwer": Metric("dWER", "down", digits=1, percent=True, drawn=True),
+    "speaker_similarity": Metric("speaker similarity", "up", drawn=True),
+    "dnsmos_overall": Metric("DNSMOS", "up", 1.0, digits=2),
+    "visqol": Metric("ViSQOL", "up", 1.0, digits=2),
+}
+LATENT = {
+    "speaker_probe": Metric("speaker probe", "up"),
+    "speaker_knn": Metric("speaker kNN", "up"),
+    "speaker_lnc": Metric("speaker LNC", "up"),
+    "speaker_chance": Metric("speaker, by chance"),
+    "speaker_silhouette": Metric("speaker silhouette", "up"),
+    "language_probe": Metric("language probe", "up"),
+    "language_chance": Metric("language, by chance"),
+    "effective_rank": Metric("effective rank", "up", digits=1),
+    "viv_speaker": Metric("VIV", "down"),
+    "sec": Metric("SEC", "down"),
+    "dispersive": Metric("dispersive", "down", digits=4),
+    "dispersive_floor": Metric("its floor", digits=4),
+    "dead_channels": Metric("dead channels", "down", digits=0, percent=True),
+}
+NAMES = QUALITY | LATENT
+ROBUST = ("mel_l1", "pesq_wb", "stoi", "dwer", "speaker_similarity")  # under latent noise
+
+
+def metric_of(name: str) -> Metric:
+    """The metric, or one that is called as in the tables."""
+    return NAMES.get(name, Metric(name.replace("_", " ")))
+
+
+def describe(condition: str, name: str) -> str:
+    """Reads latent_noise_1.0, mel_l1 as "mel L1 at latent noise 1.0"."""
+    label = metric_of(name).label
+    if condition.startswith(NOISE):
+        return f"{label} at latent noise {condition.removeprefix(NOISE)}"
+    if condition in ("", "reconstruction", LATENTS):
+        return label
+    return f"{label}, {condition.replace('_', ' ')}"

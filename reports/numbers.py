@@ -1,0 +1,30 @@
+"""How numbers are written."""
+
+import math
+
+from reports.statistics import Estimate
+
+MINUS = "\N{MINUS SIGN}"
+UNKNOWN = "\N{EN DASH}"
+
+
+def plain(value: float, digits: int = 3) -> str:
+    """A value."""
+    return f"{value:.{digits}f}".replace("-", MINUS)
+
+
+def span(one: Estimate, digits: int = 3) -> str:
+    """An interval for a sentence or a cell."""
+    return f"{one.low:.{digits}f} to {one.high:.{digits}f}".replace("-", MINUS)
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """A difference with its sign."""
+    return f"{value:+.{digits}f}".replace("-", MINUS)
+
+
+def chance(p: float) -> str:
+    """A p-value; the smallest that 10,000 draws can tell is 0.0002."""
+    if math.isnan(p):
+        return UNKNOWN
+    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"

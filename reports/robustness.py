@@ -1,0 +1,87 @@
+"""What noise on the latents costs each ablation: curves over sigma, and who bears it better."""
+
+import re
+
+from reports.collect import BASELINE, Study
+from reports.metrics import NOISE, ROBUST, metric_of
+from reports.numbers import signed, span
+from reports.statistics import Estimate
+
+LEVEL = re.compile(re.escape(NOISE) + r"(\d+(?:\.\d+)?)")
+AREA = f"{NOISE}area"  # the mean height of a curve
+CLEAN = "reconstruction"  # no noise, where that has no condition of its own
+RIVAL = "plain_ae"  # with what the baseline's robustness is compared, where it was run
+
+Curves = dict[str, dict[float, Estimate]]  # by ablation and noise
+
+
+def noise_conditions(study: Study, metric: str = "mel_l1") -> dict[float, str]:
+    """The noise levels that the metric was measured at, 0 first, and their conditions."""
+    found = {name: LEVEL.fullmatch(name) for name in study.statistics.conditions(metric)}
+    levels = {float(level[1]): name for name, level in found.items() if level}
+    return dict(sorted({0.0: CLEAN, **levels}.items())) if any(levels) else {}
+
+
+def curves(study: Study, metric: str = "mel_l1") -> Curves:
+    """One metric by ablation and latent noise, in the unit in which it is written."""
+    conditions = noise_conditions(study, metric)
+    return {
+        ablation: {
+            sigma: metric_of(metric).shown(study.statistics.estimate(ablation, condition, metric))
+            for sigma, condition in conditions.items()
+        }
+        for ablation in study.ablations
+        if conditions
+    }
+
+
+def all_curves(study: Study) -> dict[str, Curves]:
+    """The curves of every metric that was measured under noise."""
+    found = {metric: curves(study, metric) for metric in ROBUST}
+    return {metric: curve for metric, curve in found.items() if curve}
+
+
+def areas(study: Study, metric: str = "mel_l1") -> dict[str, Estimate]:
+    """The mean height of each ablation's curve; {} where none was measured."""
+    shown = metric_of(metric).shown
+    found = {name: shown(study.statistics.estimate(name, AREA, metric)) for name in study.ablations}
+    return found if any(one.known for one in found.values()) else {}
+
+
+def best_by_noise(found: Curves) -> dict[float, str]:
+    """The ablation with the lowest mean at each noise; "" where there is nothing to compare."""
+    best = {}
+    for sigma in next(iter(found.values()), {}):
+        means = {name: curve[sigma].mean for name, curve in found.items() if curve[sigma].known}
+        best[sigma] = min(means, key=lambda name: means[name]) if len(means) > 1 else ""
+    return best
+
+
+def sentences(study: Study) -> list[str]:
+    """Who has the lower mel L1 at each noise: the baseline or its rival."""
+    others = [one for one in study.ablations if one != BASELINE]
+    if BASELINE not in study.ablations or not others:
+        return []
+    rival = RIVAL if RIVAL in others else others[0]
+    return [
+        sentence(study, rival, sigma, condition)
+        for sigma, condition in noise_conditions(study).items()
+    ]
+
+
+def sentence(study: Study, rival: str, sigma: float, condition: str) -> str:
+    """Who of baseline and rival has the lower mel L1 in one condition."""
+    found = study.statistics
+    means = {name: found.estimate(name, condition, "mel_l1").mean for name in (BASELINE, rival)}
+    difference = found.difference(rival, condition, "mel_l1")
+    where = f"With latent noise of {sigma:g}" if sigma else "Without noise"
+    if not difference.has_interval:
+        return f"{where} there are too few clips to compare {BASELINE} and {rival}."
+    first, second = sorted(means, key=lambda name: means[name])
+    shown = f"{means[first]:.3f} against {means[second]:.3f}"
+    interval = (
+        f"{rival} minus {BASELINE} {signed(difference.mean)}, 95% interval {span(difference)}"
+    )
+    if difference.clear:
+        return f"{where} {first} is better than {second}: mel L1 {shown} ({interval})."
+    return f"{where} {BASELINE} and {rival} cannot be told apart: mel L1 {shown} ({interval})."
