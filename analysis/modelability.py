@@ -22,19 +22,17 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from analysis.metrics.score import Score, Unmeasurable
-from analysis.modelling.continuation import Prompt, continuation_rows, failed_rows, place_of
-from analysis.modelling.data import FEWEST, to_frames
-from analysis.modelling.learning import Learned, learn, mean
+from analysis.modelling.continuation import Prompt, continuation_rows, failed_rows, make_prompt
+from analysis.modelling.data import fault, to_frames
+from analysis.modelling.learning import Learned, learn
 from analysis.modelling.presets import SEED, Preset, preset_named
 from analysis.question import Cell, Question
 from analysis.subject import Batch, Subject
 from analysis.table import Row
 from dcvae.manifest import Clip
-from dcvae.mel import FRAMES_PER_SECOND
 
 CONDITION = "modelability"
 PER_DIM, PER_SECOND = "heldout_loss", "heldout_loss_per_second"
@@ -45,7 +43,7 @@ class HeldOut:
     """The test clips, encoded."""
 
     sequences: dict[str, Tensor]  # frames [L, C * H] by the clip's name
-    spoken: dict[str, Tensor]  # the mel [M, F] where a continuation comes, of those that get one
+    prompts: list[Prompt]  # what is continued
     failed: dict[str, str]  # the reason, by the name of a clip that cannot be judged
 
 
@@ -60,7 +58,7 @@ def measure(batches: Iterator[Batch], subject: Subject) -> Iterator[list[Row]]:
     distances of the clips' own latents decoded, which is what a perfect model would reach.
     """
     preset = preset_named(subject.tools.options.budget)
-    held_out = encode_held_out(batches, subject, preset)
+    held_out = encode_held_out(batches, subject)
     yield [row for name, why in held_out.failed.items() for row in failed_clip_rows(name, why)]
     try:
         learned = learn(held_out.sequences, subject, preset)
@@ -70,45 +68,36 @@ def measure(batches: Iterator[Batch], subject: Subject) -> Iterator[list[Row]]:
         yield failed_set_rows(preset, reason) + failed_rows(reason)
         return
     yield loss_rows(learned, subject)
-    yield continuation_rows(learned, make_prompts(held_out, learned, subject), preset, subject)
+    yield continuation_rows(held_out.prompts[: preset.watched], learned, preset, subject)
 
 
-def encode_held_out(batches: Iterator[Batch], subject: Subject, preset: Preset) -> HeldOut:
-    """Latents of every test clip, and the mel of the continuations' place of some.
-
-    The first of the selection that are long enough are continued, whatever the batches' order.
-    """
-    place = place_of(subject.model.compression)
-    long_enough = [
-        clip.name for clip in subject.clips if clip.duration * FRAMES_PER_SECOND >= place.stop
-    ]
-    continued = set(long_enough[: preset.prompts])
-    held_out = HeldOut({}, {}, {})
+def encode_held_out(batches: Iterator[Batch], subject: Subject) -> HeldOut:
+    """The latents of every test clip, in the order of the selection, whatever the batches'."""
+    found, failed = {}, {}
     for batch in batches:
         for sample, latents in zip(batch.samples, batch.clip_latents, strict=True):
-            if latents.shape[-1] < FEWEST:
-                held_out.failed[sample.name] = f"shorter than {FEWEST} latent frames"
-            elif not bool(torch.isfinite(latents).all()):
-                held_out.failed[sample.name] = "its latents hold NaN or infinity"
-            else:
-                held_out.sequences[sample.name] = to_frames(latents)
-                if sample.name in continued and sample.frames >= place.stop:
-                    spoken = sample.mel[:, place.start : place.stop]
-                    held_out.spoken[sample.name] = spoken.clone()
-    return held_out
+            if reason := fault(latents):
+                failed[sample.name] = reason
+                continue
+            frames = to_frames(latents)
+            found[sample.name] = frames, make_prompt(sample, frames, subject.model.compression)
+    ordered = [clip.name for clip in subject.clips if clip.name in found]
+    sequences = {name: found[name][0] for name in ordered}
+    prompts = [found[name][1] for name in ordered]
+    return HeldOut(sequences, [prompt for prompt in prompts if prompt], failed)
 
 
 def loss_rows(learned: Learned, subject: Subject) -> list[Row]:
     """The loss of every clip, and of the set at every step and without context."""
     per_second = learned.standardiser.dims * subject.model.latent_frames_per_second
     rows = []
-    for name, loss in learned.curve[learned.step].items():
+    for name, loss in learned.losses.items():
         rows.append(Row(name, CONDITION, PER_DIM, *measured(loss)))
         rows.append(Row(name, CONDITION, PER_SECOND, *measured(loss * per_second)))
     rows.append(Row("", CONDITION, "chosen_step", learned.step))
-    for step, losses in learned.curve.items():
-        rows.append(Row("", f"step_{step}", PER_SECOND, *measured(mean(losses) * per_second)))
-    bare = mean(learned.without_context)
+    for step, loss in learned.curve.items():
+        rows.append(Row("", f"step_{step}", PER_SECOND, *measured(loss * per_second)))
+    bare = learned.without_context
     rows.append(Row("", "no_context", PER_DIM, *measured(bare)))
     rows.append(Row("", "no_context", PER_SECOND, *measured(bare * per_second)))
     return rows
@@ -116,15 +105,6 @@ def loss_rows(learned: Learned, subject: Subject) -> list[Row]:
 
 def measured(loss: float) -> Score:
     return Score(loss) if math.isfinite(loss) else Score(math.nan, "the loss is not finite")
-
-
-def make_prompts(held_out: HeldOut, learned: Learned, subject: Subject) -> list[Prompt]:
-    """The clips to be continued, in the order of their names."""
-    total = place_of(subject.model.compression).total
-    return [
-        Prompt(name, learned.standardiser.apply(held_out.sequences[name][:total]), mel)
-        for name, mel in sorted(held_out.spoken.items())
-    ]
 
 
 def failed_clip_rows(name: str, reason: str) -> list[Row]:

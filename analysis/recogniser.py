@@ -15,6 +15,7 @@ from torch import Tensor
 from analysis.errors import Unavailable
 from analysis.whisper_weights import read_whisper
 from dcvae.mel import SAMPLE_RATE
+from dcvae.threads import torch_threads
 
 if TYPE_CHECKING:
     from whisper.model import Whisper
@@ -97,10 +98,13 @@ class Recogniser:
         """Read one batch [B, 80 or 128, 3000] in one language, "" to detect each one's."""
         import whisper
 
-        options = whisper.DecodingOptions(
-            language=code or None, without_timestamps=True, fp16=self.device.type == "cuda"
-        )
-        results = whisper.decode(self.model, mels.to(self.device), options)
+        half = self.device.type == "cuda"
+        options = whisper.DecodingOptions(language=code or None, without_timestamps=True, fp16=half)
+        mels = mels.to(self.device)
+        with torch.inference_mode():
+            features = self.model.embed_audio(mels.half() if half else mels)
+        with torch_threads(1):  # one word at a time: threads would only wait for each other
+            results = whisper.decode(self.model, features, options)
         return [Reading(result.text.strip(), result.language) for result in results]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from analysis.metrics.score import Score, Unmeasurable, score
@@ -21,15 +22,18 @@ Voice = tuple[Embedding | None, str]  # an embedding [256], or None and the reas
 
 def hear(encoder: VoiceEncoder, waves: Sequence[Tensor]) -> list[Voice]:
     """The embedding of each wave [T]."""
-    heard: list[Voice] = []
-    for wave in waves:
-        try:
-            heard.append((encoder.embed(wave), ""))
-        except Unmeasurable as error:
-            heard.append((None, str(error)))
-        except Exception as error:  # a library's failure on one clip is that clip's alone
-            heard.append((None, f"{type(error).__name__}: {error}"[:100]))
-    return heard
+    with threadpool_limits(1):  # a small network: threads would only wait for each other
+        return [hear_one(encoder, wave) for wave in waves]
+
+
+def hear_one(encoder: VoiceEncoder, wave: Tensor) -> Voice:
+    """The embedding of a wave [T], or the reason why there is none."""
+    try:
+        return encoder.embed(wave), ""
+    except Unmeasurable as error:
+        return None, str(error)
+    except Exception as error:  # a library's failure on one clip is that clip's alone
+        return None, f"{type(error).__name__}: {error}"[:100]
 
 
 def similarity(original: Voice, output: Voice) -> Score:

@@ -3,110 +3,131 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 from torch import Tensor
 
 from analysis.metrics.frechet import frechet_distance
-from analysis.metrics.score import Array, Score, score
+from analysis.metrics.score import Array, score
 from analysis.modelling.data import Standardiser, to_latents
 from analysis.modelling.heldout import noise_of
 from analysis.modelling.learning import Learned
 from analysis.modelling.presets import Preset
 from analysis.modelling.sampling import continue_frames
+from analysis.samples import Sample
 from analysis.subject import Subject
 from analysis.table import Row
 
 PROMPT = 128  # mel frames, 1.5 s: a multiple of every compression up to 128x
-LENGTH = 160  # mel frames that follow, 1.9 s
+LONGEST = 160  # mel frames of a continuation, 1.9 s
+SHORTEST = 32  # mel frames of a continuation, 0.4 s
 CHANGE = 16  # mel frames, 0.19 s, over which the change of a spectrum is taken
-AT_ONCE = 64  # continuations decoded together
-FEWEST = 4  # clips to be continued
+FEWEST = 8  # clips to be continued
+AT_ONCE = 16  # continuations decoded together
 CONDITIONS = ("modelability", "no_context", "reconstruction")
 METRICS = ("continuation_frechet", "continuation_change_frechet")
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the continuation lies, in latent frames and in mel frames."""
-
-    prompt: int  # latent frames
-    total: int  # latent frames, prompt and continuation
-    start: int  # mel frame at which the prompt ends
-    stop: int  # mel frame
-
-
-def place_of(compression: int) -> Place:
-    """The same stretch of speech for every compression, where it holds whole latent frames."""
-    prompt = -(-PROMPT // compression)
-    start = prompt * compression
-    stop = start + LENGTH
-    return Place(prompt, -(-stop // compression), start, stop)
-
-
-@dataclass(frozen=True)
 class Prompt:
-    """A held-out clip that is long enough to be continued."""
+    """A held-out clip up to where its continuation ends: it goes on for as long as was spoken.
+
+    Clips that end early are among them, as among those that the model has learned from.
+    """
 
     name: str
-    frames: Tensor  # standardised latents of prompt and continuation, [total, D]
-    real: Tensor  # mel of the continuation as it was spoken, [M, LENGTH]
+    frames: Tensor  # latents [L, C * H] of prompt and continuation
+    spoken: Tensor  # log-mel [M, F] of the continuation, SHORTEST to LONGEST frames
 
 
-@torch.no_grad()
-def decode_continuations(
-    frames: Tensor, standardiser: Standardiser, subject: Subject, place: Place
-) -> Tensor:
-    """Standardised prompts and continuations [N, total, D] -> the latter's mel [N, M, LENGTH]."""
-    mels = []
-    for part in frames.split(AT_ONCE):
-        latents = to_latents(standardiser.invert(part), subject.model.latent_bins)
-        mel = subject.model.decode(latents.to(subject.tools.device), place.stop).cpu()
-        mels.append(mel[..., place.start :])
-    return torch.cat(mels)
+def prompt_length(compression: int) -> int:
+    """Latent frames of a prompt: PROMPT mel frames, at least one."""
+    return -(-PROMPT // compression)
 
 
-def spectra(mels: Tensor) -> Array:
-    """Mels [N, M, F] to log-mel frames [N * F, M]."""
-    frames: Array = mels.transpose(1, 2).flatten(0, 1).numpy()
-    return frames
-
-
-def changes(mels: Tensor) -> Array:
-    """Mels [N, M, F] to what each frame differs by from the one CHANGE frames before it."""
-    return spectra(mels[..., CHANGE:] - mels[..., :-CHANGE])
-
-
-def distances(mels: Tensor, real: Tensor) -> dict[str, Score]:
-    """Both Frechet distances of mels [N, M, F] to real ones [R, M, F], in squared log units."""
-    features = zip(METRICS, (spectra, changes), strict=True)
-    return {name: score(frechet_distance, of(mels), of(real)) for name, of in features}
+def make_prompt(sample: Sample, frames: Tensor, compression: int) -> Prompt | None:
+    """From a clip and its latents [L, C * H]; None where it is too short."""
+    start = prompt_length(compression) * compression
+    stop = min(sample.frames, start + LONGEST)
+    if stop - start < SHORTEST:
+        return None
+    spoken = sample.mel[:, start:stop].clone()  # not a view, which would keep the whole clip
+    return Prompt(sample.name, frames[: -(-stop // compression)], spoken)
 
 
 def continuation_rows(
-    learned: Learned, prompts: Sequence[Prompt], preset: Preset, subject: Subject
+    prompts: Sequence[Prompt], learned: Learned, preset: Preset, subject: Subject
 ) -> list[Row]:
-    """Both distances for what the model, the Gaussian and the clips themselves go on with."""
+    """Both distances to real speech, by condition: what the model goes on with and what others do.
+
+    "no_context" goes on with frames of a Gaussian, "reconstruction" with the clip's own.
+    """
     if len(prompts) < FEWEST:
-        reason = f"{len(prompts)} held-out clips are long enough to be continued, not {FEWEST}"
-        return failed_rows(reason)
-    place = place_of(subject.model.compression)
-    spoken = torch.stack([prompt.frames for prompt in prompts])
-    real = torch.stack([prompt.real for prompt in prompts])
-    shape = (preset.continuations, place.total - place.prompt, spoken.shape[-1])
-    noise = torch.cat([noise_of(prompt.name, "continuation", *shape) for prompt in prompts])
-    known = spoken[:, : place.prompt].repeat_interleave(preset.continuations, 0)
-    frames = {
+        return failed_rows(
+            f"{len(prompts)} held-out clips are long enough to be continued, {FEWEST} needed"
+        )
+    mels: dict[str, list[Tensor]] = {condition: [] for condition in CONDITIONS}
+    ordered = sorted(prompts, key=lambda prompt: (len(prompt.frames), prompt.name))
+    for _, alike in groupby(ordered, key=lambda prompt: len(prompt.frames)):
+        group = list(alike)
+        for condition, frames in continued(group, learned, preset, subject).items():
+            mels[condition] += decoded(frames, group, learned.standardiser, subject)
+    real = [prompt.spoken for prompt in ordered]
+    return [
+        Row("", condition, metric, *score(frechet_distance, of(mels[condition]), of(real)))
+        for condition in CONDITIONS
+        for metric, of in zip(METRICS, (spectra, changes), strict=True)
+    ]
+
+
+def continued(
+    group: Sequence[Prompt], learned: Learned, preset: Preset, subject: Subject
+) -> dict[str, Tensor]:
+    """By condition: standardised frames [N, L, D] of prompts of one length and what follows.
+
+    N is `preset.continuations` times the prompts, or the prompts' number for their own frames.
+    """
+    spoken = torch.stack([learned.standardiser.apply(prompt.frames) for prompt in group])
+    _, length, dims = spoken.shape
+    start = prompt_length(subject.model.compression)
+    shape = (preset.continuations, length - start, dims)
+    noise = torch.cat([noise_of(prompt.name, "continuation", *shape) for prompt in group])
+    known = spoken[:, :start].repeat_interleave(preset.continuations, 0)
+    return {
         "modelability": continue_frames(learned.network, known, noise, preset.solver_steps),
         "no_context": torch.cat([known, learned.gaussian.sample(noise)], 1),
         "reconstruction": spoken,
     }
-    rows = []
-    for condition in CONDITIONS:
-        mels = decode_continuations(frames[condition], learned.standardiser, subject, place)
-        for metric, result in distances(mels, real).items():
-            rows.append(Row("", condition, metric, *result))
-    return rows
+
+
+@torch.no_grad()
+def decoded(
+    frames: Tensor, group: Sequence[Prompt], standardiser: Standardiser, subject: Subject
+) -> list[Tensor]:
+    """Frames [N, L, D] of the prompts to the mels [M, F] of their continuations, in that order."""
+    model = subject.model
+    start = prompt_length(model.compression) * model.compression
+    mels = []
+    for part in frames.split(AT_ONCE):
+        latents = to_latents(standardiser.invert(part), model.latent_bins)
+        mels += list(model.decode(latents.to(subject.tools.device)).cpu())
+    of_each = len(mels) // len(group)
+    return [
+        mel[:, start : start + group[number // of_each].spoken.shape[1]]
+        for number, mel in enumerate(mels)
+    ]
+
+
+def spectra(mels: Sequence[Tensor]) -> Array:
+    """Mels [M, F] to log-mel frames [sum of F, M]."""
+    frames: Array = torch.cat(list(mels), 1).T.numpy()
+    return frames
+
+
+def changes(mels: Sequence[Tensor]) -> Array:
+    """Mels [M, F] to what each frame differs by from the one CHANGE frames before it."""
+    return spectra([mel[:, CHANGE:] - mel[:, :-CHANGE] for mel in mels])
 
 
 def failed_rows(reason: str) -> list[Row]:

@@ -24,6 +24,15 @@ def to_frames(latents: Tensor) -> Tensor:
     return latents.flatten(0, 1).T.contiguous()
 
 
+def fault(latents: Tensor) -> str:
+    """Why a clip's latents [C, H, L] cannot be used; "" where they can."""
+    if latents.shape[-1] < FEWEST:
+        return f"shorter than {FEWEST} latent frames"
+    if not bool(torch.isfinite(latents).all()):
+        return "its latents hold NaN or infinity"
+    return ""
+
+
 def to_latents(frames: Tensor, bins: int) -> Tensor:
     """Frames [..., L, C * H] -> latents [..., C, H, L]."""
     return frames.transpose(-1, -2).unflatten(-2, (-1, bins))
@@ -45,12 +54,10 @@ class Standardiser:
         """From the training split's frames [L, C * H]; Unmeasurable where none varies."""
         count = sum(map(len, sequences))
         if not count:
-            raise Unmeasurable("no clip of the training split can be used")
+            raise Unmeasurable("the training split has no clip that can be used")
         mean = torch.stack([one.double().sum(0) for one in sequences]).sum(0) / count
         squares = torch.stack([(one - mean).square().sum(0) for one in sequences])
         std = (squares.sum(0) / count).sqrt()
-        if not bool(torch.isfinite(std).all()):
-            raise Unmeasurable("latents of the training split hold NaN or infinity")
         live = std > DEAD * std.max()
         if not bool(live.any()):
             raise Unmeasurable("the latents of the training split do not vary")
@@ -87,13 +94,14 @@ def choose_clips(clips: Sequence[Clip], split: str, hours: float) -> list[Clip]:
 
 
 def encode_clips(clips: Sequence[Clip], subject: Subject) -> list[Tensor]:
-    """The frames [L, C * H] of every readable clip that has FEWEST, read a few at a time."""
+    """The frames [L, C * H] of every clip that can be read and has no fault; a few at a time."""
     sequences: list[Tensor] = []
     with tqdm(total=len(clips), desc="encoding", unit="clip", disable=None, leave=False) as bar:
         for samples in read_batches(clips, {}):
-            sequences += [to_frames(latents) for latents in Batch(samples, subject).clip_latents]
+            found = Batch(samples, subject).clip_latents
+            sequences += [to_frames(latents) for latents in found if not fault(latents)]
             bar.update(len(samples))
-    return [one for one in sequences if len(one) >= FEWEST]
+    return sequences
 
 
 def pad(sequences: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

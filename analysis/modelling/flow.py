@@ -4,17 +4,12 @@ Source: Lipman et al., "Flow Matching for Generative Modeling" (2023), with the 
 rectified flow (Liu et al., 2023): x_t = (1 - t) noise + t x, whose velocity is x - noise.
 """
 
-import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 Velocity = Callable[[Tensor, Tensor], Tensor]  # x_t [..., D], t [..., 1] -> velocity [..., D]
-
-# What a velocity costs a dim that knows the mean and the variance alone: the integral over t of
-# 1 / ((1 - t)^2 + t^2). Whatever the distribution, of standardised data it is exact.
-UNINFORMED = math.pi / 2
 
 
 def flow_error(velocity: Velocity, data: Tensor, noise: Tensor, times: Tensor) -> Tensor:
@@ -30,7 +25,8 @@ def flow_error(velocity: Velocity, data: Tensor, noise: Tensor, times: Tensor) -
 def linear_velocity(noisy: Tensor, times: Tensor, variance: Tensor | float = 1.0) -> Tensor:
     """The best linear estimate of x - noise from x_t, for x of mean 0 and this variance by dim.
 
-    Cov(x - noise, x_t) / Var(x_t); the best of all where x is Gaussian.
+    Cov(x - noise, x_t) / Var(x_t) times x_t; no other is better where x is Gaussian. At variance
+    1 its error is the integral over t of 1 / ((1 - t)^2 + t^2), pi / 2, whatever x is like.
     """
     slope = times * variance - (1 - times)
     return slope / (times.square() * variance + (1 - times).square()) * noisy

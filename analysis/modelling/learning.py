@@ -21,20 +21,22 @@ from dcvae.manifest import read_manifest
 
 @dataclass(frozen=True)
 class Learned:
-    """What training gave. Losses are of a frame and a dim, by the held-out clip's name."""
+    """What training gave. Losses are of a frame and a dim."""
 
     standardiser: Standardiser
     network: LatentTransformer  # at the chosen step
     step: int  # the one with the lowest loss on the validation split; the last without such
-    curve: dict[int, dict[str, float]]  # the losses by step
+    losses: dict[str, float]  # its own, by the held-out clip's name
+    curve: dict[int, float]  # the mean loss of the watched clips, by step
     gaussian: Gaussian  # the model without context
-    without_context: dict[str, float]  # its losses
+    without_context: float  # its mean loss of the watched clips
 
 
 def learn(held_out: Mapping[str, Tensor], subject: Subject, preset: Preset) -> Learned:
     """Train on the training split; Unmeasurable where that cannot be done.
 
-    `held_out` are the frames [L, C * H] of the clips on which it is judged, by their names.
+    `held_out` are the frames [L, C * H] of the clips on which it is judged, by their names; the
+    first of them are watched.
     """
     if not held_out:
         raise Unmeasurable("no held-out clip can be judged")
@@ -48,15 +50,17 @@ def learn(held_out: Mapping[str, Tensor], subject: Subject, preset: Preset) -> L
     judged = {name: standardiser.apply(frames) for name, frames in held_out.items()}
 
     device, rate = subject.tools.device, subject.model.latent_frames_per_second
+    watched = dict(list(judged.items())[: preset.watched])
     curve, best = {}, math.nan
     for step, network in train(spoken, rate, preset, device):
-        curve[step] = heldout_losses(network, judged, preset.times, device)
+        curve[step] = mean(heldout_losses(network, watched, preset.times, device))
         loss = mean(heldout_losses(network, validation, preset.times, device))
         if not loss >= best:
-            best, chosen = loss, (step, copy.deepcopy(network))
+            best, chosen, chosen_step = loss, copy.deepcopy(network), step
+    losses = heldout_losses(chosen, judged, preset.times, device)
     gaussian = Gaussian(spoken)
-    without_context = heldout_losses(gaussian, judged, preset.times, torch.device("cpu"))
-    return Learned(standardiser, chosen[1], chosen[0], curve, gaussian, without_context)
+    bare = mean(heldout_losses(gaussian, watched, preset.times, torch.device("cpu")))
+    return Learned(standardiser, chosen, chosen_step, losses, curve, gaussian, bare)
 
 
 def mean(losses: Mapping[str, float]) -> float:

@@ -28,7 +28,7 @@ class Preset:
     warmup: int  # steps
     draws: int = 4  # noises and times for each frame of a batch
     times: int = 8  # noises and times for each held-out frame
-    prompts: int = 128  # held-out clips that are continued, at most
+    watched: int = 256  # the first held-out clips: the curve is taken on them, they are continued
     continuations: int = 4  # of each
     solver_steps: int = 64  # of Euler's method, for each frame that is drawn
     network: NetworkSize = field(default_factory=NetworkSize)

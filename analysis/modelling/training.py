@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -54,16 +54,17 @@ def train(
     batches = draw_batches([len(one) for one in sequences], batch_frames, generator)
     if 0 in preset.curve:
         yield 0, average
-    bar = tqdm(range(1, preset.steps + 1), "training", unit="step", disable=None, leave=False)
-    for step in bar:
-        rate = preset.learning_rate * min(1, step / preset.warmup)
-        batch = [sequences[number] for number in next(batches)]
-        loss = train_step(network, optimizers, rate, batch, preset.draws, generator)
-        if not math.isfinite(loss):
-            raise Unmeasurable(f"the training loss was {loss} at step {step}")
-        update_average(average, network, step)
-        if step in preset.curve or step == preset.steps:
-            yield step, average
+    steps = range(1, preset.steps + 1)
+    with tqdm(steps, "training", unit="step", disable=None, leave=False) as bar:
+        for step in bar:
+            rate = preset.learning_rate * min(1, step / preset.warmup)
+            batch = [sequences[number] for number in next(batches)]
+            loss = train_step(network, optimizers, rate, batch, preset.draws, generator)
+            if not math.isfinite(loss):
+                raise Unmeasurable(f"the training loss was {loss} at step {step}")
+            update_average(average, network, step)
+            if step in preset.curve or step == preset.steps:
+                yield step, average
 
 
 def build_optimizers(network: LatentTransformer) -> list[Optimizer]:
@@ -120,8 +121,7 @@ def fast_arithmetic(device: torch.device) -> AbstractContextManager[None]:
     """bfloat16 where the device multiplies it itself: twice as fast, and the loss is the same."""
     able = device.type == "cuda" and torch.cuda.is_bf16_supported()
     if device.type == "cpu":
-        known: dict[str, Any] = getattr(
-            torch.cpu, "get_capabilities", dict
-        )()  # torch 2.12 and later
-        able = bool(known.get("avx512_bf16") or known.get("amx_bf16") or known.get("bf16"))
+        ask: Callable[[], dict[str, Any]] = getattr(torch.cpu, "get_capabilities", dict)
+        found = ask()  # nothing before torch 2.12
+        able = any(found.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
     return torch.autocast(device.type, torch.bfloat16, enabled=able)
