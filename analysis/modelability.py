@@ -26,7 +26,7 @@ from torch import Tensor
 
 from analysis.metrics.score import Score, Unmeasurable
 from analysis.modelling.continuation import Prompt, continuation_rows, failed_rows, make_prompt
-from analysis.modelling.data import fault, to_frames
+from analysis.modelling.data import fault, to_frames, whole_latents
 from analysis.modelling.learning import Learned, learn
 from analysis.modelling.presets import SEED, Preset, preset_named
 from analysis.question import Cell, Question
@@ -75,7 +75,7 @@ def encode_held_out(batches: Iterator[Batch], subject: Subject) -> HeldOut:
     """The latents of every test clip, in the order of the selection, whatever the batches'."""
     found, failed = {}, {}
     for batch in batches:
-        for sample, latents in zip(batch.samples, batch.clip_latents, strict=True):
+        for sample, latents in zip(batch.samples, whole_latents(batch), strict=True):
             if reason := fault(latents):
                 failed[sample.name] = reason
                 continue

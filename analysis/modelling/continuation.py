@@ -21,7 +21,7 @@ from analysis.table import Row
 
 PROMPT = 128  # mel frames, 1.5 s: a multiple of every compression up to 128x
 LONGEST = 160  # mel frames of a continuation, 1.9 s
-SHORTEST = 32  # mel frames of a continuation, 0.4 s
+UNIT = 32  # mel frames, 0.4 s: a continuation is a multiple of it, so as to suit 32x too
 CHANGE = 16  # mel frames, 0.19 s, over which the change of a spectrum is taken
 FEWEST = 8  # clips to be continued
 AT_ONCE = 16  # continuations decoded together
@@ -38,7 +38,7 @@ class Prompt:
 
     name: str
     frames: Tensor  # latents [L, C * H] of prompt and continuation
-    spoken: Tensor  # log-mel [M, F] of the continuation, SHORTEST to LONGEST frames
+    spoken: Tensor  # log-mel [M, F] of the continuation
 
 
 def prompt_length(compression: int) -> int:
@@ -49,11 +49,13 @@ def prompt_length(compression: int) -> int:
 def make_prompt(sample: Sample, frames: Tensor, compression: int) -> Prompt | None:
     """From a clip and its latents [L, C * H]; None where it is too short."""
     start = prompt_length(compression) * compression
-    stop = min(sample.frames, start + LONGEST)
-    if stop - start < SHORTEST:
+    unit = max(UNIT, compression)
+    length = min(sample.frames - start, LONGEST) // unit * unit
+    if length < unit:
         return None
+    stop = start + length
     spoken = sample.mel[:, start:stop].clone()  # not a view, which would keep the whole clip
-    return Prompt(sample.name, frames[: -(-stop // compression)], spoken)
+    return Prompt(sample.name, frames[: stop // compression], spoken)
 
 
 def continuation_rows(

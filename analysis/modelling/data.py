@@ -24,10 +24,17 @@ def to_frames(latents: Tensor) -> Tensor:
     return latents.flatten(0, 1).T.contiguous()
 
 
+def whole_latents(batch: Batch) -> list[Tensor]:
+    """Each clip's latents [C, H, L] that lie within it: one that padding fills up is no speech."""
+    compression = batch.subject.model.compression
+    pairs = zip(batch.samples, batch.latents, strict=True)
+    return [latents[..., : sample.frames // compression] for sample, latents in pairs]
+
+
 def fault(latents: Tensor) -> str:
     """Why a clip's latents [C, H, L] cannot be used; "" where they can."""
     if latents.shape[-1] < FEWEST:
-        return f"shorter than {FEWEST} latent frames"
+        return f"shorter than {FEWEST} whole latent frames"
     if not bool(torch.isfinite(latents).all()):
         return "its latents hold NaN or infinity"
     return ""
@@ -98,7 +105,7 @@ def encode_clips(clips: Sequence[Clip], subject: Subject) -> list[Tensor]:
     sequences: list[Tensor] = []
     with tqdm(total=len(clips), desc="encoding", unit="clip", disable=None, leave=False) as bar:
         for samples in read_batches(clips, {}):
-            found = Batch(samples, subject).clip_latents
+            found = whole_latents(Batch(samples, subject))
             sequences += [to_frames(latents) for latents in found if not fault(latents)]
             bar.update(len(samples))
     return sequences

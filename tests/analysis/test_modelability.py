@@ -1,0 +1,207 @@
+"""How easily latents are modelled, on real speech: every row is there, or says why it is not."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from analysis import modelability
+from analysis.modelling import presets
+from analysis.modelling.continuation import CHANGE, changes, make_prompt
+from analysis.modelling.presets import NetworkSize, Preset
+from analysis.samples import Sample
+from analysis.subject import Subject
+from analysis.table import Row
+from analysis.tools import Options, Tools
+from dcvae.audio import write_audio
+from dcvae.manifest import Clip, read_manifest, write_manifest
+
+PRESET = Preset(
+    speech_hours=1.0,
+    validation_hours=1.0,
+    steps=6,
+    curve=(0, 3),
+    batch_seconds=8.0,
+    learning_rate=5e-3,
+    warmup=2,
+    continuations=2,
+    solver_steps=4,
+    network=NetworkSize(width=32, layers=1, heads=2, head_layers=1),
+)
+SET_ROWS = {
+    ("modelability", "chosen_step"),
+    *((f"step_{step}", "heldout_loss_per_second") for step in (0, 3, 6)),
+    ("no_context", "heldout_loss"),
+    ("no_context", "heldout_loss_per_second"),
+    *(
+        (condition, metric)
+        for condition in ("modelability", "no_context", "reconstruction")
+        for metric in ("continuation_frechet", "continuation_change_frechet")
+    ),
+}
+CLIP_ROWS = {("modelability", "heldout_loss"), ("modelability", "heldout_loss_per_second")}
+
+
+@pytest.fixture(scope="module")
+def corpus(spoken: Path) -> Path:
+    """The ten clips in every split: what is measured here is not how well it generalises."""
+    clips = read_manifest(spoken)
+    again = [
+        dataclasses.replace(clip, split=split)
+        for split in ("train", "validation", "test")
+        for clip in clips
+    ]
+    path = spoken.parent / "all_splits.csv"
+    write_manifest(path, again)
+    return path
+
+
+@pytest.fixture
+def make(make_subject, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Subject]:
+    """A subject whose budget is PRESET."""
+    monkeypatch.setitem(presets.PRESETS, "test", PRESET)
+
+    def subject(manifest: Path, **options: object) -> Subject:
+        made = make_subject(manifest, **options)
+        made.tools = Tools(torch.device("cpu"), Options(budget="test"))
+        return made
+
+    return subject
+
+
+def measure(subject: Subject) -> list[Row]:
+    question = modelability.QUESTION
+    batches = subject.batches(question.clips(subject))
+    return [row for rows in question.measure(batches, subject) for row in rows]
+
+
+def cells(rows: list[Row]) -> set[tuple[str, str]]:
+    return {(row.condition, row.metric) for row in rows}
+
+
+@pytest.mark.parametrize("compression", [8, 16])
+def test_every_clip_and_the_set_have_their_rows(make, corpus, compression):
+    subject = make(corpus, compression=compression)
+    rows = measure(subject)
+    assert all(math.isfinite(row.value) and not row.reason for row in rows)
+    values = {row[:3]: row.value for row in rows}
+    assert len(values) == len(rows)
+    names = {clip.name for clip in subject.clips}
+    assert cells(row for row in rows if row.clip) == CLIP_ROWS
+    assert cells(row for row in rows if not row.clip) == SET_ROWS
+    assert {row.clip for row in rows} == names | {""}
+    rate = subject.model.floats_per_second
+    for name in names:
+        per_dim = values[name, "modelability", "heldout_loss"]
+        per_second = values[name, "modelability", "heldout_loss_per_second"]
+        assert per_second == pytest.approx(per_dim * rate)
+    assert values["", "modelability", "chosen_step"] in (0, 3, 6)
+    curve = [values["", f"step_{step}", "heldout_loss_per_second"] for step in (0, 6)]
+    assert curve[0] == pytest.approx(math.pi / 2 * rate, rel=0.15)
+    assert curve[1] < curve[0]
+
+
+def test_a_second_measurement_gives_the_same_rows(make, corpus):
+    first, second = (measure(make(corpus)) for _ in range(2))
+    assert first == second
+
+
+def test_the_scale_of_a_space_changes_no_loss(make, corpus):
+    losses, spread = [], []
+    for factor in (1.0, 100.0):
+        subject = make(corpus, layernorm=False, latent_shortcut=False)
+        last = subject.model.backbone.encoder.conv_out
+        with torch.no_grad():
+            last.weight *= factor
+            last.bias *= factor
+        spread.append(next(subject.batches(subject.clips)).latents.std().item())
+        losses.append([row.value for row in measure(subject) if row.clip])
+    assert spread[1] == pytest.approx(100 * spread[0], rel=1e-4)
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+
+
+def test_too_little_training_speech_gives_the_same_rows_with_the_reason(make, spoken):
+    rows = measure(make(spoken))  # all in the test split
+    assert cells(rows) == CLIP_ROWS | SET_ROWS
+    assert len(rows) == 10 * len(CLIP_ROWS) + len(SET_ROWS)
+    assert all(math.isnan(row.value) for row in rows)
+    assert {row.reason for row in rows} == {"the training split has no clip that can be used"}
+
+
+def test_less_training_speech_than_a_batch_says_so(make, corpus, monkeypatch):
+    greedy = dataclasses.replace(PRESET, batch_seconds=60.0)
+    monkeypatch.setitem(presets.PRESETS, "test", greedy)
+    reasons = {row.reason for row in measure(make(corpus))}
+    assert reasons == {"the training split has 19 s of speech, a batch takes 60 s"}
+
+
+def test_a_model_whose_latents_are_nan_gives_rows_with_the_reason(make, corpus):
+    subject = make(corpus)
+    for parameter in subject.model.parameters():
+        torch.nn.init.constant_(parameter, math.nan)
+    rows = measure(subject)
+    assert cells(rows) == CLIP_ROWS | SET_ROWS
+    assert all(math.isnan(row.value) and row.reason for row in rows)
+    assert {row.reason for row in rows if row.clip} == {"its latents hold NaN or infinity"}
+
+
+def test_a_clip_of_less_than_two_latent_frames_fails_alone(make, corpus, tmp_path):
+    write_audio(tmp_path / "short.wav", torch.rand(22050 // 4) - 0.5, 22050)
+    short = Clip(tmp_path / "short.wav", 0.25, 22050, split="test")
+    subject = make(corpus)
+    subject.clips = [*subject.clips, short]
+    rows = measure(subject)
+    failed = [row for row in rows if math.isnan(row.value)]
+    assert {row.clip for row in failed} == {short.name}
+    assert {row.reason for row in failed} == {"shorter than 2 whole latent frames"}
+    assert cells(failed) == CLIP_ROWS
+
+
+def test_too_few_clips_to_continue_says_so_and_keeps_the_losses(make, corpus):
+    subject = make(corpus)
+    subject.clips = subject.clips[:5]
+    rows = measure(subject)
+    failed = [row for row in rows if math.isnan(row.value)]
+    assert {row.metric.split("_")[0] for row in failed} == {"continuation"}
+    assert len(failed) == 6
+    assert {row.reason for row in failed} == {
+        "5 held-out clips are long enough to be continued, 8 needed"
+    }
+
+
+def test_an_unknown_budget_names_those_that_there_are(make_subject, spoken):
+    subject = make_subject(spoken)
+    subject.tools = Tools(torch.device("cpu"), Options(budget="huge"))
+    with pytest.raises(ValueError, match="'huge': choose from quick, paper"):
+        modelability.QUESTION.settings(subject)
+
+
+def test_the_settings_hold_every_number_of_the_budget(make, spoken):
+    settings = modelability.QUESTION.settings(make(spoken))
+    assert settings["steps"] == 6
+    assert settings["network"] == {"width": 32, "layers": 1, "heads": 2, "head_layers": 1}
+    assert settings["budget"] == "test"
+
+
+def test_the_same_stretch_is_continued_at_every_compression():
+    mel = torch.arange(300.0).expand(80, -1)
+    sample = Sample(Clip(Path("clip.wav"), 3.5, 22050), torch.zeros(300 * 256), mel)
+    for compression in (4, 8, 16, 32):
+        frames = torch.zeros(300 // compression, 8)
+        prompt = make_prompt(sample, frames, compression)
+        assert prompt.spoken[0].tolist() == list(range(128, 288))
+        assert len(prompt.frames) == 288 // compression
+        cut = dataclasses.replace(sample, mel=mel[:, :230])
+        shorter = make_prompt(cut, frames[: 230 // compression], compression)
+        assert shorter.spoken[0].tolist() == list(range(128, 224))
+        cut = dataclasses.replace(sample, mel=mel[:, :159])
+        assert make_prompt(cut, frames[: 159 // compression], compression) is None
+
+
+def test_changes_are_differences_within_a_clip():
+    rising = torch.arange(CHANGE + 2.0).expand(3, -1)
+    found = changes([rising, 2 * rising])
+    assert found.tolist() == [[CHANGE] * 3] * 2 + [[2 * CHANGE] * 3] * 2
