@@ -14,10 +14,18 @@ from analysis.tools import Options, Tools
 from dcvae import SpeechAutoencoder, load_vocoder
 from dcvae.audio import read_audio, write_audio
 from dcvae.manifest import Clip, read_manifest, select_clips, write_manifest
+from dcvae.threads import torch_threads
 
 DATA = Path(__file__).parents[1] / "data" / "manifest.csv"
 TINY = {"channels": (8,) * 5, "latent_channels": 8, "encoder_layers": (1,) * 5}
 VOCODER = {"name": "griffin_lim", "iterations": 2}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Models this small are no faster on two, and far slower where something else runs."""
+    with torch_threads(1):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -98,10 +98,33 @@ def test_every_clip_and_the_set_have_their_rows(make, corpus, compression):
         per_dim = values[name, "modelability", "heldout_loss"]
         per_second = values[name, "modelability", "heldout_loss_per_second"]
         assert per_second == pytest.approx(per_dim * rate)
-    assert values["", "modelability", "chosen_step"] in (0, 3, 6)
-    curve = [values["", f"step_{step}", "heldout_loss_per_second"] for step in (0, 6)]
+    curve = [values["", f"step_{step}", "heldout_loss_per_second"] for step in (0, 3, 6)]
     assert curve[0] == pytest.approx(math.pi / 2 * rate, rel=0.15)
-    assert curve[1] < curve[0]
+    assert curve[0] > curve[1] > curve[2]
+    mean = sum(values[name, "modelability", "heldout_loss_per_second"] for name in names) / 10
+    assert values["", "modelability", "chosen_step"] == 6  # validation has the same clips
+    assert mean == pytest.approx(curve[2])
+
+
+def test_the_step_with_the_lowest_validation_loss_is_judged(make, corpus, monkeypatch):
+    """After a step so large that the loss explodes, the weights before it are taken."""
+    monkeypatch.setitem(
+        presets.PRESETS, "test", dataclasses.replace(PRESET, learning_rate=3.0, warmup=1)
+    )
+    values = {row[:3]: row.value for row in measure(make(corpus))}
+    assert values["", "modelability", "chosen_step"] == 0
+    assert (
+        values["", "step_6", "heldout_loss_per_second"]
+        > values["", "step_0", "heldout_loss_per_second"]
+    )
+
+
+def test_without_a_validation_split_the_last_step_is_judged(make, corpus):
+    clips = [clip for clip in read_manifest(corpus) if clip.split != "validation"]
+    path = corpus.parent / "two_splits.csv"
+    write_manifest(path, clips)
+    values = {row[:3]: row.value for row in measure(make(path))}
+    assert values["", "modelability", "chosen_step"] == 6
 
 
 def test_a_second_measurement_gives_the_same_rows(make, corpus):
