@@ -1,10 +1,11 @@
 """Metrics of waves in the process pool, one batch there while the next one is vocoded here."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from analysis.metrics.score import Score
 from analysis.subject import Batch, Subject
@@ -26,25 +27,20 @@ def score_waves(
     another process: a function of a module that imports little.
     """
 
-    def submit(sample_wave: Wave, output: Wave) -> "Future[dict[str, Score]]":
-        return subject.tools.pool.submit(scores, sample_wave, output, SAMPLE_RATE)
+    def submit(condition: str, batch: Batch, outputs: Sequence[Tensor]) -> Pending:
+        pool, pairs = subject.tools.pool, zip(batch.samples, outputs, strict=True)
+        return [
+            (one.name, condition, pool.submit(scores, one.wave.numpy(), wave.numpy(), SAMPLE_RATE))
+            for one, wave in pairs
+        ]
 
     def start(batch: Batch) -> tuple[Batch, Pending, Pending]:
-        references = [sample.wave.numpy() for sample in batch.samples]
-        pending = [
-            (name, "reconstruction", submit(reference, wave.numpy()))
-            for name, reference, wave in zip(batch.names, references, batch.waves, strict=True)
-        ]
+        pending = submit("reconstruction", batch, batch.waves)
         common: Pending = []
         if any((question, name) not in subject.shared for name in batch.names):
-            outputs = {"ceiling": batch.ceilings}
+            common = submit("ceiling", batch, batch.ceilings)
             if original:
-                outputs["original"] = [sample.wave for sample in batch.samples]
-            common = [
-                (name, condition, submit(reference, wave.numpy()))
-                for condition, waves in outputs.items()
-                for name, reference, wave in zip(batch.names, references, waves, strict=True)
-            ]
+                common += submit("original", batch, [sample.wave for sample in batch.samples])
         return batch, pending, common
 
     def finish(batch: Batch, pending: Pending, common: Pending) -> list[Row]:

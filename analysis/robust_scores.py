@@ -1,7 +1,6 @@
 """One batch judged under many conditions: waves in the pool, words and voices here."""
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 from typing import Any
 
 from torch import Tensor
@@ -9,8 +8,9 @@ from torch import Tensor
 from analysis.errors import Unavailable
 from analysis.intelligibility import dwer_rows
 from analysis.metrics.perceptual import pesq_and_stoi
-from analysis.metrics.score import Score, score
+from analysis.metrics.score import score
 from analysis.metrics.spectral import mel_l1
+from analysis.pooled import Pending, rows
 from analysis.recogniser import Recogniser
 from analysis.speaker import Voice, hear, similarity_rows
 from analysis.subject import Batch, Subject
@@ -18,8 +18,6 @@ from analysis.table import Row
 from analysis.voice import voice_encoder_missing
 from dcvae.manifest import Clip
 from dcvae.mel import SAMPLE_RATE
-
-Pending = list[tuple[str, str, "Future[dict[str, Score]]"]]  # clip, condition, scores to come
 
 
 class Judge:
@@ -85,11 +83,7 @@ class Judge:
 
     def finish(self) -> list[Row]:
         """All rows of the batch, once the pool is through with it."""
-        return self.rows + [
-            Row(clip, condition, metric, *value)
-            for clip, condition, scores in self.pending
-            for metric, value in scores.result().items()
-        ]
+        return self.rows + rows(self.pending)
 
 
 def find_recogniser(subject: Subject) -> Recogniser | None:

@@ -57,7 +57,7 @@ class Scorer:
     def score(self, run: Run) -> str:
         """Ask what is not answered yet, write the run's table and say in one line what it holds."""
         subject = self.subject(run)
-        basis = self.basis(run, subject)
+        basis = basis_of(run)
         asked, skipped = 0, {}
         for question in self.questions:
             clips, reason = fit_clips(question, subject)
@@ -93,10 +93,6 @@ class Scorer:
             run, model, self.vocoders[name], clips, self.tools, self.waves, shared=shared
         )
 
-    def basis(self, run: Run, subject: Subject) -> Key:
-        """What the rows of every question depend on."""
-        return {"checkpoint_sha256": run.checkpoint_sha256(), "vocoder": run.vocoder}
-
     def write(self, run: Run, subject: Subject, basis: Key, skipped: dict[str, str]) -> str:
         """The table of all that is answered for this checkpoint, and what is beside it."""
         rows: list[Row] = []
@@ -123,6 +119,11 @@ class Scorer:
         with replacing(run.analysis / "analysis.json") as temporary:
             temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         return describe(table)
+
+
+def basis_of(run: Run) -> Key:
+    """What the rows of every question depend on."""
+    return {"checkpoint_sha256": run.checkpoint_sha256(), "vocoder": run.vocoder}
 
 
 def is_written(run: Run) -> bool:
