@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -41,3 +42,23 @@ def load_checkpoint(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tenso
     except (json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
         raise CheckpointError(f"the checkpoint {folder} is damaged: {error}") from error
     return config, weights
+
+
+def read_torch_weights(path: str | Path) -> dict[str, Any]:
+    """The dict in a .pt file of torch.save, on the CPU: tensors and plain containers alone.
+
+    Weights-only: a file that asks for anything else to be built is refused, and nothing of it is
+    executed. CheckpointError for a file that is missing, truncated or of another kind.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: there is no such file of weights")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # what foreign bytes raise there has no base class of its own
+        raise CheckpointError(
+            f"{path} is damaged, or it holds more than weights; nothing of it was executed"
+        ) from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path} holds a {type(content).__name__}, not a dict of weights")
+    return content

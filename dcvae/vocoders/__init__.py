@@ -12,7 +12,14 @@ __all__ = ["GriffinLim", "Vocoder", "load_vocoder"]
 
 @runtime_checkable
 class Vocoder(Protocol):
-    """Log-mel [B, M, F] of dcvae.mel to wave [B, F * HOP] at its sample rate."""
+    """Log-mel [B, M, F] of dcvae.mel to wave [B, F * HOP] at its sample rate.
+
+    A sample depends on no frame further away than `context`, so that long mels can be taken in
+    overlapping windows.
+    """
+
+    @property
+    def context(self) -> int: ...
 
     def __call__(self, mel: Tensor) -> Tensor: ...
 

@@ -44,6 +44,11 @@ class GriffinLim(nn.Module):
         self.register_buffer("filters", mel_filters(), persistent=False)
         self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
 
+    @property
+    def context(self) -> int:
+        """Each iteration hears OVERLAP - 1 frames further; starting phases repeat every OVERLAP."""
+        return (self.iterations + 1) * OVERLAP
+
     @torch.no_grad()
     def forward(self, mel: Tensor) -> Tensor:
         if mel.ndim != 3 or mel.shape[1] != N_MELS or mel.shape[2] == 0:
