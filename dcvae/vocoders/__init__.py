@@ -5,9 +5,10 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
+from dcvae.vocoders.bigvgan import BigVGAN
 from dcvae.vocoders.griffin_lim import GriffinLim
 
-__all__ = ["GriffinLim", "Vocoder", "load_vocoder"]
+__all__ = ["BigVGAN", "GriffinLim", "Vocoder", "load_vocoder"]
 
 
 @runtime_checkable
@@ -24,7 +25,7 @@ class Vocoder(Protocol):
     def __call__(self, mel: Tensor) -> Tensor: ...
 
 
-VOCODERS: dict[str, Callable[..., Vocoder]] = {"griffin_lim": GriffinLim}
+VOCODERS: dict[str, Callable[..., Vocoder]] = {"griffin_lim": GriffinLim, "bigvgan": BigVGAN}
 
 
 def load_vocoder(name: str = "griffin_lim", **options: object) -> Vocoder:

@@ -5,8 +5,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from dcvae.mel import HOP, N_FFT, N_MELS, SILENCE, mel_filters
+from dcvae.mel import HOP, N_FFT, SILENCE, mel_filters
 from dcvae.threads import torch_threads
+from dcvae.vocoders.checks import check_mel
 
 OVERLAP = N_FFT // HOP  # frames over each sample
 PADDING = (N_FFT - HOP) // 2  # samples that the front end adds at either end
@@ -51,10 +52,7 @@ class GriffinLim(nn.Module):
 
     @torch.no_grad()
     def forward(self, mel: Tensor) -> Tensor:
-        if mel.ndim != 3 or mel.shape[1] != N_MELS or mel.shape[2] == 0:
-            raise ValueError(
-                f"griffin_lim takes a mel of shape [B, {N_MELS}, F], not {list(mel.shape)}"
-            )
+        check_mel(mel, "griffin_lim")
         at_once = FRAMES_AT_ONCE // mel.shape[2] if mel.device.type == "cpu" else len(mel)
         with torch.autocast(mel.device.type, enabled=False), torch_threads(1):
             waves = [

@@ -106,6 +106,25 @@ def test_a_clip_does_not_depend_on_its_batch_and_repeats(clips: list[torch.Tenso
     torch.testing.assert_close(together[1:2], vocoder(mel[1:2]), atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("iterations", [0, 4])
+def test_no_sample_listens_further_than_context(clips: list[torch.Tensor], iterations: int) -> None:
+    """Neither to one frame that changes, nor to all that lies outside a window."""
+    mel, vocoder = LogMel()(clips[0][None, : 100 * HOP]), GriffinLim(iterations=iterations)
+    frames, size, context = mel.shape[2], 8 * 4, vocoder.context
+    whole = vocoder(mel)
+    louder = mel.clone()
+    louder[..., 50] += 3
+    changed = (vocoder(louder) - whole).reshape(frames, HOP).abs().amax(1).nonzero()[:, 0]
+    reach = int((changed - 50).abs().max())
+    assert reach <= context <= 2 * reach
+    pieces = []
+    for start in range(0, frames, size):
+        left = max(0, start - context)
+        wave = vocoder(mel[..., left : start + size + context])
+        pieces.append(wave[:, (start - left) * HOP : (start - left + size) * HOP])
+    torch.testing.assert_close(torch.cat(pieces, 1), whole, atol=1e-5, rtol=0)
+
+
 def test_bfloat16_mel_is_vocoded_in_float32() -> None:
     wave = load_vocoder(iterations=1)(torch.full((1, N_MELS, 5), -4.0, dtype=torch.bfloat16))
     assert wave.dtype == torch.float32
