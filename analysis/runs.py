@@ -1,12 +1,11 @@
 """A run folder as the analysis sees it: what run.json says, and which weights to score."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dcvae.checkpoint import CONFIG_NAME, WEIGHTS_NAME
+from dcvae.checkpoint import CONFIG_NAME, WEIGHTS_NAME, checkpoint_sha256
 
 
 class RunError(ValueError):
@@ -41,12 +40,7 @@ class Run:
         return self.folder.absolute().parents[1]
 
     def checkpoint_sha256(self) -> str:
-        """Of the config and the weights, read in blocks."""
-        digest = hashlib.sha256((self.checkpoint / CONFIG_NAME).read_bytes())
-        with (self.checkpoint / WEIGHTS_NAME).open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-        return digest.hexdigest()
+        return checkpoint_sha256(self.checkpoint)
 
 
 def find_run(folder: Path, checkpoint: str = "last", manifest: Path | None = None) -> Run:

@@ -13,6 +13,7 @@ from torch import nn
 from tqdm import tqdm
 
 from analysis.cache import WaveCache
+from analysis.card import write_card
 from analysis.errors import Unavailable
 from analysis.examples import write_clips, write_examples
 from analysis.parts import Key, Part
@@ -23,6 +24,7 @@ from analysis.table import Row, describe, make_table, write_table
 from analysis.tools import Tools
 from dcvae import SpeechAutoencoder
 from dcvae.atomic import replacing
+from dcvae.checkpoint import files_sha256
 from dcvae.manifest import Clip, ManifestError, read_manifest, select_clips
 from dcvae.vocoders import Vocoder, load_vocoder
 
@@ -108,6 +110,7 @@ class Scorer:
         write_examples(run, subject)
         write_clips(run.analysis / "clips.csv", read_manifest(run.manifest), SPLIT)
         write_table(run.analysis / "table.csv", table)
+        write_card(run, subject.model, table, SPLIT)
         summary = {
             "checkpoint": run.checkpoint.name,
             **basis,
@@ -123,7 +126,11 @@ class Scorer:
 
 def basis_of(run: Run) -> Key:
     """What the rows of every question depend on."""
-    return {"checkpoint_sha256": run.checkpoint_sha256(), "vocoder": run.vocoder}
+    basis = {"checkpoint_sha256": run.checkpoint_sha256(), "vocoder": run.vocoder}
+    if folder := run.vocoder.get("path"):  # other weights can come to lie there
+        files = sorted(path for path in Path(folder).iterdir() if path.is_file())
+        basis["vocoder_sha256"] = files_sha256(*files)
+    return basis
 
 
 def is_written(run: Run) -> bool:

@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm as add_weight_norm
 
 from dcvae.bottleneck import Bottleneck, Latent, NoiseKind
+from dcvae.card import model_card
 from dcvae.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from dcvae.mel import FRAMES_PER_SECOND, N_MELS, SILENCE
+
+if TYPE_CHECKING:
+    from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 
 
 @dataclass
@@ -88,13 +92,18 @@ class SpeechAutoencoder(nn.Module):
             raise ValueError(f"encode takes [B, {N_MELS}, F > 0] log-mel, not {list(mel.shape)}")
         padding = (0, -mel.shape[2] % self.compression, 0, -N_MELS % self.compression)
         padded = functional.pad(mel, padding, value=SILENCE)
-        features = self.backbone.encoder((padded.unsqueeze(1) - self.mel_mean) / self.mel_std)
-        return self.bottleneck(features)
+        normal = (padded.unsqueeze(1) - self.mel_mean) / self.mel_std
+        return self.bottleneck(self.backbone.encoder(normal.to(self.dtype)))
 
     def decode(self, latents: Tensor, frames: int | None = None) -> Tensor:
         """Latents [B, C, H, L] -> float32 log-mel [B, M, F], F = `frames` or L * compression."""
-        output = self.backbone.decoder(latents).float().squeeze(1)
+        output = self.backbone.decoder(latents.to(self.dtype)).float().squeeze(1)
         return (output * self.mel_std + self.mel_mean)[:, :N_MELS, :frames]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights: latents and mel are float32 all the same."""
+        return next(self.backbone.parameters()).dtype
 
     @property
     def latent_frames_per_second(self) -> float:
@@ -110,8 +119,9 @@ class SpeechAutoencoder(nn.Module):
     def parameters_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        save_checkpoint(folder, self.config, self.state_dict())
+    def save_pretrained(self, folder: str | Path, card: str | None = None) -> None:
+        """Write a checkpoint folder; without a model card of its own it gets one of the config."""
+        save_checkpoint(folder, self.config, self.state_dict(), card or model_card(self))
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
@@ -137,6 +147,14 @@ def check_config(config: dict[str, Any]) -> None:
     for name in ("channels", "encoder_layers", "decoder_layers"):
         if len(config[name]) < stages:
             raise ValueError(f"compression {compression} takes {stages} stages: {name} has fewer")
+    for name in ("encoder_layers", "decoder_layers"):
+        for stage, layers in enumerate(config[name][:stages]):
+            fewest = 1 if 0 < stage < stages - 1 else 0
+            if layers < fewest:  # diffusers resamples beside the layers of a middle stage
+                raise ValueError(
+                    f"{name}[{stage}] must be at least {fewest}, not {layers}: between the first"
+                    " and the deepest, a stage without layers would not change the resolution"
+                )
     for width, next_width in pairwise(config["channels"][:stages]):
         if 4 * width % next_width:
             raise ValueError(f"channels: 4 x {width} must divide by the next stage's {next_width}")
@@ -150,8 +168,10 @@ def check_config(config: dict[str, Any]) -> None:
         )
 
 
-def build_backbone(config: dict[str, Any]) -> AutoencoderDC:
+def build_backbone(config: dict[str, Any]) -> "AutoencoderDC":
     """Diffusers' AutoencoderDC over one input channel, with ResBlocks alone."""
+    from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
+
     stages = config["compression"].bit_length()
     channels = tuple(config["channels"][:stages])
     backbone = AutoencoderDC(

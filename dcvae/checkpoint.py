@@ -1,5 +1,6 @@
 """A checkpoint is one folder that describes itself: config.json and model.safetensors."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,25 @@ from dcvae.atomic import replacing_folder
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
+CARD_NAME = "README.md"
 
 
 class CheckpointError(ValueError):
     """A checkpoint folder that is missing, damaged or of another architecture."""
 
 
-def save_checkpoint(folder: str | Path, config: dict[str, Any], state: dict[str, Tensor]) -> None:
-    """Write the constructor's arguments and the weights; the folder appears whole or not at all."""
+def save_checkpoint(
+    folder: str | Path, config: dict[str, Any], state: dict[str, Tensor], card: str | None = None
+) -> None:
+    """Write the constructor's arguments, the weights and, where there is one, the model card.
+
+    The folder appears whole or not at all.
+    """
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     with replacing_folder(folder) as temporary:
         (temporary / CONFIG_NAME).write_text(json.dumps(config, indent=2) + "\n")
+        if card is not None:
+            (temporary / CARD_NAME).write_text(card, encoding="utf-8")
         try:
             save_file(weights, temporary / WEIGHTS_NAME)
         except SafetensorError as error:  # what a full disk becomes there
@@ -42,6 +51,21 @@ def load_checkpoint(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tenso
     except (json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
         raise CheckpointError(f"the checkpoint {folder} is damaged: {error}") from error
     return config, weights
+
+
+def checkpoint_sha256(folder: str | Path) -> str:
+    """Of the config and the weights: what a checkpoint is known by."""
+    return files_sha256(Path(folder) / CONFIG_NAME, Path(folder) / WEIGHTS_NAME)
+
+
+def files_sha256(*paths: Path) -> str:
+    """Of the files' bytes one after the other, read in blocks."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
 
 
 def read_torch_weights(path: str | Path) -> dict[str, Any]:

@@ -81,6 +81,7 @@ def test_checkpoint_folder_gives_the_same_model_back(tmp_path, speech):
     model = small(noise="kl", compression=8, latent_channels=4).eval()
     model.save_pretrained(tmp_path / "model")
     assert {file.name for file in (tmp_path / "model").iterdir()} == {
+        "README.md",
         "config.json",
         "model.safetensors",
     }
@@ -108,11 +109,23 @@ def test_weight_norm_is_on_every_convolution_and_survives_the_folder(tmp_path, s
         ({"latent_channels": 5}, "must divide the deepest stage's 16"),
         ({"channels": [8, 8, 12, 16, 16]}, "4 x 8 must divide by the next stage's 12"),
         ({"mel_std": 0.0}, "mel_std"),
+        ({"encoder_layers": [1, 1, 0, 1, 1]}, r"encoder_layers\[2\] must be at least 1, not 0"),
+        ({"decoder_layers": [1, 1, 1, 0, 1]}, r"decoder_layers\[3\] must be at least 1, not 0"),
+        ({"decoder_layers": [1, 1, 1, 1, -1]}, r"decoder_layers\[4\] must be at least 0, not -1"),
     ],
 )
 def test_refuses_sizes_that_it_cannot_have(options, message):
     with pytest.raises(ValueError, match=message):
         small(**options)
+
+
+def test_first_and_deepest_stages_may_lack_layers(speech):
+    """There diffusers changes the resolution all the same, so the compression holds."""
+    layers = [0, 1, 1, 1, 0]
+    model = small(encoder_layers=layers, decoder_layers=layers).eval()
+    output = model(LogMel()(speech))
+    assert output.latent.clean.shape == (4, 16, 5, 4)
+    assert output.mel.shape == (4, 80, 64)
 
 
 def test_refuses_what_is_no_mel():
