@@ -10,7 +10,7 @@ import os
 import re
 import warnings
 import wave as wave_file
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,6 +30,7 @@ OVERSHOOT = 0.5  # seconds: a Vorbis page's time stamp can be off by less than t
 SEEKABLE = (".wav", ".flac")  # where libsndfile finds a sample at once
 SEEK_FROM = 10.0  # seconds; before it, decoding from the start is as fast
 LONG = 600.0  # seconds of a file held at once while probing
+LONGEST_WAV = (2**32 - 64) // 2  # samples: the header counts bytes in 32 bits
 
 
 class AudioError(ValueError):
@@ -47,7 +48,7 @@ class AudioInfo:
 
 
 @cache
-def _torchcodec() -> Any:
+def torchcodec_decoders() -> Any:
     """The torchcodec.decoders module, or None (said once) where FFmpeg's libraries are missing."""
     try:
         return importlib.import_module("torchcodec.decoders")
@@ -62,7 +63,7 @@ def _torchcodec() -> Any:
 
 def decoder_name() -> str:
     """Which library decodes here: "torchcodec" or "soundfile"."""
-    return "soundfile" if _torchcodec() is None else "torchcodec"
+    return "soundfile" if torchcodec_decoders() is None else "torchcodec"
 
 
 def _first_sample(start: float, rate: int, target: int) -> int:
@@ -80,7 +81,7 @@ def _decode_torchcodec(
     stamps, which Ogg Vorbis has only once a page: a range in the middle came out displaced in 4%
     of our files. Counting samples from the start costs the same and is exact.
     """
-    decoder = _torchcodec().AudioDecoder(path)
+    decoder = torchcodec_decoders().AudioDecoder(path)
     rate = decoder.metadata.sample_rate
     samples = decoder.get_samples_played_in_range(0.0, None if stop is None else stop + OVERSHOOT)
     first = _first_sample(start, rate, target)
@@ -107,15 +108,9 @@ def _decode(
     path: PathLike, start: float, stop: float | None, target: int = SAMPLE_RATE
 ) -> tuple[Tensor, int, int]:
     """Decode with the library that fits; every failure is an AudioError that names the file."""
-    file = Path(path)
-    if file.is_dir():
-        raise AudioError(f"{file} is a folder, not an audio file")
-    if not file.exists():
-        raise AudioError(f"{file}: there is no such audio file")
-    if file.stat().st_size == 0:
-        raise AudioError(f"{file} is empty (0 bytes)")
+    file = existing_file(path)
     decoders: list[Callable[..., tuple[Tensor, int, int]]] = [_decode_soundfile]
-    if _torchcodec() is not None:
+    if torchcodec_decoders() is not None:
         seek = start >= SEEK_FROM and file.suffix.lower() in SEEKABLE
         decoders = [_decode_soundfile, _decode_torchcodec] if seek else [_decode_torchcodec]
     try:
@@ -126,10 +121,27 @@ def _decode(
                 continue
         return decoders[-1](file, start, stop, target)
     except (RuntimeError, ValueError, IndexError) as error:
-        reason = re.sub(r"^\w+, \S+\.cpp:\d+, |\s+", " ", str(error)).replace(str(file), "it")
-        reason = reason.strip().split(". ")[0].rstrip(".")[:120]
-        hint = "" if decoder_name() == "torchcodec" else " without FFmpeg"
-        raise AudioError(f"{file} cannot be decoded as audio{hint} ({reason})") from error
+        raise undecodable(file, error) from error
+
+
+def existing_file(path: PathLike) -> Path:
+    """The path, once there is a file at it that is not empty; else AudioError."""
+    file = Path(path)
+    if file.is_dir():
+        raise AudioError(f"{file} is a folder, not an audio file")
+    if not file.exists():
+        raise AudioError(f"{file}: there is no such audio file")
+    if file.stat().st_size == 0:
+        raise AudioError(f"{file} is empty (0 bytes)")
+    return file
+
+
+def undecodable(file: Path, error: Exception) -> AudioError:
+    """A decoder's complaint as one line."""
+    reason = re.sub(r"^\w+, \S+\.cpp:\d+, |\s+", " ", str(error)).replace(str(file), "it")
+    reason = reason.strip().split(". ")[0].rstrip(".")[:120]
+    hint = "" if decoder_name() == "torchcodec" else " without FFmpeg"
+    return AudioError(f"{file} cannot be decoded as audio{hint} ({reason})")
 
 
 def probe_audio(path: PathLike) -> AudioInfo:
@@ -180,16 +192,33 @@ def read_audio(
     return wave.contiguous()
 
 
-def write_audio(path: PathLike, wave: Tensor, sample_rate: int = SAMPLE_RATE) -> None:
-    """Write a wave [T] or [1, T] as 16-bit mono WAV, whole or not at all; clips at +-1."""
-    mono = wave.detach().float().cpu().squeeze(0) if wave.ndim == 2 else wave.detach().float().cpu()
-    if mono.ndim != 1:
-        raise ValueError(f"{path}: a wave has shape [T] or [1, T], not {list(wave.shape)}")
-    if not bool(torch.isfinite(mono).all()):
-        raise AudioError(f"{path} is not written: the wave holds samples that are not finite")
-    integers = (mono.clamp(-1.0, 1.0) * 32767).round().to(torch.int16).numpy().astype("<i2")
+def write_audio(
+    path: PathLike, wave: Tensor | Iterable[Tensor], sample_rate: int = SAMPLE_RATE
+) -> None:
+    """Write a wave [T] or [1, T] as 16-bit mono WAV, whole or not at all; clips at +-1.
+
+    A wave too long for the memory comes as blocks, which are written as they come.
+    """
+    blocks = [wave] if isinstance(wave, Tensor) else wave
     with replacing(path) as temporary, wave_file.open(str(temporary), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(sample_rate)
-        file.writeframes(integers.tobytes())
+        written = 0
+        for block in blocks:
+            samples = to_int16(path, block)
+            written += len(samples)
+            if written > LONGEST_WAV:
+                raise AudioError(f"{path} is not written: a WAV file holds no more than 4 GiB")
+            file.writeframes(samples.tobytes())
+
+
+def to_int16(path: PathLike, wave: Tensor) -> np.ndarray:
+    """A wave [T] or [1, T] as little-endian 16-bit integers."""
+    mono = wave.detach().float().cpu()
+    mono = mono.squeeze(0) if mono.ndim == 2 else mono
+    if mono.ndim != 1:
+        raise ValueError(f"{path}: a wave has shape [T] or [1, T], not {list(wave.shape)}")
+    if not bool(torch.isfinite(mono).all()):
+        raise AudioError(f"{path} is not written: the wave holds samples that are not finite")
+    return (mono.clamp(-1.0, 1.0) * 32767).round().to(torch.int16).numpy().astype("<i2")

@@ -25,7 +25,7 @@ def tone(rate: int, seconds: float, hertz: float = 440.0) -> np.ndarray:
 def decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both decoders in turn; the second as where FFmpeg is missing."""
     if request.param == "soundfile":
-        monkeypatch.setattr(audio, "_torchcodec", lambda: None)
+        monkeypatch.setattr(audio, "torchcodec_decoders", lambda: None)
     elif audio.decoder_name() != "torchcodec":
         pytest.skip("torchcodec cannot load here")
     return str(request.param)
@@ -182,8 +182,8 @@ def test_without_ffmpeg_a_warning_says_so_once(monkeypatch: pytest.MonkeyPatch) 
 
     with monkeypatch.context() as patch:
         patch.setattr(audio.importlib, "import_module", absent)
-        audio._torchcodec.cache_clear()
+        audio.torchcodec_decoders.cache_clear()
         with pytest.warns(UserWarning, match="install FFmpeg") as said:
             assert audio.decoder_name() == audio.decoder_name() == "soundfile"
         assert len(said) == 1
-    audio._torchcodec.cache_clear()
+    audio.torchcodec_decoders.cache_clear()
