@@ -1,48 +1,82 @@
-"""The command line: dcvae reconstruct IN OUT --model FOLDER."""
+"""The command line: dcvae reconstruct | encode | decode | import | export."""
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-import torch
-
-from dcvae import LogMel, SpeechAutoencoder
-from dcvae.audio import AudioError, read_audio, write_audio
+from dcvae.commands import PRECISIONS, export_model, import_model, transcode
 from dcvae.errors import user_errors
-from dcvae.mel import HOP, N_FFT, SAMPLE_RATE
-from dcvae.vocoders import load_vocoder
+from dcvae.transcoding.operations import Decode, Encode, Operation, Reconstruct
 
-SHORTEST = N_FFT / SAMPLE_RATE  # seconds: less than one analysis window holds no speech
-
-
-@torch.inference_mode()
-def reconstruct(source: Path, target: Path, model_folder: Path, vocoder_name: str) -> str:
-    """Pass one file through the autoencoder and a vocoder; 22,050 Hz mono comes out.
-
-    Returns one line that says what was done; ValueError or OSError where it cannot be.
-    """
-    model = SpeechAutoencoder.from_pretrained(model_folder)
-    vocoder = load_vocoder(vocoder_name)
-    wave = read_audio(source)
-    if len(wave) < N_FFT:
-        raise AudioError(f"{source} is shorter than {SHORTEST * 1000:.0f} ms: give a longer file")
-    if not wave.any():
-        raise AudioError(f"{source} is silent from end to end: there is nothing to reconstruct")
-    mel = LogMel()(torch.nn.functional.pad(wave, (0, -len(wave) % HOP))[None])
-    output = vocoder(model(mel).mel)[0, : len(wave)]
-    write_audio(target, output, SAMPLE_RATE)
-    seconds = len(wave) / SAMPLE_RATE
-    return f"{target}: {seconds:.2f} s through {model.floats_per_second:.0f} floats a second"
+SOURCES = "an audio file, a folder, a text file of paths (.txt) or a manifest (.csv)"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser("dcvae", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("reconstruct", help=str(reconstruct.__doc__).splitlines()[0])
-    command.add_argument("source", type=Path, metavar="IN", help="an audio file")
-    command.add_argument("target", type=Path, metavar="OUT", help="the WAV file to write")
-    command.add_argument("--model", type=Path, required=True, help="a checkpoint folder")
-    command.add_argument("--vocoder", default="griffin_lim")
-    options = parser.parse_args(arguments)
+    options = vars(build_parser().parse_args(arguments))
+    run = options.pop("run")
     with user_errors("dcvae"):
-        print(reconstruct(options.source, options.target, options.model, options.vocoder))
+        run(**options)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("dcvae", description="Speech to latents and back.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("reconstruct", help="audio through the latents and back to WAV")
+    command.add_argument("sources", type=as_list, metavar="IN", help=SOURCES)
+    command.add_argument(
+        "out", type=Path, metavar="OUT", help="a .wav for a file, a folder for the rest"
+    )
+    add_model(command, Reconstruct)
+    add_vocoder(command)
+
+    command = commands.add_parser("encode", help="audio to latents, one safetensors file each")
+    command.add_argument("sources", type=Path, nargs="+", metavar="IN", help=SOURCES)
+    command.add_argument("--out", type=Path, required=True, metavar="DIR")
+    add_model(command, Encode)
+
+    command = commands.add_parser("decode", help="latents to WAV of the original's length and rate")
+    command.add_argument("sources", type=Path, nargs="+", metavar="IN", help="files or folders")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR")
+    add_model(command, Decode)
+    add_vocoder(command)
+
+    command = commands.add_parser("import", help="a published .pt to a checkpoint folder")
+    command.add_argument("weights", type=Path, metavar="FILE.pt")
+    command.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    command.add_argument(
+        "--config", type=Path, help="AutoencoderDC's JSON (default: the published model's)"
+    )
+    add_overwrite(command)
+    command.set_defaults(run=import_model)
+
+    command = commands.add_parser("export", help="a checkpoint folder to a published .pt")
+    command.add_argument("folder", type=Path, metavar="FOLDER")
+    command.add_argument("out", type=Path, metavar="FILE.pt")
+    command.add_argument("--config", type=Path, help="where AutoencoderDC's JSON is to go as well")
+    add_overwrite(command)
+    command.set_defaults(run=export_model)
+    return parser
+
+
+def as_list(path: str) -> list[Path]:
+    return [Path(path)]
+
+
+def add_model(command: argparse.ArgumentParser, operation: type[Operation]) -> None:
+    """What the three commands over files have in common."""
+    command.add_argument("--model", type=Path, required=True, help="a checkpoint folder")
+    command.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: a GPU where one is)")
+    command.add_argument("--precision", choices=PRECISIONS, default="float32")
+    add_overwrite(command)
+    command.set_defaults(run=partial(transcode, operation))
+
+
+def add_vocoder(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--vocoder", default="griffin_lim", help="griffin_lim or bigvgan")
+    command.add_argument("--vocoder-path", type=Path, help="bigvgan's folder of weights")
+
+
+def add_overwrite(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--overwrite", action="store_true", help="replace outputs that exist")

@@ -88,6 +88,19 @@ def read_manifest(path: str | os.PathLike[str]) -> list[Clip]:
     return clips
 
 
+def read_filelist(path: str | os.PathLike[str]) -> list[str]:
+    """The paths in a text file, one a line, each once; ManifestError for a missing or empty one."""
+    file = Path(path)
+    if not file.is_file():
+        problem = "is a folder, not a list" if file.is_dir() else "does not exist"
+        raise ManifestError(f"the list {file} {problem}")
+    text = file.read_text(encoding="utf-8", errors="surrogateescape")
+    names = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+    if not names:
+        raise ManifestError(f"the list {file} is empty: one path a line is expected")
+    return names
+
+
 def _clip(row: dict[str, str | None], folder: Path, where: str) -> Clip:
     """One row, its numbers checked."""
     if any(row[name] is None for name in COLUMNS) or not row["path"]:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from dcvae.atomic import replacing
 from dcvae.errors import user_errors
+from dcvae.sources import find_files
 from experiments.data.index import (
     Index,
     fill_splits,
-    find_audio,
     index_files,
     unreadable_path,
     write_index,
@@ -33,7 +33,7 @@ def build(out: Path, folders: Sequence[Path]) -> str:
     names = {
         path.absolute(): path.relative_to(folder).as_posix()
         for folder in folders
-        for path in find_audio(folder)
+        for path in find_files(folder)
     }
     found = index_files(list(names), names.__getitem__)
     index = Index(fill_splits(found.clips), found.failures)

@@ -69,6 +69,15 @@ class Shuffle(Sampler[tuple[int, int]]):
             yield epoch, index
 
 
+def training_clips(manifest: str | os.PathLike[str], min_seconds: float) -> list[Clip]:
+    """The clips of the train split that are long enough."""
+    return [
+        clip
+        for clip in read_manifest(manifest)
+        if clip.split == "train" and clip.duration >= min_seconds
+    ]
+
+
 def training_loader(
     manifest: str | os.PathLike[str],
     segment_frames: int,
@@ -86,11 +95,7 @@ def training_loader(
     iterate over skip_first_batches(loader, n).
     ValueError when the clips do not fill one batch.
     """
-    clips = [
-        clip
-        for clip in read_manifest(manifest)
-        if clip.split == "train" and clip.duration >= min_seconds
-    ]
+    clips = training_clips(manifest, min_seconds)
     if len(clips) < batch_size:
         raise ValueError(
             f"{manifest} has {len(clips)} training clips of {min_seconds:g} s or more, too few for"

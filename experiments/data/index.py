@@ -14,9 +14,6 @@ from dcvae.audio import AudioError, AudioInfo, decoder_name, probe_audio
 from dcvae.manifest import SPLITS, Clip, fixed_hash, write_manifest
 from experiments.data.labels import Labels, path_labels
 
-AUDIO_SUFFIXES = frozenset(
-    f".{name}" for name in ("aac", "aif", "aiff", "flac", "g722", "m4a", "mp3", "oga", "ogg")
-) | frozenset(f".{name}" for name in ("opus", "sph", "wav", "webm", "wma"))
 SILENT_PEAK = 1e-3  # -60 dBFS: the tape noise of "silence" prompts, never a voice
 log = logging.getLogger(__name__)
 
@@ -27,22 +24,6 @@ class Index:
 
     clips: list[Clip]
     failures: list[tuple[Path, str]]
-
-
-def find_audio(folder: Path) -> list[Path]:
-    """Every file below the folder with the suffix of an audio format, in a fixed order."""
-    if not folder.is_dir():
-        problem = "is not a folder" if folder.exists() else "does not exist"
-        raise ValueError(f"the folder {folder} {problem}")
-    files = [
-        Path(parent, name)
-        for parent, _, names in os.walk(folder, followlinks=True)
-        for name in names
-        if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith(".")
-    ]
-    if not files:
-        raise ValueError(f"the folder {folder} holds no audio files")
-    return sorted(files)
 
 
 def split_of(name: str) -> str:

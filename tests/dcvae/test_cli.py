@@ -1,79 +1,268 @@
+"""The commands as a user types them, on real speech and on every bad file there is."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
 import torch
+from safetensors.torch import load_file
 
-from dcvae import SpeechAutoencoder
+from dcvae import Codec, SpeechAutoencoder, read_audio
 from dcvae.cli import main
+from dcvae.threads import torch_threads
+
+SMALL = {
+    "channels": [8, 8, 8, 16, 16],
+    "encoder_layers": [0, 1, 1, 1, 1],
+    "decoder_layers": [0, 1, 1, 1, 1],
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    with torch_threads(1):
+        yield
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("model") / "last"
-    SpeechAutoencoder(
-        channels=[8, 8, 8, 16, 16], encoder_layers=[0, 1, 1, 1, 1], decoder_layers=[0, 1, 1, 1, 1]
-    ).save_pretrained(folder)
+    SpeechAutoencoder(**SMALL).save_pretrained(folder)
     return folder
 
 
-def wave(path, samples: int, rate: int, channels: int = 1, level: float = 0.1):
-    noise = np.random.default_rng(0).normal(0, level, (samples, channels))
-    soundfile.write(path, noise, rate)
+def dcvae(*arguments: object) -> int:
+    """The exit status of the command."""
+    try:
+        main([str(argument) for argument in arguments])
+    except SystemExit as stopped:
+        return int(stopped.code or 0)
+    return 0
+
+
+def noise(path: Path, samples: int, rate: int, channels: int = 1, level: float = 0.1) -> Path:
+    wave = np.random.default_rng(0).normal(0, level, (samples, channels))
+    soundfile.write(path, wave, rate)
     return path
 
 
 @pytest.mark.parametrize(
-    ("rate", "channels", "seconds"),
-    [(22050, 1, 1.0), (16000, 2, 0.7), (8000, 1, 0.25), (128000, 1, 0.5)],
+    ("rate", "channels", "samples"),
+    [(22050, 1, 22050), (16000, 2, 11200), (8000, 1, 2000), (192000, 6, 96001), (22050, 1, 500)],
 )
-def test_every_rate_and_layout_comes_out_at_its_length(tmp_path, model, rate, channels, seconds):
-    source = wave(tmp_path / "in.wav", round(seconds * rate), rate, channels)
-    main(["reconstruct", str(source), str(tmp_path / "out.wav"), "--model", str(model)])
+def test_every_rate_and_layout_comes_back_at_its_own_rate_and_length(
+    tmp_path, model, rate, channels, samples
+):
+    source = noise(tmp_path / "in.wav", samples, rate, channels)
+    assert dcvae("reconstruct", source, tmp_path / "out.wav", "--model", model) == 0
     output = soundfile.info(tmp_path / "out.wav")
-    assert (output.samplerate, output.channels) == (22050, 1)
-    assert output.frames == pytest.approx(seconds * 22050, abs=1)
+    assert (output.samplerate, output.channels, output.frames) == (rate, 1, samples)
 
 
-def bad_inputs(folder):
+def test_encode_and_decode_restore_a_folder(tmp_path, model, clips, capfd):
+    speech = clips[0].path.parent
+    assert dcvae("encode", speech, "--out", tmp_path / "latents", "--model", model) == 0
+    assert "encoded 10 files, 28.2 s of speech" in capfd.readouterr().out
+    for clip in clips:
+        latents = load_file(tmp_path / "latents" / f"{clip.path.stem}.safetensors")["latents"]
+        expected = Codec.from_pretrained(model).encode(read_audio(clip.path)[None], 22050)[0]
+        torch.testing.assert_close(latents, expected, rtol=1e-3, atol=1e-3)
+    assert dcvae("decode", tmp_path / "latents", "--out", tmp_path / "w", "--model", model) == 0
+    assert dcvae("reconstruct", speech, tmp_path / "r", "--model", model) == 0
+    for clip in clips:
+        source = soundfile.info(clip.path)
+        for folder in ("w", "r"):
+            output = soundfile.info(tmp_path / folder / f"{clip.path.stem}.wav")
+            assert (output.samplerate, output.frames) == (source.samplerate, source.frames)
+
+
+def test_long_and_short_give_the_same_latents(tmp_path, model, clips, monkeypatch):
+    from dcvae import streaming
+    from dcvae.transcoding import operations
+
+    source = clips[0].path
+    assert dcvae("encode", source, "--out", tmp_path / "a", "--model", model) == 0
+    monkeypatch.setattr(streaming, "BLOCK", 0.7)
+    monkeypatch.setattr(operations, "BLOCK", 0.7)
+    assert dcvae("encode", source, "--out", tmp_path / "b", "--model", model) == 0
+    assert dcvae("decode", tmp_path / "b", "--out", tmp_path / "c", "--model", model) == 0
+    name = f"{source.stem}.safetensors"
+    whole, parts = (load_file(tmp_path / one / name)["latents"] for one in "ab")
+    torch.testing.assert_close(parts, whole, rtol=1e-5, atol=1e-5)
+    output = soundfile.info(tmp_path / "c" / f"{source.stem}.wav")
+    assert output.frames == soundfile.info(source).frames
+
+
+def bad_files(folder: Path) -> dict[str, str]:
     (folder / "empty.wav").write_bytes(b"")
     (folder / "text.wav").write_text("this is no audio at all")
     (folder / "folder.wav").mkdir()
-    wave(folder / "silent.wav", 22050, 22050, level=0.0)
-    wave(folder / "short.wav", 500, 22050)
+    noise(folder / "silent.wav", 22050, 22050, level=0.0)
+    noise(folder / "none.wav", 0, 22050)
+    broken = np.full(22050, np.nan, "float32")
+    soundfile.write(folder / "nan.wav", broken, 22050, subtype="FLOAT")
     return {
         "missing.wav": "no such audio file",
         "empty.wav": "empty",
         "text.wav": "cannot be decoded",
-        "folder.wav": "folder",
         "silent.wav": "silent",
-        "short.wav": "shorter than 46 ms",
+        "none.wav": "holds no audio",
+        "nan.wav": "not finite",
     }
 
 
 def test_bad_input_is_one_line_status_2_and_no_output(tmp_path, model, capfd):
-    for name, words in bad_inputs(tmp_path).items():
-        with pytest.raises(SystemExit) as stopped:
-            main(
-                [
-                    "reconstruct",
-                    str(tmp_path / name),
-                    str(tmp_path / "o.wav"),
-                    "--model",
-                    str(model),
-                ]
-            )
-        errors = [line for line in capfd.readouterr().err.splitlines() if "dcvae:" in line]
-        assert stopped.value.code == 2
-        assert len(errors) == 1
-        assert words in errors[0]
-        assert name in errors[0]
-        assert not (tmp_path / "o.wav").exists()
+    for name, words in bad_files(tmp_path).items():
+        source, target = tmp_path / name, tmp_path / "o.wav"
+        assert dcvae("reconstruct", source, target, "--model", model) == 2
+        captured = capfd.readouterr()
+        (line,) = [line for line in captured.err.splitlines() if "dcvae:" in line]
+        assert words in line
+        assert name in line
+        assert captured.out == ""
+        assert not target.exists()
 
 
-def test_a_folder_without_a_model_is_named(tmp_path, capfd):
-    source = wave(tmp_path / "in.wav", 22050, 22050)
-    with pytest.raises(SystemExit) as stopped:
-        main(["reconstruct", str(source), str(tmp_path / "o.wav"), "--model", str(tmp_path)])
-    assert stopped.value.code == 2
-    assert f"{tmp_path} is no checkpoint folder" in capfd.readouterr().err
+def test_the_rest_of_a_batch_goes_on_and_failures_are_counted(tmp_path, model, clips, capfd):
+    bad = bad_files(tmp_path)
+    shutil.copy(clips[0].path, tmp_path / "good.flac")
+    sources = [*(tmp_path / name for name in bad), tmp_path / "good.flac"]
+    assert dcvae("encode", *sources, "--out", tmp_path / "out", "--model", model) == 2
+    captured = capfd.readouterr()
+    assert "encoded 1 file," in captured.out
+    assert "6 failed" in captured.out
+    assert [path.name for path in (tmp_path / "out").glob("*.safetensors")] == ["good.safetensors"]
+    for name in bad:
+        assert sum(name in line for line in captured.err.splitlines() if "dcvae:" in line) == 1
+
+
+def test_the_same_command_goes_on_and_another_overwrites_nothing(tmp_path, model, clips, capfd):
+    speech, out = clips[0].path.parent, tmp_path / "out"
+    assert dcvae("encode", speech, "--out", out, "--model", model) == 0
+    gone = next(out.glob("*.safetensors"))
+    gone.unlink()
+    assert dcvae("encode", speech, "--out", out, "--model", model) == 0
+    assert "encoded 1 file" in (said := capfd.readouterr().out)
+    assert "9 done before" in said
+    assert gone.is_file()
+    other = ["encode", speech, "--out", out, "--model", model, "--precision", "bfloat16"]
+    before = gone.read_bytes()
+    assert dcvae(*other) == 2
+    assert gone.read_bytes() == before
+    assert "10 failed" in capfd.readouterr().out
+    assert dcvae(*other, "--overwrite") == 0
+    assert gone.read_bytes() != before
+
+
+def test_an_output_that_exists_is_refused(tmp_path, model, clips, capfd):
+    target = tmp_path / "out.wav"
+    target.write_text("mine")
+    command = ["reconstruct", clips[0].path, target, "--model", model]
+    assert dcvae(*command) == 2
+    assert f"{target} exists: --overwrite" in capfd.readouterr().err
+    assert target.read_text() == "mine"
+    assert dcvae(*command, "--overwrite") == 0
+    assert soundfile.info(target).frames == soundfile.info(clips[0].path).frames
+
+
+def test_wrong_places_are_told_in_one_line(tmp_path, model, clips, capfd):
+    source, folder = clips[0].path, clips[0].path.parent
+    (tmp_path / "file").touch()
+    (tmp_path / "none").mkdir()
+    torch.manual_seed(1)
+    SpeechAutoencoder(**SMALL).save_pretrained(tmp_path / "other")
+    assert dcvae("encode", source, "--out", tmp_path / "l", "--model", tmp_path / "other") == 0
+    capfd.readouterr()
+    out = ["--out", tmp_path / "o", "--model", model]
+    for command, words in [
+        (["encode", source, "--out", tmp_path / "o", "--model", tmp_path], "no checkpoint folder"),
+        (["encode", source, "--out", tmp_path / "file", "--model", model], "is a file"),
+        (["encode", tmp_path / "none", *out], "holds no audio files"),
+        (["encode", source, *out, "--device", "gpu9"], "there is no device gpu9"),
+        (["decode", source, *out], "no safetensors file"),
+        (["decode", tmp_path / "l", *out], "was encoded by model"),
+        (["decode", folder, *out], "holds no latents files"),
+        (["reconstruct", source, tmp_path / "o.mp3", "--model", model], "must end in .wav"),
+        (["reconstruct", folder, tmp_path / "o.wav", "--model", model], "must end in .wav"),
+        (
+            ["reconstruct", source, tmp_path / "o.wav", "--model", model, "--vocoder", "wavenet"],
+            "wavenet",
+        ),
+    ]:
+        assert dcvae(*command) == 2, command
+        lines = [line for line in capfd.readouterr().err.splitlines() if "dcvae:" in line]
+        assert len(lines) == 1, command
+        assert words in lines[0], lines
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path, model, clips, capfd):
+    full = tmp_path / "full"
+    full.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", full], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small disk takes more rights than there are")
+    try:
+        assert dcvae("reconstruct", clips[0].path, full / "o.wav", "--model", model) == 2
+        assert "cannot be written: No space left" in capfd.readouterr().err
+        assert dcvae("encode", clips[0].path, "--out", full, "--model", model) == 0  # it is small
+        assert sorted(path.suffix for path in full.iterdir()) == [".jsonl", ".safetensors"]
+    finally:
+        subprocess.run(["umount", full], check=True)
+
+
+def test_an_interrupted_command_says_how_to_go_on(tmp_path, model, clips):
+    for number in range(200):
+        (tmp_path / "in" / f"{number}").mkdir(parents=True)
+        shutil.copy(clips[0].path, tmp_path / "in" / f"{number}" / "a.flac")
+    command = [Path(sys.executable).parent / "dcvae", "reconstruct", tmp_path / "in"]
+    arguments = [tmp_path / "out", "--model", model]
+    running = subprocess.Popen(
+        list(map(str, [*command, *arguments])), stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "out").glob("*/*.wav")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate()
+    assert running.returncode == 130
+    assert "the same command goes on" in errors
+    assert "Traceback" not in errors
+    left = len(list((tmp_path / "out").glob("*/*.wav")))
+    assert 0 < left < 200
+    assert not list((tmp_path / "out").glob("*/.*.part"))
+
+
+def test_import_and_export_go_round(tmp_path, model, capfd):
+    weights, config = tmp_path / "a.pt", tmp_path / "a.json"
+    assert dcvae("export", model, weights, "--config", config) == 0
+    assert dcvae("import", weights, "--config", config, "--out", tmp_path / "again") == 0
+    assert "again: 0.0M parameters, 431 floats a second" in capfd.readouterr().out
+    before, after = (load_file(one / "model.safetensors") for one in (model, tmp_path / "again"))
+    assert before.keys() == after.keys()
+    for name, value in before.items():
+        torch.testing.assert_close(after[name], value, rtol=1e-6, atol=1e-9)
+    assert dcvae("import", weights, "--out", tmp_path / "x") == 2  # not of the published size
+    assert not (tmp_path / "x").exists()
+    assert dcvae("import", weights, "--config", config, "--out", tmp_path / "again") == 2
+    assert "--overwrite" in capfd.readouterr().err
+    assert dcvae("export", model, weights) == 2
+
+
+def test_importing_dcvae_imports_nothing_heavy():
+    heavy = {"hydra", "omegaconf", "accelerate", "mlflow", "whisper", "matplotlib", "diffusers"}
+    script = f"import sys, dcvae; sys.exit(str({heavy} & sys.modules.keys()))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.strip() == "set()"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dcvae.audio import decoder_name
-from dcvae.manifest import SPLITS, Clip, read_manifest
+from dcvae.manifest import SPLITS, Clip, read_filelist, read_manifest
 from experiments.data.index import Index, fill_splits, index_files, split_of, write_index
 
 log = logging.getLogger(__name__)
@@ -58,10 +58,7 @@ def _index_list(split: str, file: Path) -> Index:
     """The clips of one list, all in `split`; a CSV's rows are believed."""
     if file.suffix == ".csv":
         return Index([replace(clip, split=split) for clip in read_manifest(file)], [])
-    text = file.read_text(encoding="utf-8", errors="surrogateescape")
-    names = dict.fromkeys(line.strip() for line in text.splitlines() if line.strip())
-    if not names:
-        raise ValueError(f"the {split} list {file} is empty: one audio path a line is expected")
+    names = read_filelist(file)
     index = index_files([Path(name).absolute() for name in names])
     if not index.clips:
         raise ValueError(

@@ -8,14 +8,15 @@ import pytest
 import soundfile
 
 from dcvae.manifest import Clip, read_manifest
-from experiments.data.index import fill_splits, find_audio, index_files, split_of, write_index
+from dcvae.sources import find_files
+from experiments.data.index import fill_splits, index_files, split_of, write_index
 
 DATA = Path(__file__).parents[2] / "data"
 
 
 def test_real_clips_get_the_numbers_that_their_manifest_states() -> None:
     expected = {clip.path: clip for clip in read_manifest(DATA / "manifest.csv")}
-    index = index_files(find_audio(DATA))
+    index = index_files(find_files(DATA))
     assert not index.failures
     assert len(index.clips) == len(expected) == 10
     for clip in index.clips:
@@ -68,5 +69,5 @@ def test_folders_without_audio_are_named(tmp_path: Path) -> None:
         (tmp_path, "holds no audio"),
     ):
         with pytest.raises(ValueError, match=reason) as caught:
-            find_audio(folder)
+            find_files(folder)
         assert str(folder) in str(caught.value)
