@@ -31,8 +31,14 @@ class PatchDiscriminator(nn.Module):
             for width, wider in pairwise(widths)
         )
         self.output = weight_norm(nn.Conv2d(widths[-1], 1, 4, padding=1))
+        self.fewest = 2 ** (layers + 1)  # bins and frames that leave the output something to see
 
     def forward(self, mel: Tensor) -> Judgement:
+        if min(mel.shape[1:]) < self.fewest:
+            raise ValueError(
+                f"the patch critic wants {self.fewest} mel bins and frames or more, not"
+                f" {mel.shape[1]} x {mel.shape[2]}"
+            )
         hidden = mel.unsqueeze(1)
         features = []
         for layer in self.layers:

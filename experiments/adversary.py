@@ -49,14 +49,18 @@ class Adversary:
         self.critics, *self.optimizers = accelerator.prepare(self.critics, *self.optimizers)
 
     def learn(self, real: Tensor, fake: Tensor, clip_norm: float) -> dict[str, Tensor]:
-        """Take one step towards telling real from fake, both [B, M, F] without gradient."""
+        """Take one step towards telling real from fake, both [B, M, F] without gradient.
+
+        Where batches accumulate the step is that of the last one; the others add their gradient.
+        """
         with self.accelerator.autocast():
             judged_real, judged_fake = self.critics(real), self.critics(fake)
         loss = discriminator_loss(
             [one.logits for one in judged_real], [one.logits for one in judged_fake]
         )
         self.accelerator.backward(loss)
-        self.accelerator.clip_grad_norm_(self.critics.parameters(), clip_norm)
+        if self.accelerator.sync_gradients:
+            self.accelerator.clip_grad_norm_(self.critics.parameters(), clip_norm)
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad()
@@ -64,12 +68,13 @@ class Adversary:
 
     def judge(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """The generator's terms; frozen critics pass gradient on to `fake` and keep none."""
-        self.critics.requires_grad_(False)
+        # without DDP, which would go on to expect gradients for the critics
+        critics = self.accelerator.unwrap_model(self.critics).requires_grad_(False)
         with self.accelerator.autocast():
             with torch.no_grad():
-                judged_real = self.critics(real)
-            judged_fake = self.critics(fake)
-        self.critics.requires_grad_(True)
+                judged_real = critics(real)
+            judged_fake = critics(fake)
+        critics.requires_grad_(True)
         return {
             "adversarial": generator_loss([one.logits for one in judged_fake]),
             "feature_matching": feature_matching_loss(

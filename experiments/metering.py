@@ -21,7 +21,8 @@ class Meter:
     def __init__(self, accelerator: Accelerator) -> None:
         self.accelerator = accelerator
         self.terms: dict[str, list[tuple[int, Tensor]]] = {}
-        self.speech: list[Tensor] = []  # samples a step
+        self.speech: list[Tensor] = []  # samples a batch
+        self.steps: set[int] = set()
         self.seconds = 0.0
 
     def start(self) -> None:
@@ -33,6 +34,7 @@ class Meter:
         for name, term in terms.items():
             self.terms.setdefault(name, []).append((step, term.detach().float()))
         self.speech.append((wave != 0).sum())  # padding is no speech
+        self.steps.add(step)  # several batches make one step where they accumulate
         self.seconds += time.perf_counter() - self.began
 
     def flush(self, progress: Progress) -> dict[str, float]:
@@ -44,15 +46,15 @@ class Meter:
         samples = self.accelerator.reduce(torch.stack(self.speech).sum(), "sum")
         speech_seconds = float(samples) / SAMPLE_RATE
         metrics["train/speech_per_second"] = speech_seconds / self.seconds
-        metrics["train/steps_per_second"] = len(self.speech) / self.seconds
+        metrics["train/steps_per_second"] = len(self.steps) / self.seconds
         progress.seconds += self.seconds
         progress.speech_seconds += speech_seconds
         progress.speech_per_second = metrics["train/speech_per_second"]
-        self.terms, self.speech, self.seconds = {}, [], 0.0
+        self.terms, self.speech, self.steps, self.seconds = {}, [], set(), 0.0
         return metrics
 
     def means(self) -> dict[str, float]:
-        """Each term's mean over steps and ranks; NonFiniteLossError for one that is not finite."""
+        """Each term's mean over batches and ranks; NonFiniteLossError for one not finite."""
         means = {}
         broken: list[tuple[int, str, float]] = []
         for name, entries in self.terms.items():

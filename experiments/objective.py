@@ -1,5 +1,6 @@
 """The weighted sum that is trained: one dict of terms is both objective and log."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from dcvae import Reconstruction
 from dcvae.losses import DispersiveForm, dispersive_loss, kl_divergence, reconstruction_loss
+from experiments.processes import gather_rows
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,10 @@ class Objective:
         kl: dict[str, Any],
         adversarial: dict[str, Any],
         feature_matching: dict[str, Any],
+        gather: Callable[[Tensor], Tensor] = gather_rows,
     ) -> None:
+        """`gather` brings the latents of all processes together: each clip repels every other."""
+        self.gather = gather
         self.dispersive = DispersiveTerm(**dispersive)
         self.weights = {
             "reconstruction": Term(**reconstruction).weight,
@@ -45,14 +50,17 @@ class Objective:
         }
 
     def terms(self, mel: Tensor, output: Reconstruction) -> dict[str, Tensor]:
-        """The autoencoder's own terms for log-mel [B, M, F]; the critics add theirs."""
+        """The autoencoder's own terms for log-mel [B, M, F]; the critics add theirs.
+
+        A batch of one clip has no pairs, and no dispersive term.
+        """
         latent = output.latent
-        terms = {
-            "reconstruction": reconstruction_loss(output.mel, mel),
-            "dispersive": dispersive_loss(
-                latent.clean, self.dispersive.form, self.dispersive.temperature
-            ),
-        }
+        terms = {"reconstruction": reconstruction_loss(output.mel, mel)}
+        clips = self.gather(latent.clean)
+        if len(clips) > 1:
+            terms["dispersive"] = dispersive_loss(
+                clips, self.dispersive.form, self.dispersive.temperature
+            )
         if latent.log_variance is not None:
             terms["kl"] = kl_divergence(latent.clean, latent.log_variance)
         return terms

@@ -76,14 +76,19 @@ def build_optimizers(
     *,
     lr: float,
     muon: bool,
+    muon_gains: bool,
     muon_scale: float,
     momentum: float,
     betas: tuple[float, float],
     weight_decay: float,
 ) -> list[Optimizer]:
-    """Muon for the filters if `muon`, and AdamW for all that is left."""
+    """Muon for the filters if `muon`, and AdamW for all that is left.
+
+    With `muon_gains` weight norm's gains [out, 1, 1, 1] go to Muon too, as [out, 1] matrices:
+    whatever has two dims or more, as DC-Speech-VAE was trained.
+    """
     parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
-    filters = [p for p in parameters if muon and is_filter(p)]
+    filters = [p for p in parameters if muon and (is_filter(p) or (muon_gains and p.ndim >= 2))]
     chosen = {id(p) for p in filters}
     rest = [p for p in parameters if id(p) not in chosen]
     optimizers: list[Optimizer] = []

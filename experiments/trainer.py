@@ -1,19 +1,24 @@
 """The training loop. It knows weights and steps, and no ablation by name."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator, skip_first_batches
-from torch import Tensor
+from accelerate.state import GradientState
+from accelerate.utils import GradientAccumulationPlugin
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from dcvae import LogMel, SpeechAutoencoder
+from dcvae.provenance import Training
 from experiments.adversary import Adversary
+from experiments.averaging import averaged
 from experiments.checkpointing import Checkpoints, Progress
+from experiments.compiling import compile_in_place, uncompiled
 from experiments.hardware import describe_device
 from experiments.metering import Meter
 from experiments.objective import Objective
@@ -44,28 +49,59 @@ class Trainer:
         warmup: int,
         final_lr: float,
         clip_norm: float,
+        accumulate: int,
+        ema: float | None,
+        compile: bool,  # noqa: A002
         log_every: int,
         validate_every: int,
         save_every: int,
+        described: Mapping[str, Any] | None = None,
     ) -> None:
         """`warmup` counts steps, `final_lr` is the share of the learning rate that is left at the
-        end, `clip_norm` bounds the gradient's norm, the last three count steps.
+        end, `clip_norm` bounds the gradient's norm. A step takes `accumulate` batches; the weights
+        that are judged and kept are an average of that decay `ema`, if there is one; `compile` is
+        for the autoencoder. Three count steps, and `described` is what the model cards tell of the
+        run besides (dcvae.provenance.Training).
         """
-        if accelerator.mixed_precision == "bf16":  # in float32 it can be slower
-            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.accelerator = accelerator
-        self.model, self.loader = accelerator.prepare(model, loader)
+        self.accumulate_batches(accumulate)
+        self.compiled = compile
+        self.prepare_model(model, ema)
+        self.loader = accelerator.prepare(loader)
         self.optimizers: list[Optimizer] = [accelerator.prepare(one) for one in optimizers]
+        self.learners: list[nn.Module] = [self.model]
         if adversary is not None:
             adversary.prepare(accelerator)
+            self.learners.append(adversary.critics)
         self.mel = LogMel().to(accelerator.device)
         self.objective, self.adversary = objective, adversary
         self.validation, self.tracker = validation, tracker
-        self.checkpoints = Checkpoints(run_dir, accelerator)
         self.steps, self.warmup, self.final_lr, self.clip_norm = steps, warmup, final_lr, clip_norm
         self.log_every, self.validate_every, self.save_every = log_every, validate_every, save_every
+        training = Training.of({**(described or {}), **self.facts()})
+        self.checkpoints = Checkpoints(run_dir, accelerator, training)
         self.adversary_start = round(adversary.start * steps) if adversary else steps
         self.progress = Progress()
+
+    def prepare_model(self, model: SpeechAutoencoder, ema: float | None) -> None:
+        """Put the model and its average on the device, where accelerate saves and restores both."""
+        if self.accelerator.mixed_precision == "bf16":  # in float32 it can be slower
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        average = averaged(model, ema) if ema is not None else None  # while the model is bare
+        if self.compiled:
+            compile_in_place(model, self.accelerator.device)
+        self.model = self.accelerator.prepare(model)
+        self.average = average and self.accelerator.prepare_model(average, evaluation_mode=True)
+
+    @staticmethod
+    def accumulate_batches(count: int) -> None:
+        """Let every `count` batches make a step, across the ends of epochs.
+
+        By the state that all of accelerate shares, as Accelerator's own argument does.
+        """
+        if count < 1:
+            raise ValueError(f"trainer.accumulate is the batches a step, 1 or more, not {count}")
+        GradientState(GradientAccumulationPlugin(num_steps=count, sync_with_dataloader=False))
 
     def fit(self) -> Progress:
         """Train to the last step, validate and save on the way, and say how far it came."""
@@ -83,28 +119,34 @@ class Trainer:
         return progress
 
     def train(self, meter: Meter, bar: tqdm) -> None:
-        """Step after step, with a log, a validation and a saved state whenever one is due."""
+        """Batch after batch, until the last step is taken."""
         progress = self.progress
         for wave in self.batches():
             if progress.step >= self.steps:
                 break
             meter.start()
             terms = self.train_step(wave, progress.step)
-            progress.step += 1
             progress.batch += 1
-            meter.stop(progress.step, terms, wave)
-            bar.update()
-            if self.due(self.log_every):
-                metrics = meter.flush(progress)
-                self.tracker.log_metrics(progress.step, metrics)
-                bar.set_postfix_str(
-                    f"mel L1 {metrics['train/reconstruction']:.3f},"
-                    f" {metrics['train/speech_per_second']:.0f}x real time"
-                )
-            if self.due(self.validate_every):
-                self.validate()
-            if self.due(self.save_every):
-                self.checkpoints.save_state(progress)
+            meter.stop(progress.step + 1, terms, wave)
+            if self.accelerator.sync_gradients:  # the batch completed a step
+                progress.step += 1
+                bar.update()
+                self.follow_up(meter, bar)
+
+    def follow_up(self, meter: Meter, bar: tqdm) -> None:
+        """After a step: a log, a validation and a saved state, each when it is due."""
+        progress = self.progress
+        if self.due(self.log_every):
+            metrics = meter.flush(progress)
+            self.tracker.log_metrics(progress.step, metrics)
+            bar.set_postfix_str(
+                f"mel L1 {metrics['train/reconstruction']:.3f},"
+                f" {metrics['train/speech_per_second']:.0f}x real time"
+            )
+        if self.due(self.validate_every):
+            self.validate()
+        if self.due(self.save_every):
+            self.checkpoints.save_state(progress)
 
     def facts(self) -> dict[str, Any]:
         """What run.json tells of the model and of where it is trained."""
@@ -134,8 +176,16 @@ class Trainer:
             self.progress.epoch, self.progress.batch = self.progress.epoch + 1, 0
 
     def train_step(self, wave: Tensor, step: int) -> dict[str, Tensor]:
-        """One update of the autoencoder, and of the critics once they take part."""
-        mel = self.mel(wave)
+        """One update of the autoencoder, and of the critics once they take part.
+
+        Where batches accumulate it is the last one of a step that updates, with the mean of their
+        gradients; a clip repels those of its own batch alone.
+        """
+        with self.accelerator.accumulate(*self.learners):
+            return self.learn(self.mel(wave), step)
+
+    def learn(self, mel: Tensor, step: int) -> dict[str, Tensor]:
+        """Log-mel [B, M, F] of one batch -> all terms, after their gradient is taken."""
         set_learning_rate(self.optimizers, self.rate(step, 0))
         with self.accelerator.autocast():
             output = self.model(mel)
@@ -147,13 +197,19 @@ class Trainer:
             terms |= self.adversary.judge(mel, output.mel)
         loss = self.objective.total(terms)
         self.accelerator.backward(loss)
-        logged["gradient_norm"] = self.accelerator.clip_grad_norm_(
-            self.model.parameters(), self.clip_norm
-        )
+        if self.accelerator.sync_gradients:
+            logged["gradient_norm"] = self.update()
+        return {"loss": loss, **terms, **logged}
+
+    def update(self) -> Tensor:
+        """Move the autoencoder's weights, and their average; the norm of the gradient."""
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.clip_norm)
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad()
-        return {"loss": loss, **terms, **logged}
+        if self.average is not None:
+            self.average.update_parameters(self.accelerator.unwrap_model(self.model))
+        return norm
 
     def rate(self, step: int, start: int) -> float:
         """The learning rate's factor for what takes part from step `start` on."""
@@ -163,10 +219,13 @@ class Trainer:
 
     def validate(self) -> None:
         """Score the fixed clips; keep the weights as `last`, and as `best` if they are."""
-        model = self.accelerator.unwrap_model(self.model)
-        metrics = self.validation.run(model, self.progress.step, self.tracker)
+        model = self.average or self.accelerator.unwrap_model(self.model)
+        with uncompiled(self.compiled):
+            metrics = self.validation.run(model, self.progress.step, self.tracker)
         self.tracker.log_metrics(self.progress.step, metrics)
-        self.checkpoints.save_model(self.model, "last")
+        kept = self.average.module if self.average else self.model
+        step = self.progress.step
+        self.checkpoints.save_model(kept, "last", step)
         if metrics["validation/reconstruction"] < self.progress.best:
-            self.progress.best = metrics["validation/reconstruction"]
-            self.checkpoints.save_model(self.model, "best")
+            self.progress.best, self.progress.best_step = metrics["validation/reconstruction"], step
+            self.checkpoints.save_model(kept, "best", step)

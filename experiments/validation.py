@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from dcvae import LogMel, SpeechAutoencoder
+from dcvae import LogMel
 from dcvae.audio import write_audio
 from dcvae.losses import reconstruction_loss
 from dcvae.manifest import Clip
@@ -29,13 +29,18 @@ class Validation:
     ) -> None:
         mel = LogMel()
         self.clips = [(clip, mel(wave[None]).to(device)) for clip, wave in waves]
+        if isinstance(vocoder, nn.Module):
+            vocoder.to(device)
         self.vocoder = vocoder
         self.folder = run_dir / "validation"
         self.examples = examples
 
     @torch.inference_mode()
-    def run(self, model: SpeechAutoencoder, step: int, tracker: Tracker) -> dict[str, float]:
-        """The means over the clips of reconstruction loss and of the clean latent's variance."""
+    def run(self, model: nn.Module, step: int, tracker: Tracker) -> dict[str, float]:
+        """The means over the clips of reconstruction loss and of the clean latent's variance.
+
+        `model` is a SpeechAutoencoder or gives what it gives.
+        """
         was_training = model.training
         model.eval()
         losses, variances = [], []

@@ -55,3 +55,10 @@ def test_patch_features_halve_and_skip_the_first_layer():
 def test_bands_must_divide_the_mel():
     with pytest.raises(ValueError, match="bands must divide 80"):
         MultiBandDiscriminator(bands=7)
+
+
+def test_too_few_frames_for_the_patches_are_told():
+    critic = PatchDiscriminator(channels=2)
+    assert critic(torch.randn(1, 80, 64)).logits.shape == (1, 1, 1, 1)
+    with pytest.raises(ValueError, match="64 mel bins and frames or more, not 80 x 63"):
+        critic(torch.randn(1, 80, 63))

@@ -12,6 +12,7 @@ OPTIMIZER = partial(
     build_optimizers,
     lr=5e-3,
     muon=False,
+    muon_gains=False,
     muon_scale=0.2,
     momentum=0.9,
     betas=(0.8, 0.99),

@@ -52,3 +52,17 @@ def test_a_stray_key_is_a_type_error():
             adversarial={"weight": 0.0},
             feature_matching={"weight": 0.0},
         )
+
+
+def test_clips_repel_those_that_other_processes_hold():
+    other = torch.tensor([[[[1.0, -1.0]]]])  # orthogonal to the ones here
+    everyone = objective(dispersive=1.0)
+    everyone.gather = lambda rows: torch.cat([rows, other])
+    term = everyone.terms(MEL, Reconstruction(MEL, LATENT))["dispersive"]
+    assert term.item() == pytest.approx(1 / 3)  # one of three pairs points the same way
+
+
+def test_a_batch_of_one_clip_has_no_pairs():
+    alone = Latent(LATENT.clean[:1], LATENT.noisy[:1])
+    terms = objective(dispersive=1.0).terms(MEL[:1], Reconstruction(MEL[:1], alone))
+    assert list(terms) == ["reconstruction"]

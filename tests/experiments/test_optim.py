@@ -44,6 +44,27 @@ def test_muon_equals_torchs_on_matrices():
     assert (ours - theirs).norm() < 0.03 * way  # the iterations round in bfloat16
 
 
+def test_muon_at_the_published_scale_equals_torchs_at_five_times_the_rate():
+    """sqrt(max dim) at scale 1 is five times torch's 0.2 sqrt(max dim); decay goes by rate alone.
+
+    A tall matrix and a single column, which is how the published way takes weight norm's gains.
+    """
+    for rows, columns in ((48, 16), (32, 1)):
+        start = torch.randn(rows, columns, generator=torch.Generator().manual_seed(0))
+        ours, theirs = nn.Parameter(start.clone()[..., None, None]), nn.Parameter(start.clone())
+        mine = Muon([ours], lr=0.004, momentum=0.95, weight_decay=0.5, scale=1.0)
+        reference = torch.optim.Muon(
+            [theirs], lr=0.02, momentum=0.95, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"
+        )
+        for _ in range(5):
+            ours.grad, theirs.grad = ours.detach() - 1, theirs.detach() - 1
+            mine.step()
+            reference.step()
+        way = (theirs - start).norm()
+        assert way > 0.1
+        assert (ours.flatten(1) - theirs).norm() < 0.03 * way
+
+
 def test_muon_takes_a_filter_as_its_matrix_in_any_memory_format():
     start = torch.randn(8, 4, 3, 3, generator=torch.Generator().manual_seed(0))
     filters = nn.Parameter(start.clone().to(memory_format=torch.channels_last))
@@ -58,14 +79,17 @@ def test_filters_go_to_muon_and_all_else_to_adamw():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.GroupNorm(1, 4))
     nn.utils.parametrizations.weight_norm(model[0])
     options = {"lr": 0.1, "momentum": 0.9, "betas": (0.9, 0.95), "weight_decay": 0.0}
-    muon, adamw = build_optimizers([model], muon=True, muon_scale=0.2, **options)
+    muon, adamw = build_optimizers([model], muon=True, muon_gains=False, muon_scale=0.2, **options)
     gain = model[0].parametrizations.weight.original0
     direction = model[0].parametrizations.weight.original1
     assert [id(p) for p in muon.param_groups[0]["params"]] == [id(direction)]
     rest = {id(p) for p in adamw.param_groups[0]["params"]}
     assert rest == {id(p) for p in model.parameters()} - {id(direction)}
     assert id(gain) in rest
-    (alone,) = build_optimizers([model], muon=False, muon_scale=0.2, **options)
+    both, left = build_optimizers([model], muon=True, muon_gains=True, muon_scale=0.2, **options)
+    assert {id(p) for p in both.param_groups[0]["params"]} == {id(gain), id(direction)}
+    assert {id(p) for p in left.param_groups[0]["params"]} == rest - {id(gain)}
+    (alone,) = build_optimizers([model], muon=False, muon_gains=False, muon_scale=0.2, **options)
     assert len(alone.param_groups[0]["params"]) == len(list(model.parameters()))
 
 

@@ -1,91 +1,22 @@
-import json
-from functools import partial
-from pathlib import Path
-
 import pytest
 import torch
-from accelerate import Accelerator, DataLoaderConfiguration
-from accelerate.utils import set_seed
+from accelerate import Accelerator
+from torch import Tensor
 
 from dcvae import SpeechAutoencoder
-from dcvae.discriminators import PatchDiscriminator
-from dcvae.vocoders import load_vocoder
-from experiments.adversary import Adversary
 from experiments.checkpointing import Progress
-from experiments.data.clips import training_loader, validation_waves
 from experiments.metering import Meter, NonFiniteLossError
-from experiments.objective import Objective
-from experiments.optim import build_optimizers
-from experiments.tracking import Tracker
 from experiments.trainer import Trainer
-from experiments.validation import Validation
-
-MANIFEST = Path(__file__).parents[1] / "data" / "manifest.csv"
-TIMES = ("time", "train/speech_per_second", "train/steps_per_second")
-OPTIMIZER = partial(
-    build_optimizers,
-    lr=2e-3,
-    muon=True,
-    muon_scale=0.2,
-    momentum=0.9,
-    betas=(0.8, 0.99),
-    weight_decay=0.0,
-)
-
-
-def trainer(run_dir: Path, seed: int = 0, **options: object) -> Trainer:
-    """Six steps of a small model on real speech; the critic takes part from the third."""
-    run_dir.mkdir(parents=True, exist_ok=True)
-    set_seed(seed)
-    accelerator = Accelerator(
-        cpu=True, dataloader_config=DataLoaderConfiguration(split_batches=True)
-    )
-    model = SpeechAutoencoder(
-        channels=[8, 8, 8, 16, 16], encoder_layers=[0, 1, 1, 1, 1], decoder_layers=[0, 1, 1, 1, 1]
-    )
-    weights = {"reconstruction": 5.0, "kl": 0.0, "adversarial": 1.0, "feature_matching": 2.0}
-    lengths = {"steps": 6, "warmup": 2, "log_every": 1, "validate_every": 3, "save_every": 3}
-    return Trainer(
-        accelerator=accelerator,
-        model=model,
-        objective=Objective(
-            dispersive={"weight": 0.25, "form": "cosine", "temperature": 1.0},
-            **{name: {"weight": weight} for name, weight in weights.items()},
-        ),
-        optimizers=OPTIMIZER([model]),
-        adversary=Adversary(
-            patch=PatchDiscriminator(2), bands=None, optimizer=OPTIMIZER, start=1 / 3
-        ),
-        loader=training_loader(MANIFEST, segment_frames=64, batch_size=2, seed=seed),
-        validation=Validation(
-            waves=validation_waves(MANIFEST, count=2, max_seconds=1.0),
-            examples=1,
-            vocoder=load_vocoder("griffin_lim"),
-            run_dir=run_dir,
-            device=torch.device("cpu"),
-        ),
-        tracker=Tracker(run_dir),
-        run_dir=run_dir,
-        final_lr=0.1,
-        clip_norm=500.0,
-        **(lengths | options),
-    )
-
-
-def curves(run_dir: Path) -> list[dict[str, float]]:
-    """What was logged, but for the times."""
-    rows = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
-    return [{name: row[name] for name in row if name not in TIMES} for row in rows]
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
+def finished(trainer, tmp_path_factory):
     run_dir = tmp_path_factory.mktemp("run")
     trainer(run_dir).fit()
     return run_dir
 
 
-def test_logs_every_term_and_validation(finished):
+def test_logs_every_term_and_validation(finished, curves):
     rows = curves(finished)
     assert [row["step"] for row in rows] == [1, 2, 3, 3, 4, 5, 6, 6]
     assert {"train/reconstruction", "train/dispersive", "train/loss"} <= set(rows[0])
@@ -103,38 +34,72 @@ def test_keeps_checkpoints_pictures_and_sound(finished):
     assert suffixes == [".png", ".png", ".wav", ".wav"]
 
 
-def test_same_seed_gives_the_same_losses_bit_for_bit(finished, tmp_path):
+def test_same_seed_gives_the_same_losses_bit_for_bit(finished, trainer, curves, tmp_path):
     trainer(tmp_path).fit()
     assert curves(tmp_path) == curves(finished)
 
 
-def test_another_seed_gives_others(finished, tmp_path):
+def test_another_seed_gives_others(finished, trainer, curves, tmp_path):
     trainer(tmp_path, seed=1).fit()
     assert curves(tmp_path)[0] != curves(finished)[0]
 
 
-def test_resumed_run_equals_the_undisturbed_one(finished, tmp_path, monkeypatch):
+def test_resumed_run_equals_the_undisturbed_one(finished, trainer, interrupt, curves, tmp_path):
     """Killed in the fifth step, after the state of the third: the same losses and weights."""
-    train_step = Trainer.train_step
-
-    def die(self, wave, step):
-        if step == 4:
-            raise KeyboardInterrupt
-        return train_step(self, wave, step)
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Trainer, "train_step", die)
-        trainer(tmp_path).fit()
+    interrupt(trainer(tmp_path), 4)
     assert curves(tmp_path)[-1]["step"] == 4
     trainer(tmp_path).fit()
     assert curves(tmp_path) == curves(finished)
+    assert_same_models(tmp_path, finished)
+
+
+def test_resumes_amid_accumulated_batches_with_an_average(trainer, interrupt, curves, tmp_path):
+    """Three batches an epoch and two a step: steps go across the ends of epochs."""
+    options = {"accumulate": 2, "ema": 0.5}
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    trainer(whole, **options).fit()
+    interrupt(trainer(resumed, **options), 4)
+    trainer(resumed, **options).fit()
+    assert curves(resumed) == curves(whole)
+    assert [row["step"] for row in curves(whole)] == [1, 2, 3, 3, 4, 5, 6, 6]
+    assert_same_models(resumed, whole)
+
+
+def assert_same_models(one, other) -> None:
     for name in ("last", "best"):
-        ours = SpeechAutoencoder.from_pretrained(tmp_path / name).state_dict()
-        theirs = SpeechAutoencoder.from_pretrained(finished / name).state_dict()
+        ours = SpeechAutoencoder.from_pretrained(one / name).state_dict()
+        theirs = SpeechAutoencoder.from_pretrained(other / name).state_dict()
         assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
 
 
-def test_first_non_finite_loss_ends_training_by_name(tmp_path):
+@pytest.mark.parametrize(("start", "learner"), [(None, 0), (0.0, 1)])
+def test_accumulated_batches_make_the_step_of_one_large_batch(trainer, tmp_path, start, learner):
+    """Without what looks at a batch as a whole. The autoencoder alone, then its critics: with
+    accumulation all batches of a step but the last are judged by critics before their step.
+    """
+
+    def step(**batches: int) -> tuple[list[Tensor], list[Tensor]]:
+        run = trainer(tmp_path / str(batches), adversary_start=start, **batches, **options)
+        before = [p.detach().clone() for p in run.learners[learner].parameters()]
+        run.fit()
+        return before, [p.detach() for p in run.learners[learner].parameters()]
+
+    def sgd(modules):
+        return [torch.optim.SGD(modules[0].parameters(), lr=1e-2)]
+
+    options = {"noise": "none", "dispersive": 0.0, "optimizer": sgd, "steps": 1, "warmup": 0}
+    before, large = step(batch_size=4, accumulate=1)
+    _, parts = step(batch_size=2, accumulate=2)
+    assert max((a - b).abs().max() for a, b in zip(before, large, strict=True)) > 1e-4
+    torch.testing.assert_close(parts, large, rtol=0, atol=1e-6)
+
+
+def test_a_step_has_a_batch():
+    with pytest.raises(ValueError, match=r"trainer\.accumulate is the batches a step, 1 or more"):
+        Trainer.accumulate_batches(0)
+
+
+def test_first_non_finite_loss_ends_training_by_name(trainer, tmp_path):
     broken = trainer(tmp_path, log_every=3)
     terms = broken.objective.terms
 

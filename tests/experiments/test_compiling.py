@@ -1,0 +1,43 @@
+from functools import partial
+
+import pytest
+import torch
+
+from dcvae import SpeechAutoencoder
+from experiments import compiling
+from experiments.compiling import compile_in_place
+
+CPU = torch.device("cpu")
+
+
+def test_a_weight_normed_model_is_refused():
+    with torch.device("meta"):
+        model = SpeechAutoencoder(weight_norm=True)
+    with pytest.raises(ValueError, match=r"needs model\.weight_norm=false: .* fails above 64"):
+        compile_in_place(model, CPU)
+
+
+def test_a_missing_compiler_is_one_line(monkeypatch):
+    def broken(_):
+        raise RuntimeError("backend='inductor' raised:\nInvalidCxxCompiler: none found\n\nSet X=1")
+
+    monkeypatch.setattr(compiling.torch, "compile", broken)
+    with torch.device("meta"):
+        model = SpeechAutoencoder()
+    with pytest.raises(ValueError, match=r"compiler .*: InvalidCxxCompiler: none found$"):
+        compile_in_place(model, CPU)
+
+
+def test_training_is_the_same_and_the_names_stay(trainer, curves, tmp_path, monkeypatch):
+    """With the compiler's front end alone, which takes no minute: the graphs run as they are."""
+    options = {"steps": 2, "adversary_start": None}
+    trainer(tmp_path / "plain", **options).fit()
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    torch.compiler.reset()
+    compiled = trainer(tmp_path / "compiled", compile=True, **options)
+    compiled.fit()
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 2
+    for ours, theirs in zip(*map(curves, (tmp_path / "plain", tmp_path / "compiled")), strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-4)
+    names = SpeechAutoencoder.from_pretrained(tmp_path / "plain" / "last").state_dict()
+    assert list(compiled.model.state_dict()) == list(names)
