@@ -1,7 +1,7 @@
 """Checkpoints of a run: `last` and `best` to use the model, `state` to go on training."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -10,7 +10,9 @@ from torch import nn
 
 from dcvae import SpeechAutoencoder
 from dcvae.atomic import replacing_folder, temporary_folder
+from dcvae.card import model_card
 from dcvae.checkpoint import CheckpointError
+from dcvae.provenance import Training
 
 PROGRESS_NAME = "progress.json"
 
@@ -26,21 +28,25 @@ class Progress:
     speech_seconds: float = 0.0  # seconds of speech in the batches, padding not counted
     speech_per_second: float = 0.0  # over the last interval: with the critics, where there are any
     best: float = float("inf")  # lowest validation reconstruction loss
+    best_step: int = 0  # which step had it
 
 
 class Checkpoints:
     """Writes and reads one run's checkpoint folders; each appears whole or not at all."""
 
-    def __init__(self, run_dir: Path, accelerator: Accelerator) -> None:
+    def __init__(self, run_dir: Path, accelerator: Accelerator, training: Training) -> None:
+        """`training` is what the model cards tell of the run."""
         self.run_dir = run_dir
         self.accelerator = accelerator
+        self.training = training
 
-    def save_model(self, model: nn.Module, name: str) -> None:
-        """Write RUN_DIR/<name>, which SpeechAutoencoder.from_pretrained reads."""
+    def save_model(self, model: nn.Module, name: str, step: int) -> None:
+        """Write RUN_DIR/<name>, which SpeechAutoencoder.from_pretrained reads, with its card."""
         if self.accelerator.is_main_process:
             inner = self.accelerator.unwrap_model(model)
             assert isinstance(inner, SpeechAutoencoder)
-            inner.save_pretrained(self.run_dir / name)
+            card = model_card(inner, replace(self.training, step=step))
+            inner.save_pretrained(self.run_dir / name, card)
 
     def save_state(self, progress: Progress) -> None:
         """Write RUN_DIR/state: weights, optimizers, every rank's random state, the counters."""

@@ -6,6 +6,7 @@ The only file that names Hydra: below it there is no configuration object, only 
 import logging
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dcvae.errors import user_errors
+from dcvae.provenance import Corpus
 from experiments.checkpointing import Progress
-from experiments.data.clips import training_loader, validation_waves
+from experiments.data.clips import training_clips, training_loader, validation_waves
 from experiments.hardware import choose_precision, use_all_cores
 from experiments.objective import Objective
+from experiments.processes import draw_apart
 from experiments.record import check_same_config, git_commit, now, read_record, write_record
 from experiments.tracking import Tracker, flatten
 from experiments.trainer import Trainer
@@ -35,9 +38,11 @@ CONF = Path(__file__).parent / "conf"
 USER_ERRORS = ("run.py", HydraException, OmegaConfBaseException)
 
 
-def train(cfg: DictConfig, size: str, ablation: str) -> None:
+def train(cfg: DictConfig, size: str, ablation: str, data: str) -> None:
     """Build the parts from their sections, and fit; a finished run is left as it is."""
     check_types(cfg, size)
+    if cfg.vocoder.get("path"):  # so that the analysis finds it from any folder
+        cfg.vocoder.path = str(Path(cfg.vocoder.path).resolve())
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
     run_dir = Path(cfg.runs_dir, size, ablation, f"seed{cfg.seed}")
     earlier = read_record(run_dir) or {}
@@ -55,16 +60,22 @@ def train(cfg: DictConfig, size: str, ablation: str) -> None:
     with accelerator.main_process_first():
         manifest = Path(build(cfg.data)).resolve()
     tracker = Tracker(run_dir if accelerator.is_main_process else None)
-    trainer = build_trainer(cfg, config, accelerator, manifest, run_dir, tracker)
-    record = {
+    clips = training_clips(manifest, cfg.loader.min_seconds)
+    corpus = manifest.stem if data == "filelist" else data  # speech of your own is named by you
+    described: dict[str, Any] = {
         "ablation": ablation,
         "size": size,
         "seed": cfg.seed,
+        "commit": git_commit(),
+        "corpus": asdict(Corpus.of(corpus, manifest.name, clips)),
+    }
+    trainer = build_trainer(cfg, config, accelerator, manifest, run_dir, tracker, described)
+    record = {
+        **described,
         "status": "running",
         "config": config,
         "claim": config["claim"] if config["claim"]["text"] else None,
         "manifest": str(manifest),
-        "commit": git_commit(),
         "started": earlier.get("started", now()),
         "finished": None,
         **trainer.facts(),
@@ -90,19 +101,23 @@ def build_trainer(
     manifest: Path,
     run_dir: Path,
     tracker: Tracker,
+    described: dict[str, Any],
 ) -> Trainer:
     """Each section goes to its part as keywords: what a part does not know is the user's error."""
+    vocoder = build(cfg.vocoder)  # before the seed, which it must not draw from
     set_seed(cfg.seed)
     model = build(cfg.model)
+    if accelerator.is_main_process:
+        warn_of_lone_clips(config)
     try:
         validation = Validation(
             waves=validation_waves(manifest, **config["validation"]["clips"]),
             examples=cfg.validation.examples,
-            vocoder=build(cfg.vocoder),
+            vocoder=vocoder,
             run_dir=run_dir,
             device=accelerator.device,
         )
-        return Trainer(
+        trainer = Trainer(
             accelerator=accelerator,
             model=model,
             objective=Objective(**config["losses"]),
@@ -112,10 +127,21 @@ def build_trainer(
             validation=validation,
             tracker=tracker,
             run_dir=run_dir,
+            described=described,
             **config["trainer"],
         )
     except TypeError as error:
         raise ValueError(f"the configuration does not fit: {error}") from error
+    draw_apart(cfg.seed)
+    return trainer
+
+
+def warn_of_lone_clips(config: dict[str, Any]) -> None:
+    """Say that a batch of one clip trains without a loss that the configuration asks for."""
+    if config["loader"]["batch_size"] == 1 and config["losses"]["dispersive"]["weight"]:
+        logging.getLogger("experiments.run").warning(
+            "loader.batch_size=1: no two clips repel each other, so losses.dispersive is left out"
+        )
 
 
 def check_types(cfg: DictConfig, size: str) -> None:
@@ -157,10 +183,13 @@ def finish(run_dir: Path, record: dict[str, Any], progress: Progress, tracker: T
         "speech_per_second": speed,
         "speech_per_second_at_end": progress.speech_per_second,
     }
-    write_record(run_dir, record | times | {"status": "finished", "finished": now()})
+    ended = {"status": "finished", "finished": now(), "best_step": progress.best_step}
+    write_record(run_dir, record | times | ended)
     tracker.log_metrics(progress.step, {f"run/{name}": value for name, value in times.items()})
     tracker.log_artifacts(run_dir / "last", "last")
     tracker.finish("FINISHED")
+    if (run_dir / "best").is_dir():
+        tracker.log_model(run_dir / "best", "best", progress.best_step)
     critics = " with the critics on" if record["config"]["adversary"] else ""
     print(
         f"{run_dir}: {progress.step} steps over {progress.speech_seconds / 60:.0f} minutes of"
@@ -173,7 +202,7 @@ def finish(run_dir: Path, record: dict[str, Any], progress: Progress, tracker: T
 def main(cfg: DictConfig) -> None:
     choices = HydraConfig.get().runtime.choices
     with user_errors(*USER_ERRORS):  # inside, before Hydra adds lines of its own
-        train(cfg, choices["size"], choices["ablation"])
+        train(cfg, choices["size"], choices["ablation"], choices["data"])
 
 
 if __name__ == "__main__":

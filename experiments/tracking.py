@@ -74,6 +74,11 @@ class MLflowRun:
         log = self.client.log_artifacts if path.is_dir() else self.client.log_artifact
         log(self.run_id, str(path), folder)
 
+    def log_model(self, checkpoint: Path, name: str, step: int) -> None:
+        from experiments.logged_model import log_model
+
+        log_model(self.client, self.run_id, checkpoint, name, step)
+
     def finish(self, status: str) -> None:
         self.client.set_terminated(self.run_id, status)
 
@@ -138,6 +143,10 @@ class Tracker:
     def log_artifacts(self, path: Path, folder: str) -> None:
         """A file, or a folder with all that is in it."""
         self.try_mlflow(lambda run: run.log_artifacts(path, folder))
+
+    def log_model(self, checkpoint: Path, name: str, step: int) -> None:
+        """A checkpoint folder as the run's model of that name, which MLflow can load and serve."""
+        self.try_mlflow(lambda run: run.log_model(checkpoint, name, step))
 
     def finish(self, status: str) -> None:
         """FINISHED, FAILED or KILLED."""
