@@ -77,6 +77,8 @@ def test_commands_run(used):
     assert (used / "runs" / "mine" / "debug" / "baseline" / "seed0").is_dir()
     assert (used / "reports" / "out" / "index.html").is_file()
     assert (used / "out.wav").is_file()
+    assert len(list((used / "latents").glob("*.safetensors"))) == 10
+    assert len(list((used / "decoded").glob("*.wav"))) == 10
 
 
 def test_python_snippets_run(used):
