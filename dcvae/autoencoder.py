@@ -128,11 +128,12 @@ class SpeechAutoencoder(nn.Module):
         """Load a checkpoint folder, in eval mode on the CPU; every weight must match."""
         config, weights = load_checkpoint(folder)
         try:
-            model = cls(**config)
+            with torch.device("meta"):  # neither memory nor time for weights that are replaced
+                model = cls(**config)
         except (TypeError, ValueError) as error:
             raise CheckpointError(f"{folder} has an unusable config.json: {error}") from error
         try:
-            model.load_state_dict(weights)
+            model.load_state_dict(weights, assign=True)
         except RuntimeError as error:
             raise CheckpointError(f"{folder} has other weights than its config: {error}") from error
         return model.eval()
