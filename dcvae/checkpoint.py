@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +77,12 @@ def read_torch_weights(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     if not path.is_file():
-        raise CheckpointError(f"{path}: there is no such file of weights")
+        problem = "is a folder, not" if path.is_dir() else "is not there: it should be"
+        raise CheckpointError(f"{path} {problem} a file of weights")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # of a file that is refused anyway
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # what foreign bytes raise there has no base class of its own
         raise CheckpointError(
             f"{path} is damaged, or it holds more than weights; nothing of it was executed"

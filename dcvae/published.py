@@ -33,8 +33,12 @@ def import_published(weights: str | Path, config: str | Path | None = None) -> S
     """
     arguments = read_published_config(config)
     tensors = read_torch_weights(weights)
-    with torch.device("meta"):  # nothing is allocated before the file has proved to fit
-        model = SpeechAutoencoder(**arguments)
+    try:
+        with torch.device("meta"):  # nothing is allocated before the file has proved to fit
+            model = SpeechAutoencoder(**arguments)
+    except (RuntimeError, OverflowError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"{config} describes no model that can be ({reason})") from error
     try:
         check_fit(tensors, published_shapes(model.state_dict(), tensors))
         model.to_empty(device="cpu")

@@ -59,7 +59,8 @@ def fetch(name: str) -> Path:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(
             f"{HUB_NAME} cannot be fetched ({reason}): download its {CONFIG_NAME} and"
-            f" {WEIGHTS_NAME} into a folder and give that as path=FOLDER"
+            f" {WEIGHTS_NAME} into a folder and give that (load_vocoder's path=FOLDER, dcvae's"
+            " --vocoder-path FOLDER, vocoder.path=FOLDER in training)"
         ) from error
 
 
