@@ -229,6 +229,8 @@ def test_an_interrupted_command_says_how_to_go_on(tmp_path, model, clips):
     running = subprocess.Popen(
         list(map(str, [*command, *arguments])), stderr=subprocess.PIPE, text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
+        # what a shell starts in the background would ignore it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )  # fmt: skip
     deadline = time.monotonic() + 60
     while not list((tmp_path / "out").glob("*/*.wav")) and time.monotonic() < deadline:
