@@ -13,7 +13,7 @@ from analysis.runs import find_run
 from analysis.score import Scorer
 from analysis.statistics import summarise_study
 from analysis.tools import Options, Tools
-from analysis.tracking import log_analysis
+from analysis.tracking import log_analysis, log_study
 from dcvae.errors import user_errors
 
 DEFAULT_CLIPS = 200
@@ -81,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for study in dict.fromkeys(run.study for run in runs):
             for note in summarise_study(study):
                 print(f"analysis: {note}", file=sys.stderr)
+            log_study(study, [run for run in runs if run.study == study])
 
 
 def device_named(name: str) -> torch.device:

@@ -1,11 +1,13 @@
-"""The analysis on the MLflow run that it scores, so that MLflow's page compares runs by it."""
+"""The analysis in MLflow, so that its page compares runs by it: on each run that is scored, and the
+study's tables on the parent of its runs.
+"""
 
 import json
 import math
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from analysis.table import read_table
 
 FOLDER = "analysis"  # of the artifacts, and the first part of the metrics' names
 TABLE_TAG = "mlflow.loggedArtifacts"  # by which MLflow's page finds tables
+PARENT_TAG = "mlflow.parentRunId"
+STUDY_TABLES = ("statistics", "claims")
 METRICS_A_BATCH = 1000  # MLflow's own limit
 SERIES = ("channel_", "component_")  # long lists, for figures: they stay in the table
 
@@ -34,8 +38,40 @@ def log_analysis(run: Run) -> None:
         client = find_client(run.mlflow["tracking_uri"])
         send(client, run.mlflow["run_id"], run)
     except Exception as error:  # whatever a store, a server or a disk can raise
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        print(f"{run.name}: not put into MLflow: {first_line}", file=sys.stderr)
+        complain(run.name, error)
+
+
+def log_study(study: Path, runs: Sequence[Run]) -> None:
+    """Put the study's tables onto the parent of these runs of it; what is there is replaced.
+
+    Runs that were tracked without a parent have no place for them. One line says so where MLflow
+    does not answer.
+    """
+    tracked = [run.mlflow for run in runs if run.mlflow is not None]
+    try:
+        for uri in dict.fromkeys(known["tracking_uri"] for known in tracked):
+            client = find_client(uri)
+            ids = [known["run_id"] for known in tracked if known["tracking_uri"] == uri]
+            tags = [client.get_run(run_id).data.tags for run_id in ids]
+            for parent in dict.fromkeys(one[PARENT_TAG] for one in tags if PARENT_TAG in one):
+                send_study(client, parent, study)
+    except Exception as error:
+        complain(study.name, error)
+
+
+def send_study(client: Any, run_id: str, study: Path) -> None:
+    """The tables that the study has, as files and as MLflow shows tables."""
+    for name in STUDY_TABLES:
+        path = study / f"{name}.csv"
+        if path.is_file():
+            client.log_artifact(run_id, str(path), FOLDER)
+            log_table(client, run_id, pd.read_csv(path), f"{FOLDER}/{name}.json")
+
+
+def complain(name: str, error: Exception) -> None:
+    """One line on standard error."""
+    first_line = (str(error).splitlines() or [type(error).__name__])[0]
+    print(f"{name}: not put into MLflow: {first_line}", file=sys.stderr)
 
 
 def find_client(uri: str) -> Any:

@@ -27,6 +27,7 @@ from dcvae.provenance import Corpus
 from experiments.checkpointing import Progress
 from experiments.data.clips import training_clips, training_loader, validation_waves
 from experiments.hardware import choose_precision, use_all_cores
+from experiments.mlflow_study import Study
 from experiments.objective import Objective
 from experiments.processes import draw_apart
 from experiments.record import check_same_config, git_commit, now, read_record, write_record
@@ -84,10 +85,12 @@ def train(cfg: DictConfig, size: str, ablation: str, data: str) -> None:
         run_dir.mkdir(parents=True, exist_ok=True)
         if cfg.mlflow is not None:
             name = f"{size}/{ablation}/seed{cfg.seed}"
-            tracker.open_mlflow(cfg.mlflow.experiment, name, earlier.get("mlflow"))
+            study = Study(size, Path(cfg.runs_dir).resolve())
+            tracker.open_mlflow(cfg.mlflow.experiment, name, earlier.get("mlflow"), study)
         record["mlflow"] = tracker.describe()
         write_record(run_dir, record)
-        tracker.log_params(record)
+        tracker.log_record(record)
+        tracker.watch_machine()
     progress = fit(trainer, tracker)
     if accelerator.is_main_process:
         finish(run_dir, record, progress, tracker)

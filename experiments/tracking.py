@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from dcvae.atomic import replacing
+from experiments.mlflow_run import MLflowRun
+from experiments.mlflow_study import Study
 
 logger = logging.getLogger(__name__)
 
-PARAMS_A_BATCH = 100  # MLflow's own limit
 TAGS = ("ablation", "size", "seed", "commit")
 DEFAULT_URI = "sqlite:///mlflow.db"
 
@@ -29,60 +30,6 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-class MLflowRun:
-    """One MLflow run by its id, through the client alone: no global state, no active run."""
-
-    def __init__(self, uri: str, experiment: str, name: str, run_id: str | None) -> None:
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        # MLflow announces every table of a new store
-        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-        from mlflow import MlflowClient
-
-        self.uri = uri
-        self.client = MlflowClient(uri)
-        self.is_new = run_id is None
-        if run_id is None:
-            found = self.client.get_experiment_by_name(experiment)
-            experiment_id = (
-                found.experiment_id if found else self.client.create_experiment(experiment)
-            )
-            run_id = self.client.create_run(experiment_id, run_name=name).info.run_id
-        else:
-            self.client.update_run(run_id, status="RUNNING")
-        self.run_id = run_id
-
-    def log_params(self, params: dict[str, Any]) -> None:
-        from mlflow.entities import Param
-
-        entries = [Param(name, str(value)) for name, value in params.items()]
-        for first in range(0, len(entries), PARAMS_A_BATCH):
-            self.client.log_batch(self.run_id, params=entries[first : first + PARAMS_A_BATCH])
-
-    def log_metrics(self, step: int, metrics: dict[str, float]) -> None:
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
-        self.client.log_batch(
-            self.run_id, metrics=[Metric(name, value, now, step) for name, value in metrics.items()]
-        )
-
-    def set_tags(self, tags: dict[str, str]) -> None:
-        for name, value in tags.items():
-            self.client.set_tag(self.run_id, name, value)
-
-    def log_artifacts(self, path: Path, folder: str) -> None:
-        log = self.client.log_artifacts if path.is_dir() else self.client.log_artifact
-        log(self.run_id, str(path), folder)
-
-    def log_model(self, checkpoint: Path, name: str, step: int) -> None:
-        from experiments.logged_model import log_model
-
-        log_model(self.client, self.run_id, checkpoint, name, step)
-
-    def finish(self, status: str) -> None:
-        self.client.set_terminated(self.run_id, status)
-
-
 class Tracker:
     """Writes metrics to RUN_DIR/metrics.jsonl and, as long as it answers, to MLflow.
 
@@ -95,15 +42,22 @@ class Tracker:
         self.started = time.time()
         self.mlflow: MLflowRun | None = None
 
-    def open_mlflow(self, experiment: str, name: str, known: dict[str, str] | None) -> None:
+    def open_mlflow(
+        self,
+        experiment: str,
+        name: str,
+        known: dict[str, str] | None,
+        study: Study | None = None,
+    ) -> None:
         """Start an MLflow run, or go on with the `known` one if it is in the same store.
 
-        The store is MLFLOW_TRACKING_URI, else the embedded one in the current folder.
+        The store is MLFLOW_TRACKING_URI, else the embedded one in the current folder. With a
+        study the run is a child of the study's parent run.
         """
         uri = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
         run_id = known["run_id"] if known and known["tracking_uri"] == uri else None
         try:
-            self.mlflow = MLflowRun(uri, experiment, name, run_id)
+            self.mlflow = MLflowRun(uri, experiment, name, run_id, study)
         except Exception as error:  # whatever a store, a server or a disk can raise
             self.lose_mlflow(error)
 
@@ -130,15 +84,25 @@ class Tracker:
             file.write(json.dumps(finite) + "\n")
         self.try_mlflow(lambda run: run.log_metrics(step, metrics))
 
-    def log_params(self, record: dict[str, Any]) -> None:
-        """The configuration and the record's facts as params, what runs are told by as tags.
+    def log_record(self, record: dict[str, Any]) -> None:
+        """What run.json says: as params, as the tags that tell runs apart, and as their dataset.
 
         A run that goes on keeps its params: MLflow takes no other value for one that it has.
         """
         facts = {name: value for name, value in record.items() if name != "config"}
         params = {**flatten(record["config"]), **flatten(facts)}
+        tags = {name: str(record[name]) for name in TAGS}
+        tags["corpus"] = record["corpus"]["name"]
+        if record["claim"]:
+            tags["claim"] = record["claim"]["text"]
         self.try_mlflow(lambda run: run.log_params(params) if run.is_new else None)
-        self.try_mlflow(lambda run: run.set_tags({name: str(record[name]) for name in TAGS}))
+        self.try_mlflow(lambda run: run.set_tags(tags))
+        manifest = Path(record["manifest"])
+        self.try_mlflow(lambda run: run.log_dataset(manifest, record["corpus"]))
+
+    def watch_machine(self) -> None:
+        """Log the machine's load to MLflow as well, until the run ends."""
+        self.try_mlflow(lambda run: run.watch_machine())
 
     def log_artifacts(self, path: Path, folder: str) -> None:
         """A file, or a folder with all that is in it."""
@@ -167,6 +131,8 @@ class Tracker:
             self.lose_mlflow(error)
 
     def lose_mlflow(self, error: Exception) -> None:
-        self.mlflow = None
+        lost, self.mlflow = self.mlflow, None
+        if lost is not None:
+            lost.rest()
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         logger.warning("MLflow does not answer; metrics.jsonl goes on without it: %s", first_line)

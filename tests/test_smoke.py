@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -70,7 +71,12 @@ def test_mlflow_has_curves_params_and_the_checkpoint(place, monkeypatch):
     assert run.data.params["model.noise_std"] == "0.5"
     assert run.data.params["parameters"]
     assert run.data.params["floats_per_second"].startswith("430.66")
-    assert {"ablation", "size", "seed", "commit"} <= set(run.data.tags)
+    assert {"ablation", "size", "seed", "commit", "corpus"} <= set(run.data.tags)
+    assert runs["debug/plain_ae/seed0"].data.tags["claim"]
+    for child in (run, runs["debug/plain_ae/seed0"]):
+        assert child.data.tags["mlflow.parentRunId"] == runs["debug"].info.run_id
+    (used,) = run.inputs.dataset_inputs
+    assert (used.dataset.name, used.tags[0].value) == ("manifest", "training")
     assert len(client.get_metric_history(run.info.run_id, "train/loss")) == 2
     names = [artifact.path for artifact in client.list_artifacts(run.info.run_id, "last")]
     assert names == ["last/README.md", "last/config.json", "last/model.safetensors"]
@@ -136,7 +142,10 @@ def test_analysis_and_report(place):
     assert {"ceiling", "reconstruction", "untrained", "latents"} <= set(table.condition)
     again = call(place, sys.executable, "-m", "analysis", *folders, *asked)
     assert again.stderr.count("scored already, skipped") == 2
-    assert "analysis/reconstruction/stoi" in mlflow_metrics(place)
+    run, parent = mlflow_runs(place)
+    assert "analysis/reconstruction/stoi" in run.data.metrics
+    tables = json.loads(parent.data.tags["mlflow.loggedArtifacts"])
+    assert [Path(one["path"]).name for one in tables] == ["statistics.json", "claims.json"]
     assert "| STOI ↑ |" in (place / folders[0] / "last" / "README.md").read_text()
     statistics = pd.read_csv(place / "runs" / "debug" / "statistics.csv")
     assert set(statistics.ablation) == {"baseline", "plain_ae"}
@@ -149,13 +158,14 @@ def test_analysis_and_report(place):
     assert "data:audio/" in page
 
 
-def mlflow_metrics(place: Path) -> dict[str, float]:
-    """The metrics of the baseline's MLflow run."""
+def mlflow_runs(place: Path) -> list[Any]:
+    """The baseline's MLflow run, and its parent."""
     import mlflow
 
     record = json.loads((place / "runs" / "debug" / "baseline" / "seed0" / "run.json").read_text())
     client = mlflow.MlflowClient(f"sqlite:///{place / 'mlflow.db'}")
-    return client.get_run(record["mlflow"]["run_id"]).data.metrics
+    run = client.get_run(record["mlflow"]["run_id"])
+    return [run, client.get_run(run.data.tags["mlflow.parentRunId"])]
 
 
 def test_dcvae_reconstructs_a_file_with_the_trained_model(place):

@@ -1,6 +1,8 @@
 """The analysis in a real MLflow store: comparable means, tables, figures, and no duplicates."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
@@ -10,13 +12,22 @@ import pytest
 
 from analysis.runs import Run
 from analysis.table import Row, make_table, write_table
-from analysis.tracking import log_analysis
+from analysis.tracking import log_analysis, log_study
 
 NAMES = [f"clip{number}" for number in range(6)]
 
 
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of MLflow's without a run: its tables take seconds to make."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path, empty_store: Path) -> Run:
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     client = mlflow.MlflowClient(uri)
     experiment = client.create_experiment("dcvae", artifact_location=str(tmp_path / "artifacts"))
@@ -85,3 +96,44 @@ def test_a_store_that_is_gone_is_one_line(
     assert len(lines) == 1
     assert "not put into MLflow" in lines[0]
     assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_the_parent_holds_the_study_s_tables_once(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run.mlflow
+    uri = run.mlflow["tracking_uri"]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    client = mlflow.MlflowClient(uri)
+    study = tmp_path / "tiny"
+    study.mkdir()
+    experiment = client.get_run(run.mlflow["run_id"]).info.experiment_id
+    parent = client.create_run(experiment).info.run_id
+    client.set_terminated(parent)
+    client.set_tag(run.mlflow["run_id"], "mlflow.parentRunId", parent)
+    for value in (0.5, 0.75):  # what an analysis writes, and what the next one does
+        frame = pd.DataFrame({"ablation": ["baseline", "plain_ae"], "value": [value, np.nan]})
+        frame.to_csv(study / "statistics.csv", index=False, na_rep="nan")
+        frame[:0].to_csv(study / "claims.csv", index=False)
+        log_study(study, [run, run, replace(run, mlflow=None)])
+    artifacts = {Path(one.path).name for one in client.list_artifacts(parent, "analysis")}
+    assert artifacts == {"statistics.csv", "statistics.json", "claims.csv", "claims.json"}
+    shown = client.load_table(experiment, "analysis/statistics.json", run_ids=[parent])
+    assert list(shown.ablation) == ["baseline", "plain_ae"]
+    assert shown.value[0] == 0.75
+    assert np.isnan(shown.value[1])
+    assert client.load_table(experiment, "analysis/claims.json", run_ids=[parent]).empty
+    data = client.get_run(parent)
+    assert len(json.loads(data.data.tags["mlflow.loggedArtifacts"])) == 2
+    assert data.info.status == "FINISHED"
+
+
+def test_runs_without_a_parent_or_a_store_need_none(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log_study(tmp_path, [run])
+    log_study(tmp_path, [replace(run, mlflow=None)])
+    assert not capsys.readouterr().err
+    (tmp_path / "mlflow.db").unlink()
+    log_study(tmp_path, [run, run])
+    assert len(capsys.readouterr().err.splitlines()) == 1
