@@ -2,18 +2,19 @@
 
 import io
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import soundfile
-from matplotlib.figure import Figure
 from PIL import Image
 
-from reports.style import DARK, LIGHT, Theme, themed
+from reports.plot import Plot
+from reports.style import DARK, LIGHT, WIDE, WIDTH, Theme, styled
 
 QUIETEST = -9.0  # natural log: what is drawn black
 LOUDEST = 2.0
@@ -25,17 +26,17 @@ def data_uri(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{b64encode(content).decode()}"
 
 
-def figure_uris(draw: Callable[[Theme], Figure], raster: bool = False) -> dict[str, str]:
+def figure_uris(plot: Plot, table: pd.DataFrame, ablations: Sequence[str]) -> dict[str, str]:
     """A figure drawn once for each theme: its data URI by the theme's name."""
-    return {theme.name: figure_uri(draw, theme, raster) for theme in (LIGHT, DARK)}
+    return {theme.name: figure_uri(plot, table, ablations, theme) for theme in (LIGHT, DARK)}
 
 
-def figure_uri(draw: Callable[[Theme], Figure], theme: Theme, raster: bool) -> str:
+def figure_uri(plot: Plot, table: pd.DataFrame, ablations: Sequence[str], theme: Theme) -> str:
     """SVG, or PNG where most of the figure is pixels anyway."""
     buffer = io.BytesIO()
-    with themed(theme):
-        figure = draw(theme)
-        if raster:
+    with styled(theme, ablations, WIDE if plot.wide else WIDTH):
+        figure = plot.draw(table)
+        if plot.raster:
             figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
             return data_uri(buffer.getvalue(), "image/png")
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from reports.collect import Run, Study
 from reports.embed import audio_uri, mel_uri
-from reports.figures.spectrograms import FRAMES_PER_SECOND
 
+FRAMES_PER_SECOND = 22050 / 256
 BUDGET = 9_000_000  # characters of audio on the page, which should stay under 15 MB
 
 

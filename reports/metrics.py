@@ -22,8 +22,11 @@ class Metric:
     @property
     def title(self) -> str:
         """For a column's head."""
-        arrow = {"up": " ↑", "down": " ↓"}.get(self.better, "")
-        return f"{self.label}{' %' if self.percent else ''}{arrow}"
+        return f"{self.label}{' %' if self.percent else ''}{self.arrow}"
+
+    @property
+    def arrow(self) -> str:
+        return {"up": " ↑", "down": " ↓"}.get(self.better, "")
 
     @property
     def heading(self) -> str:

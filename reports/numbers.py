@@ -10,12 +10,12 @@ UNKNOWN = "\N{EN DASH}"
 
 def plain(value: float, digits: int = 3) -> str:
     """A value."""
-    return f"{value:.{digits}f}".replace("-", MINUS)
+    return f"{value:z.{digits}f}".replace("-", MINUS)
 
 
 def span(one: Estimate, digits: int = 3) -> str:
     """An interval for a sentence or a cell."""
-    return f"{one.low:.{digits}f} to {one.high:.{digits}f}".replace("-", MINUS)
+    return f"{one.low:z.{digits}f} to {one.high:z.{digits}f}".replace("-", MINUS)
 
 
 def signed(value: float, digits: int = 3) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -10,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 WIDTH = 4.8  # inches: readable when a phone shrinks it to 360 pixels
+WIDE = 7.2
+COLUMN, DOUBLE = 3.5, 7.2  # inches: one column of a paper's page, and both
 PALETTE = ("#D55E00", "#0080C4", "#009E73", "#C661A0", "#D89000", "#56B4E9")  # after Okabe and Ito
 DASHES = ("-", "--", ":")
 MARKERS = "osD^vPX"
@@ -27,6 +30,7 @@ class Theme:
 
 
 LIGHT = Theme("light", "#1c2126", "#5d6770", "#e3e6e8", "#fbfaf8")
+PAPER = Theme("paper", "#000000", "#404040", "#dddddd", "#ffffff")
 DARK = Theme("dark", "#e8eaec", "#9aa4ad", "#343b42", "#13171b")
 
 
@@ -47,6 +51,44 @@ def looks(ablations: Sequence[str], theme: Theme) -> dict[str, Look]:
         marker = MARKERS[1 + number % (len(MARKERS) - 1)]
         styles[ablation] = Look(PALETTE[colour], DASHES[turn % len(DASHES)], marker)
     return styles
+
+
+@dataclass(frozen=True)
+class Style:
+    """What a figure is drawn with: the theme, a look for each ablation, inches for its width."""
+
+    theme: Theme
+    looks: dict[str, Look]
+    width: float
+
+    def title(self, axes: Axes, text: str) -> None:
+        """Over the axes on the page; in a paper the caption says it."""
+        if self.theme is not PAPER:
+            axes.set_title(text)
+
+    def look(self, ablation: str) -> Look:
+        """The ablation's; a reference that is none takes the muted colour."""
+        return self.looks.get(ablation, Look(self.theme.muted, "--", ""))
+
+
+CURRENT: ContextVar[Style] = ContextVar("style")
+
+
+def current() -> Style:
+    """The style of the `styled` block around."""
+    return CURRENT.get()
+
+
+@contextmanager
+def styled(theme: Theme, ablations: Sequence[str], width: float) -> Iterator[Style]:
+    """Draw within, with the same look for an ablation on every figure."""
+    style = Style(theme, looks(ablations, theme), width)
+    token = CURRENT.set(style)
+    try:
+        with themed(theme):
+            yield style
+    finally:
+        CURRENT.reset(token)
 
 
 @contextmanager
@@ -77,6 +119,7 @@ def themed(theme: Theme) -> Iterator[None]:
         "legend.frameon": False,
         "legend.labelcolor": theme.ink,
         "svg.fonttype": "path",
+        "pdf.fonttype": 42,  # TrueType, embedded whole: Type 3 is refused by many publishers
         "svg.hashsalt": "dcvae",
     }
     with mpl.rc_context(sns_style):
@@ -96,7 +139,7 @@ def end_labels(figure: Figure, axes: Axes, labels: Sequence[tuple[float, str, st
     places: list[float] = []
     for y, _, _ in ordered:
         places.append(max(y, places[-1] + gap) if places else max(y, bottom))
-    limit = top
+    limit = top - gap / 2  # clear of the title
     for number in reversed(range(len(places))):
         places[number] = min(places[number], limit)
         limit = places[number] - gap

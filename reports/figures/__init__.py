@@ -1,1 +1,32 @@
-"""One file a figure: draw(table, ...) -> Figure."""
+"""The figures: one file each, with table(study) and draw(table)."""
+
+from reports.figures import (
+    claims_forest,
+    input_noise,
+    losses,
+    modelability,
+    noise_curves,
+    quality_bars,
+    rate_distortion,
+    round_trips,
+    separability,
+    spectrograms,
+    spectrum,
+    tsne,
+)
+from reports.plot import Plot
+
+PLOTS: list[Plot] = [
+    *claims_forest.PLOTS,
+    *quality_bars.PLOTS,
+    *rate_distortion.PLOTS,
+    *noise_curves.PLOTS,
+    *input_noise.PLOTS,
+    *round_trips.PLOTS,
+    *separability.PLOTS,
+    *tsne.PLOTS,
+    *spectrum.PLOTS,
+    *modelability.PLOTS,
+    *losses.PLOTS,
+    *spectrograms.PLOTS,
+]

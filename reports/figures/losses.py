@@ -1,39 +1,64 @@
-"""Training and validation curves."""
+"""Training and validation curves, with a band over the seeds."""
+
+from functools import partial
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.style import WIDTH, Look, end_labels, height_for
+from reports.collect import Study, read_curves
+from reports.figures.lines import draw_lines, name_lines, panel
+from reports.plot import Plot
+from reports.style import current
 
 WINDOW = 0.05  # of a curve's points: the mean that is drawn over the noise of single batches
 
 
-def draw(curves: pd.DataFrame, key: str, title: str, looks: dict[str, Look]) -> Figure:
-    """One line an ablation of the logged `key` against the step, the mean over its seeds.
+def table(study: Study, key: str) -> pd.DataFrame:
+    """Columns ablation, seed, step, value of one logged key."""
+    curves = read_curves(study)
+    return curves[curves["key"] == key].drop(columns="key").reset_index(drop=True)
 
-    curves: columns ablation, seed, step, key, value.
-    """
-    figure = Figure(figsize=(WIDTH, height_for(len(looks))), layout="constrained")
-    axes = figure.subplots()
-    chosen = curves[curves["key"] == key]
-    labels, averaged = [], False
-    for ablation, look in looks.items():
-        line = chosen[chosen["ablation"] == ablation].groupby("step")["value"].mean()
-        if line.empty:
-            continue
-        window = max(1, round(len(line) * WINDOW))
-        smooth = line.rolling(window, min_periods=1).mean()
-        averaged = averaged or window > 1
-        marker = look.marker if len(line) <= 25 else ""
-        axes.plot(
-            smooth.index, smooth, look.dash, color=look.colour, marker=marker, markersize=3, lw=1.4
-        )
-        labels.append((float(smooth.iloc[-1]), ablation, look.colour))
-    low, high = chosen["value"].min(), chosen["value"].quantile(0.97)
+
+def smooth(curves: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Columns ablation, step, mean, low, high: running means over the seeds; the widest window."""
+    parts, widest = [], 1
+    for ablation, logged in curves.groupby("ablation", sort=False):
+        seeds = logged.pivot(index="step", columns="seed", values="value")
+        window = max(1, round(len(seeds) * WINDOW))
+        seeds = seeds.rolling(window, min_periods=1).mean()
+        widest = max(widest, window)
+        mean = seeds.mean(axis=1)
+        low, high = seeds.min(axis=1), seeds.max(axis=1)
+        part = pd.DataFrame({"mean": mean, "low": low, "high": high}).reset_index()
+        parts.append(part.assign(ablation=ablation))
+    return pd.concat(parts, ignore_index=True), widest
+
+
+def draw(curves: pd.DataFrame, title: str) -> Figure:
+    """One line an ablation against the step: the mean over its seeds, between their extremes."""
+    points, window = smooth(curves)
+    names = {name: name for name in points["ablation"].unique()}
+    figure, axes = panel(names)
+    draw_lines(axes, points, "step")
+    low, high = curves["value"].min(), curves["value"].quantile(0.97)
+    current().title(axes, title)
     axes.set(
-        title=title,
-        xlabel="step (running mean)" if averaged else "step",
+        xlabel="step (running mean)" if window > 1 else "step",
+        ylabel=title.lower(),
         ylim=(low - 0.05 * (high - low), high),
     )
-    end_labels(figure, axes, labels)
+    name_lines(figure, axes, points, names)
     return figure
+
+
+def plot(name: str, key: str, title: str) -> Plot:
+    caption = f"{title} against the training step; the band spans the seeds."
+    return Plot(
+        name, title, caption, "training", partial(table, key=key), partial(draw, title=title)
+    )
+
+
+PLOTS = [
+    plot("validation-loss", "validation/reconstruction", "Validation reconstruction loss"),
+    plot("training-loss", "train/reconstruction", "Training reconstruction loss"),
+]

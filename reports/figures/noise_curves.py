@@ -1,45 +1,56 @@
 """A metric against noise on the latents."""
 
+from functools import partial
+
+import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.metrics import Metric
-from reports.statistics import Estimate
-from reports.style import WIDTH, Look, end_labels, height_for
+from reports.collect import Study
+from reports.figures.lines import draw_lines, labels, name_lines, panel
+from reports.metrics import ROBUST, metric_of
+from reports.plot import Plot
+from reports.robustness import areas, curves
+from reports.style import current
 
-BANDS = 6  # lines whose intervals can be told apart when they overlap
+
+def table(study: Study, metric: str) -> pd.DataFrame:
+    """Columns ablation, sigma, mean, low, high, and area: the curve's mean height."""
+    heights = areas(study, metric)
+    rows = [
+        (ablation, sigma, one.mean, one.low, one.high, heights[ablation].mean if heights else None)
+        for ablation, curve in curves(study, metric).items()
+        for sigma, one in curve.items()
+        if one.known
+    ]
+    return pd.DataFrame(rows, columns=["ablation", "sigma", "mean", "low", "high", "area"])
 
 
-def draw(
-    curves: dict[str, dict[float, Estimate]], metric: Metric, looks: dict[str, Look]
-) -> Figure:
+def draw(points: pd.DataFrame, metric: str) -> Figure:
     """One line an ablation: noise (times the latents' standard deviation) to the metric."""
-    figure = Figure(figsize=(WIDTH, height_for(len(looks))), layout="constrained")
-    axes = figure.subplots()
-    labels = []
-    for ablation, look in looks.items():
-        points = {sigma: one for sigma, one in curves.get(ablation, {}).items() if one.known}
-        if not points:
-            continue
-        sigmas, means = list(points), [one.mean for one in points.values()]
-        axes.plot(
-            sigmas, means, look.dash, color=look.colour, marker=look.marker, markersize=4, lw=1.6
-        )
-        if len(curves) <= BANDS:
-            axes.fill_between(
-                sigmas,
-                [one.low for one in points.values()],
-                [one.high for one in points.values()],
-                color=look.colour,
-                alpha=0.12,
-                lw=0,
-            )
-        labels.append((means[-1], ablation, look.colour))
+    described = metric_of(metric)
+    names = labels(points, "area", described.digits)
+    figure, axes = panel(names)
+    draw_lines(axes, points, "sigma")
+    current().title(axes, f"{described.heading}{described.arrow} against latent noise")
     axes.set(
-        title=f"{metric.heading} against latent noise ({metric.wish})",
-        xlabel="noise, in standard deviations of the run's own latents",
-        ylabel=metric.label + (" %" if metric.percent else ""),
+        xlabel="latent noise (standard deviations)",
+        ylabel=described.label + (" %" if described.percent else ""),
     )
-    sigmas = sorted({sigma for curve in curves.values() for sigma in curve})
-    axes.set_xticks(sigmas, [f"{sigma:g}" for sigma in sigmas])
-    end_labels(figure, axes, labels)
+    name_lines(figure, axes, points, names)
     return figure
+
+
+def plot(metric: str) -> Plot:
+    label = metric_of(metric).label
+    return Plot(
+        f"latent-noise-{metric.replace('_', '-')}",
+        f"{label} against latent noise by ablation",
+        f"{label} when noise is added to the latents, in standard deviations of each run's own"
+        " latents; bands are 95% bootstrap intervals, in brackets the mean height of the curve.",
+        "latent_noise",
+        partial(table, metric=metric),
+        partial(draw, metric=metric),
+    )
+
+
+PLOTS = [plot(metric) for metric in ROBUST]

@@ -1,62 +1,85 @@
 """One metric by ablation, with 95% intervals and the vocoder's ceiling."""
 
+from functools import partial
+
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from reports.metrics import Metric
-from reports.statistics import Estimate
-from reports.style import WIDTH, Look, Theme
+from reports.collect import Study
+from reports.metrics import QUALITY
+from reports.plot import Plot
+from reports.style import current
+
+CEILING = "ceiling"
 
 
-def draw(
-    estimates: dict[str, Estimate],
-    metric: Metric,
-    looks: dict[str, Look],
-    theme: Theme,
-    ceiling: Estimate | None = None,
-) -> Figure:
+def table(study: Study, metric: str) -> pd.DataFrame:
+    """Columns system, mean, low, high: the ceiling, then each ablation; NaN where not measured."""
+    described = QUALITY[metric]
+    rows = []
+    for system in (CEILING, *study.ablations):
+        ablation, condition = system, "reconstruction"
+        if system == CEILING:
+            ablation, condition = study.ablations[0], CEILING
+        one = described.shown(study.statistics.estimate(ablation, condition, metric))
+        rows.append((system, one.mean, one.low, one.high))
+    values = pd.DataFrame(rows, columns=["system", "mean", "low", "high"])
+    return values if values["mean"][1:].notna().any() else values[:0]
+
+
+def draw(values: pd.DataFrame, metric: str) -> Figure:
     """A bar an ablation, from the metric's worst value where it has one."""
-    start = metric.start
-    names = [name for name in looks if name in estimates]
-    figure = Figure(
-        figsize=(WIDTH, (1.0 if ceiling and ceiling.known else 0.75) + 0.3 * len(names)),
-        layout="constrained",
-    )
+    style, described = current(), QUALITY[metric]
+    start = described.start
+    bars = values[values["system"] != CEILING].reset_index(drop=True)
+    ceiling = float(values.loc[values["system"] == CEILING, "mean"].iloc[0])
+    height = (0.75 if np.isnan(ceiling) else 1.0) + 0.3 * len(bars)
+    figure = Figure(figsize=(style.width, height), layout="constrained")
     axes = figure.subplots()
-    for place, name in enumerate(names):
-        value = estimates[name]
-        if not value.known:
-            axes.annotate("not measured", (start, place), va="center", color=theme.muted)
+    for place, (name, mean, low, high) in enumerate(bars.itertuples(index=False)):
+        if np.isnan(mean):
+            axes.annotate("not measured", (start, place), va="center", color=style.theme.muted)
             continue
-        axes.barh(
-            place, value.mean - start, left=start, height=0.62, color=looks[name].colour, lw=0
-        )
-        axes.plot(
-            [value.low, value.high],
-            [place, place],
-            color=theme.ink,
-            lw=1.5,
-            path_effects=[withStroke(linewidth=3.5, foreground=theme.paper)],
-        )
+        colour = style.look(name).colour
+        axes.barh(place, mean - start, left=start, height=0.62, color=colour, lw=0)
+        outline = [withStroke(linewidth=3.5, foreground=style.theme.paper)]
+        ink = style.theme.ink
+        axes.plot([low, high], [place, place], color=ink, lw=1.5, path_effects=outline)
         axes.annotate(
-            f" {value.mean:.{metric.digits}f}",
-            (np.fmax(value.mean, value.high), place),
+            f" {mean:.{described.digits}f}",
+            (np.fmax(mean, high), place),
             xytext=(3, 0),
             textcoords="offset points",
             va="center",
             fontsize=8,
         )
-    if ceiling and ceiling.known:
-        axes.axvline(ceiling.mean, color=theme.muted, ls=(0, (4, 3)), lw=1.2)
-        axes.set_xlabel(
-            f"dashed: the vocoder's ceiling, {ceiling.mean:.{min(2, metric.digits)}f}", fontsize=8
-        )
-    axes.set_yticks(range(len(names)), names)
-    axes.tick_params(axis="y", length=0, labelcolor=theme.ink)
+    if not np.isnan(ceiling):
+        axes.axvline(ceiling, color=style.theme.muted, ls=(0, (4, 3)), lw=1.2)
+        shown = f"{ceiling:.{min(2, described.digits)}f}"
+        axes.set_xlabel(f"dashed: the vocoder's ceiling, {shown}", fontsize=8)
+    axes.set_yticks(range(len(bars)), bars["system"])
+    axes.tick_params(axis="y", length=0, labelcolor=style.theme.ink)
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     axes.margins(x=0.12)
     axes.set_xlim(left=start)
-    axes.set_title(f"{metric.heading} ({metric.wish})")
+    style.title(axes, f"{described.heading} ({described.wish})")
     return figure
+
+
+def plot(metric: str) -> Plot:
+    label = QUALITY[metric].label
+    return Plot(
+        f"quality-{metric.replace('_', '-')}",
+        f"{label} by ablation",
+        f"{label} with 95% bootstrap intervals over the clips. The dashed line is the ceiling: the"
+        " original mel through the vocoder.",
+        "quality",
+        partial(table, metric=metric),
+        partial(draw, metric=metric),
+    )
+
+
+PLOTS = [plot(name) for name, metric in QUALITY.items() if metric.drawn]

@@ -1,41 +1,83 @@
-"""One clip's log-mel: the original and what each ablation makes of it."""
-
-from typing import Any
+"""One clip's log-mel: the original, what each ablation makes of it, and how far that is off."""
 
 import numpy as np
-import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
-FRAMES_PER_SECOND = 22050 / 256
-PANEL = (1.9, 1.45)  # inches
+from reports.collect import Study
+from reports.listening import FRAMES_PER_SECOND, shortest
+from reports.plot import Plot
+from reports.style import current
+
 COLUMNS = 5
 SHORT = 16  # letters that fit over a panel
 QUIETEST = -8.0  # natural log: the floor of the colours; the mel's own is -11.5
+FURTHEST = 3.0  # natural log: the end of the differences' colours
 
 
-def draw(mels: dict[str, npt.NDArray[Any]]) -> Figure:
-    """Panels [M, F] by name on one scale of colours; the first is the original."""
-    rows = -(-len(mels) // COLUMNS)
-    columns = -(-len(mels) // rows)
-    figure = Figure(figsize=(PANEL[0] * columns, PANEL[1] * rows + 0.3), layout="constrained")
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    loudest = max(float(np.quantile(mel, 0.999)) for mel in mels.values())
-    for axes in grid.flat[len(mels) :]:
+def table(study: Study) -> pd.DataFrame:
+    """Columns system and mel ([M, F]): the original first, then each ablation (first seed)."""
+    _, mels = shortest(study)
+    return pd.DataFrame({"system": list(mels), "mel": list(mels.values())})
+
+
+def draw(panels: pd.DataFrame) -> Figure:
+    """Panels on one scale of colours; below each ablation, its difference to the original."""
+    mels = dict(zip(panels["system"], panels["mel"], strict=True))
+    original = next(iter(mels.values()))
+    strips = -(-len(mels) // COLUMNS)
+    columns = -(-len(mels) // strips)
+    width = current().width
+    size = (width, strips * width * 2 * 0.75 / columns + 0.4)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(2 * strips, columns, sharex=True, sharey=True, squeeze=False)
+    for axes in grid.flat:
         axes.set_visible(False)
-    for axes, (name, mel) in zip(grid.flat, mels.items(), strict=False):
-        axes.imshow(
-            mel,
-            origin="lower",
-            aspect="auto",
-            cmap="magma",
-            vmin=QUIETEST,
-            vmax=loudest,
-            extent=(0, mel.shape[1] / FRAMES_PER_SECOND, 0, mel.shape[0]),
-            interpolation="nearest",
-        )
-        axes.grid(visible=False)
-        axes.set_title(name, fontsize=9 if len(name) < SHORT else 7)
-        axes.label_outer()
+    loudest = max(float(np.quantile(mel, 0.999)) for mel in mels.values())
+    for place, (name, mel) in enumerate(mels.items()):
+        row, column = 2 * (place // columns), place % columns
+        above, below = grid[row, column], grid[row + 1, column]
+        image = show(above, mel, "magma", QUIETEST, loudest)
+        above.set_title(name, fontsize=9 if len(name) < SHORT else 7)
+        if place:
+            difference = show(below, mel - original, "RdBu_r", -FURTHEST, FURTHEST)
+    scales = [(image, 0, "log-mel")] + [(difference, 1, "difference")] * (len(mels) > 1)
+    for scale, row, label in scales:
+        figure.colorbar(scale, ax=grid[row::2], label=label, aspect=15, shrink=0.9)
     figure.supxlabel("seconds", fontsize=8.5)
     figure.supylabel("mel bin", fontsize=8.5)
     return figure
+
+
+def show(axes: Axes, mel: np.ndarray, colours: str, low: float, high: float) -> AxesImage:
+    """A [M, F] array as an image, low bins at the bottom."""
+    axes.set_visible(True)
+    axes.grid(visible=False)
+    axes.label_outer()
+    return axes.imshow(
+        mel,
+        origin="lower",
+        aspect="auto",
+        cmap=colours,
+        vmin=low,
+        vmax=high,
+        extent=(0, mel.shape[1] / FRAMES_PER_SECOND, 0, mel.shape[0]),
+        interpolation="nearest",
+    )
+
+
+PLOTS = [
+    Plot(
+        "spectrograms",
+        "Log-mel spectrograms of one clip, and their differences to the original",
+        "Log-mel spectrograms (natural log) of the shortest example clip: the original, and what"
+        " each ablation makes of it; below, the difference to the original.",
+        "quality",
+        table,
+        draw,
+        wide=True,
+        raster=True,
+    )
+]

@@ -1,16 +1,21 @@
 """Run folders as the trainer and the analysis leave them, small and with known numbers."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from analysis.statistics import summarise_study
 from analysis.table import Row, make_table, write_table
+from reports.collect import Run, Study
+from reports.statistics import STATISTICS, TEXTS, Record, Statistics
 
+Values = Mapping[tuple[str, str, str], float]  # by ablation, condition, metric
 CLIPS = [f"voice-{number}-0123456789" for number in range(8)]
 LEVEL = {"baseline": 0.50, "plain_ae": 0.45, "no_dispersive": 0.50}
 CLAIMS = {
@@ -108,3 +113,42 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for ablation in LEVEL:
         write_run(root, ablation)
     return root
+
+
+def study_of(ablations: list[str], values: Values, claims: list[Record] | None = None) -> Study:
+    """Statistics by hand; every interval is the value and .01 on both sides."""
+    empty = {name: "" if name in TEXTS else np.nan for name in STATISTICS}
+    rows = {}
+    for cell, value in values.items():
+        known = {"value": value, "low": value - 0.01, "high": value + 0.01}
+        rows[cell] = {**empty, **known, "n_scored": 5, "n_failed": 0}
+    runs = [Run(Path(name), {"ablation": name, "size": "tiny", "seed": 0}) for name in ablations]
+    return Study("tiny", runs, Statistics(rows, claims or [], {}))
+
+
+def check_fit(figure: Figure) -> None:
+    """All of it is on the canvas, the legend covers nothing, and each panel has half an inch."""
+    figure.draw_without_rendering()
+    box = figure.get_tightbbox()
+    width, height = figure.get_size_inches()
+    slack = 0.02  # inches
+    assert box.x0 >= -slack
+    assert box.y0 >= -slack
+    assert box.x1 <= width + slack
+    assert box.y1 <= height + slack
+    for axes in figure.axes:
+        assert axes.get_window_extent().height > 0.5 * figure.dpi
+        for legend in figure.legends:
+            taken = axes.get_tightbbox()
+            assert taken is not None
+            assert Bbox.intersection(legend.get_window_extent(), taken) is None
+
+
+@pytest.fixture
+def by_hand() -> Callable[..., Study]:
+    return study_of
+
+
+@pytest.fixture
+def fits() -> Callable[[Figure], None]:
+    return check_fit

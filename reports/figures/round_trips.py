@@ -1,0 +1,57 @@
+"""What coding again and again costs."""
+
+import re
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from reports.collect import Study
+from reports.figures.lines import draw_lines, panels
+from reports.metrics import metric_of
+from reports.plot import Plot
+
+METRICS = ("mel_l1", "pesq_wb", "stoi")
+CONDITION = re.compile(r"round_trip_(\d+)")
+
+
+def table(study: Study) -> pd.DataFrame:
+    """Columns ablation, metric, trip, mean, low, high; without the trips that were not vocoded."""
+    found = study.statistics
+    rows = []
+    for metric in METRICS:
+        matches = map(CONDITION.fullmatch, found.conditions(metric))
+        trips = sorted(int(match[1]) for match in matches if match)
+        for ablation in study.ablations:
+            for trip in trips:
+                one = found.estimate(ablation, f"round_trip_{trip}", metric)
+                one = metric_of(metric).shown(one)
+                if one.known:
+                    rows.append((ablation, metric, trip, one.mean, one.low, one.high))
+    return pd.DataFrame(rows, columns=["ablation", "metric", "trip", "mean", "low", "high"])
+
+
+def draw(points: pd.DataFrame) -> Figure:
+    """A panel a metric, a line an ablation."""
+    metrics = list(points["metric"].unique())
+    names = {name: name for name in points["ablation"].unique()}
+    figure, grid = panels(metrics, [""], names, "Coded again and again")
+    for (metric, _), axes in grid.items():
+        draw_lines(axes, points[points["metric"] == metric], "trip")
+        axes.set_ylabel(metric_of(metric).title)
+    axes.set_xticks(sorted(points["trip"].unique()))
+    axes.set_xlabel("trips through encoder and decoder")  # under the last
+    return figure
+
+
+PLOTS = [
+    Plot(
+        "round-trips",
+        "Mel L1, PESQ-wb and STOI after several trips through the model, by ablation",
+        "Each trip's output mel is the next one's input; no vocoder lies between them. PESQ and"
+        " STOI are of the vocoded output of some trips. Bands are 95% bootstrap intervals; with"
+        " many ablations they are left out.",
+        "round_trips",
+        table,
+        draw,
+    )
+]

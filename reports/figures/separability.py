@@ -1,0 +1,104 @@
+"""How well speakers and languages are told apart in the clean latents, by ablation."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from reports.collect import Study
+from reports.legends import legend_below
+from reports.metrics import LATENTS
+from reports.plot import Plot
+from reports.style import current
+
+LABELS = ("speaker", "language")
+MEASURES = {"probe": "linear probe", "knn": "kNN", "lnc": "LNC"}
+MARKERS = {"probe": "o", "knn": "s", "lnc": "D"}
+LETTER, TICK = 0.062, 0.45  # inches of a letter of a name, and of a number under the axis
+PITCH = 0.26  # of the distance between two ablations, between two measures of one
+
+
+def table(study: Study) -> pd.DataFrame:
+    """Columns label, ablation, measure, mean, low, high, chance; no row where not measured."""
+    rows = []
+    for label in LABELS:
+        for ablation in study.ablations:
+            chance = study.statistics.estimate(ablation, LATENTS, f"{label}_chance").mean
+            for measure in MEASURES:
+                one = study.statistics.estimate(ablation, LATENTS, f"{label}_{measure}")
+                if one.known:
+                    rows.append((label, ablation, measure, one.mean, one.low, one.high, chance))
+    columns = ["label", "ablation", "measure", "mean", "low", "high", "chance"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def draw(values: pd.DataFrame) -> Figure:
+    """A panel a label, a row an ablation, a marker a measure; dashed, the most frequent label."""
+    style = current()
+    ablations = list(dict.fromkeys(values["ablation"]))
+    labels = list(dict.fromkeys(values["label"]))
+    figure = Figure(figsize=(style.width, 0.75 + 0.3 * len(ablations)), layout="constrained")
+    grid = figure.subplots(1, len(labels), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, label in zip(grid, labels, strict=True):
+        draw_label(axes, values[values["label"] == label], ablations)
+        axes.set_title(label, fontsize=9)
+        axes.set_xlabel("share", fontsize=8)
+        axes.grid(visible=False, axis="y")
+    lowest = values[["mean", "low", "chance"]].min().min()
+    grid[0].set_yticks(range(len(ablations)), ablations, fontsize=8)
+    grid[0].set(xlim=(max(0.0, lowest - 0.05), 1.02), ylim=(len(ablations) - 0.5, -0.5))
+    panel = (style.width - LETTER * max(map(len, ablations))) / len(labels)
+    grid[0].xaxis.set_major_locator(MaxNLocator(max(1, int(panel / TICK)), steps=(2, 2.5, 5, 10)))
+    for axes in grid:
+        axes.tick_params(axis="y", length=0, labelcolor=style.theme.ink)
+        axes.tick_params(axis="x", labelsize=8)
+    ink = style.theme.ink
+    handles = [
+        Line2D([], [], color=ink, ls="", label=MEASURES[one], **marker_of(one))
+        for one in values["measure"].unique()
+    ]
+    handles.append(Line2D([], [], color=style.theme.muted, ls="--", lw=1.2, label="chance"))
+    legend_below(figure, handles)
+    return figure
+
+
+def draw_label(axes: Axes, values: pd.DataFrame, ablations: list[str]) -> None:
+    """One panel: what is told apart is the same label in every row."""
+    order = list(MEASURES)
+    for one in values.to_dict("records"):
+        place = ablations.index(one["ablation"]) + PITCH * (order.index(one["measure"]) - 1)
+        axes.errorbar(
+            [one["mean"]],
+            [place],
+            xerr=[[one["mean"] - one["low"]], [one["high"] - one["mean"]]],
+            color=current().look(one["ablation"]).colour,
+            elinewidth=1.0,
+            ls="",
+            **marker_of(one["measure"]),
+        )
+    for chance in values["chance"].dropna().unique():
+        axes.axvline(chance, color=current().theme.muted, ls="--", lw=1.2)
+
+
+def marker_of(measure: str) -> dict[str, Any]:
+    """The marker of a measure; the probe's alone is filled."""
+    face: dict[str, Any] = {} if measure == "probe" else {"markerfacecolor": current().theme.paper}
+    return {"marker": MARKERS[measure], "markersize": 4.0, **face}
+
+
+PLOTS = [
+    Plot(
+        "latent-separability",
+        "How well speakers and languages are told apart in the latents, by ablation",
+        "Speakers and languages in the clean latents: accuracy of a linear probe and of the"
+        " nearest neighbours' vote (kNN), and the share of the nearest neighbours with the same"
+        " label (LNC), with 95% bootstrap intervals. Dashed: always guessing the most frequent"
+        " label.",
+        "latents",
+        table,
+        draw,
+    )
+]

@@ -1,0 +1,75 @@
+"""How the latents' variance is spread over their principal components."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+
+from reports.collect import Study
+from reports.legends import legend_below
+from reports.metrics import LATENTS
+from reports.plot import Plot
+from reports.style import current
+
+METRIC, PREFIX = "eigenvalue_share", "component_"
+
+
+def table(study: Study) -> pd.DataFrame:
+    """Columns ablation, component (from 1), share, cumulative, effective_rank."""
+    found = study.statistics
+    conditions = [one for one in found.conditions(METRIC) if one.startswith(PREFIX)]
+    conditions.sort(key=lambda one: int(one.removeprefix(PREFIX)))
+    rows = []
+    for ablation in study.ablations:
+        rank, total = found.estimate(ablation, LATENTS, "effective_rank").mean, 0.0
+        for number, condition in enumerate(conditions, 1):
+            share = found.estimate(ablation, condition, METRIC)
+            if share.known:
+                total += share.mean
+                rows.append((ablation, number, share.mean, total, rank))
+    columns = ["ablation", "component", "share", "cumulative", "effective_rank"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def draw(shares: pd.DataFrame) -> Figure:
+    """A line an ablation: the share of the variance in its first components."""
+    style = current()
+    figure = Figure(figsize=(style.width, 2.7), layout="constrained")
+    axes = figure.subplots()
+    handles = []
+    for place, (name, line) in enumerate(shares.groupby("ablation", sort=False)):
+        look, rank = style.look(str(name)), line["effective_rank"].iloc[0]
+        drawn: dict[str, Any] = {"color": look.colour, "ls": look.dash, "marker": look.marker}
+        drawn |= {"ms": 3.5, "lw": 1.4}
+        every = (0.03 * (place % 5), 0.15)  # of the diagonal, in turn: markers do not hide others
+        axes.plot(line["component"], line["cumulative"], markevery=every, **drawn)
+        label = f"{name} ({rank:.1f})" if pd.notna(rank) else str(name)
+        handles.append(Line2D([], [], label=label, **drawn))
+    axes.set(
+        xscale="log",
+        xlim=(0.9, shares["component"].max() * 1.1),
+        ylim=(0, 1.03),
+        xlabel="principal components (log scale)",
+        ylabel="share of variance, cumulative",
+    )
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    style.title(axes, "Spectrum of the latents (effective rank)")
+    legend_below(figure, handles)
+    return figure
+
+
+PLOTS = [
+    Plot(
+        "latent-spectrum",
+        "Share of the latents' variance in their first principal components, by ablation",
+        "Share of the variance of the clean latents in their first principal components; a curve"
+        " that rises late uses more of them. In brackets the effective rank.",
+        "latents",
+        table,
+        draw,
+    )
+]

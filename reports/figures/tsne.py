@@ -1,0 +1,139 @@
+"""Maps of the clean latents, coloured by speaker and by language."""
+
+from typing import Literal
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from reports.collect import Run, Study
+from reports.metrics import LATENTS
+from reports.plot import Plot
+from reports.style import MARKERS, PALETTE, current
+
+COORDINATES = ["tsne_1", "tsne_2"]
+LABELS = ("speaker", "language")
+Corner = Literal["outside right upper", "outside right lower"]
+CORNERS: tuple[Corner, Corner] = ("outside right upper", "outside right lower")  # their names'
+COLUMNS = ["ablation", "clip", *COORDINATES, *LABELS]
+SHOWN = 8  # labels with a colour of their own
+CHUNK = 100_000  # rows of a run's table that are held at once
+FEW = 8  # ablations that get the larger panels
+LEGEND, NARROWEST = 1.1, 1.0  # inches of the labels' names, and of a panel
+LETTER = 0.075  # inches over a panel
+
+
+def table(study: Study) -> pd.DataFrame:
+    """The columns COLUMNS of each ablation's first seed; "" where a label is unknown."""
+    maps = [map_of(study.of(ablation)[0]) for ablation in study.ablations]
+    return pd.concat(maps, ignore_index=True)
+
+
+def map_of(run: Run) -> pd.DataFrame:
+    """The columns COLUMNS of one run; no row where its latents or clips are not described."""
+    clips = run.folder / "analysis" / "clips.csv"
+    if not clips.is_file():
+        return pd.DataFrame(columns=COLUMNS)
+    wanted = ["clip", "condition", "metric", "value"]
+    with pd.read_csv(
+        run.table, usecols=wanted, dtype=str, keep_default_na=False, chunksize=CHUNK
+    ) as chunks:
+        rows = pd.concat(
+            one[(one["condition"] == LATENTS) & one["metric"].isin(COORDINATES)] for one in chunks
+        )
+    places = rows.pivot(index="clip", columns="metric", values="value").astype(float)
+    places = places.reindex(columns=COORDINATES).dropna().reset_index()
+    labels = pd.read_csv(clips, usecols=["clip", *LABELS], dtype=str, keep_default_na=False)
+    return places.merge(labels, "left", "clip").fillna("").assign(ablation=run.ablation)[COLUMNS]
+
+
+def draw(points: pd.DataFrame) -> Figure:
+    """A panel an ablation: above coloured by speaker, below by language."""
+    width, ablations = current().width, list(points["ablation"].unique())
+    most = min(4 if len(ablations) <= FEW else 6, int((width - LEGEND) / NARROWEST))
+    strips = -(-len(ablations) // most)
+    columns = -(-len(ablations) // strips)
+    side = min(1.9, (width - LEGEND) / columns)
+    height = max(3.6, len(LABELS) * strips * (side + 0.3))
+    figure = Figure(figsize=(width, height), layout="constrained")
+    grid = figure.subplots(len(LABELS) * strips, columns, squeeze=False)
+    for half, (label, corner) in enumerate(zip(LABELS, CORNERS, strict=True)):
+        styles = styles_of(points[label])
+        panels = grid[half * strips : (half + 1) * strips].ravel()
+        for axes, ablation in zip(panels, ablations, strict=False):
+            draw_map(axes, points[points["ablation"] == ablation], label, styles)
+            axes.set_title(folded(ablation, int(side / LETTER)), fontsize=8)
+        for axes in panels[len(ablations) :]:
+            axes.set_visible(False)
+        others = bool((~points[label].isin(list(styles))).any())
+        name_labels(figure, label, corner, styles, others)
+    return figure
+
+
+def folded(name: str, letters: int) -> str:
+    """A long name on two lines, at the last underscore that fits."""
+    cut = name.rfind("_", 0, letters) + 1
+    return name if len(name) <= letters or not cut else f"{name[:cut]}\n{name[cut:]}"
+
+
+def styles_of(labels: pd.Series) -> dict[str, tuple[str, str]]:
+    """Colour and marker of the most frequent labels; of two as frequent the first by name."""
+    counts = labels[labels != ""].value_counts().sort_index().sort_values(
+        ascending=False, kind="stable"
+    )  # fmt: skip
+    colours = (*PALETTE, current().theme.ink, "#8C6D46")
+    return dict(zip(counts.index[:SHOWN], zip(colours, MARKERS + "*", strict=True), strict=False))
+
+
+def draw_map(
+    axes: Axes, points: pd.DataFrame, label: str, styles: dict[str, tuple[str, str]]
+) -> None:
+    """One ablation's clips; those of other labels small and grey, beneath."""
+    others = points[~points[label].isin(list(styles))]
+    grey = current().theme.muted
+    axes.scatter(others["tsne_1"], others["tsne_2"], s=3, color=grey, alpha=0.5, lw=0)
+    for name, (colour, marker) in styles.items():
+        same = points[points[label] == name]
+        axes.scatter(same["tsne_1"], same["tsne_2"], s=7, color=colour, marker=marker, lw=0)
+    axes.set(xticks=[], yticks=[])
+    axes.margins(0.05)
+
+
+def name_labels(
+    figure: Figure, label: str, corner: Corner, styles: dict[str, tuple[str, str]], others: bool
+) -> None:
+    """The labels' names on the right of their half."""
+    handles = [
+        Line2D([], [], color=colour, marker=marker, ms=4, ls="", label=name)
+        for name, (colour, marker) in styles.items()
+    ]
+    if others:
+        grey = current().theme.muted
+        handles.append(Line2D([], [], color=grey, marker=".", ms=4, ls="", label="other"))
+    figure.legend(
+        handles=handles,
+        loc=corner,
+        title=f"by {label}",
+        title_fontsize=8,
+        alignment="left",
+        fontsize=7.5,
+        handlelength=1,
+        labelspacing=0.35,
+    )
+
+
+PLOTS = [
+    Plot(
+        "latent-tsne",
+        "t-SNE maps of the clean latents by ablation, coloured by speaker and by language",
+        "t-SNE of the mean clean latent of each test clip, by ablation (first seed; the same seed"
+        " and settings for all), above by speaker and below by language. Grey: unknown and less"
+        " frequent labels. Distances between groups mean little.",
+        "latents",
+        table,
+        draw,
+        wide=True,
+        raster=True,
+    )
+]

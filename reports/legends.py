@@ -1,0 +1,45 @@
+"""Legends under a figure, for more names than fit beside it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
+from matplotlib.textpath import TextPath
+
+SIZE, SMALL = 8.0, 6.5  # points
+MANY = 4  # names that are written in the usual size
+KEY = 3.2  # of the size: the piece of line before each name, with the space around it
+ROW = 1.45  # of the size
+WIDER = 1.03  # what hinting adds to a text's width
+INCH = 72  # points
+
+
+def legend_below(figure: Figure, handles: Sequence[Artist]) -> None:
+    """As many columns of names as the figure's width takes; their height is added to it."""
+    names = [str(handle.get_label()) for handle in handles]
+    size = SIZE if len(names) <= MANY else SMALL
+    columns = legend_columns(names, size, figure.get_figwidth())
+    rows = -(-len(names) // columns)
+    figure.set_figheight(figure.get_figheight() + size * ROW * (rows + 0.75) / INCH)
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=columns,
+        fontsize=size,
+        handlelength=2.1,
+        handletextpad=0.4,
+        columnspacing=0.6,
+        labelspacing=0.35,
+        borderpad=0.2,
+    )
+
+
+def legend_columns(names: Sequence[str], size: float, width: float) -> int:
+    """Into how many columns the names of so many points go within so many inches: at least one."""
+    lengths = [WIDER * TextPath((0, 0), name, size=size).get_extents().width for name in names]
+    for columns in range(len(names), 1, -1):
+        widths = [max(part) for part in np.array_split(lengths, columns)]
+        if sum(widths) + columns * KEY * size <= INCH * width - 1.5 * size:
+            return columns
+    return 1

@@ -1,0 +1,27 @@
+"""What a figure is: its numbers, its drawing, and its place in a paper and on the page."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from reports.collect import Study
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One figure. `table` gives an empty table where nothing was measured that it could show.
+
+    `draw` takes that table alone; theme, width and the ablations' looks are those of the
+    reports.style.styled block that it is called in.
+    """
+
+    name: str  # of the files, and after "figure-" the anchor on the page
+    title: str  # what it shows, for those who cannot see it too
+    caption: str  # how to read it, in a paper
+    question: str  # of the analysis, which measures it; "training" for what the trainer logs
+    table: Callable[[Study], pd.DataFrame]
+    draw: Callable[[pd.DataFrame], Figure]
+    wide: bool = False  # over both columns of a paper
+    raster: bool = False  # mostly pixels: PNG on the page

@@ -1,0 +1,212 @@
+"""Curves: their tables, what is drawn of them, and that it fits."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from analysis.modelability import PER_SECOND
+from analysis.robustness import NOISES, RATIOS, TRIPS, VOCODED_TRIPS
+from reports.collect import Study
+from reports.figures import input_noise, losses, modelability, noise_curves
+from reports.figures import round_trips as trips
+from reports.figures.lines import draw_lines
+from reports.legends import legend_columns
+from reports.plot import Plot
+from reports.style import COLUMN, DOUBLE, LIGHT, PAPER, WIDTH, looks, styled
+
+THREE = ["baseline", "no_adversary", "plain_ae"]
+MANY = ["baseline", *(f"another_long_name_{number:02d}" for number in range(15))]
+LEVEL = {name: 0.1 * number for number, name in enumerate(MANY)} | {"no_adversary": 0.1}
+LEVEL["plain_ae"] = 0.2
+
+Values = Mapping[tuple[str, str, str], float]
+ByHand = Callable[..., Study]
+
+
+def noisy_inputs(ablations: list[str]) -> Values:
+    """PESQ falls with the noise, the noisy input's is 1 higher; babble lacks STOI."""
+    values = {}
+    for name in ablations:
+        for kind in NOISES:
+            for ratio in RATIOS:
+                pesq = 1.5 + ratio / 40 + LEVEL[name]
+                values[name, f"input_{kind}_{ratio}", "pesq_wb"] = pesq
+                values[name, f"noisy_{kind}_{ratio}", "pesq_wb"] = 2.5 + ratio / 40
+                if kind == "white":
+                    values[name, f"input_{kind}_{ratio}", "stoi"] = 0.5 + ratio / 100
+    return values
+
+
+def several_trips(ablations: list[str]) -> Values:
+    values = {}
+    for name in ablations:
+        for trip in range(1, TRIPS + 1):
+            values[name, f"round_trip_{trip}", "mel_l1"] = 0.3 * trip + LEVEL[name]
+            if trip in VOCODED_TRIPS:
+                values[name, f"round_trip_{trip}", "stoi"] = 0.9 - trip / 20
+    return values
+
+
+def learned(ablations: list[str]) -> Values:
+    values = {}
+    for name in ablations:
+        for step in (0, 25, 100, 50, 400):
+            values[name, f"step_{step}", PER_SECOND] = 500 + 100 * LEVEL[name] - step / 4
+        values[name, "no_context", PER_SECOND] = 600 + 100 * LEVEL[name]
+        if name != "plain_ae":
+            values[name, "modelability", "continuation_frechet"] = 12.34
+    return values
+
+
+def latent_noise(ablations: list[str]) -> Values:
+    values = {}
+    for name in ablations:
+        for sigma in (0.5, 1.0):
+            values[name, f"latent_noise_{sigma}", "mel_l1"] = sigma + LEVEL[name]
+        values[name, "latent_noise_area", "mel_l1"] = 0.5 + LEVEL[name]
+        values[name, "reconstruction", "mel_l1"] = LEVEL[name]
+    return values
+
+
+def drawn(plot: Plot, study: Study) -> Figure:
+    with styled(LIGHT, study.ablations, WIDTH):
+        return plot.draw(plot.table(study))
+
+
+def lines_of(figure: Figure, panel: int = 0) -> dict[str, list[tuple[float, float]]]:
+    """The points of each named line of one panel."""
+    lines = [line for line in figure.axes[panel].lines if not str(line.get_label()).startswith("_")]
+    return {str(line.get_label()): points_of(line) for line in lines}
+
+
+def points_of(line: Line2D) -> list[tuple[float, float]]:
+    xs, ys = (np.asarray(one, dtype=float) for one in line.get_data())
+    return [(round(float(x), 6), round(float(y), 6)) for x, y in zip(xs, ys, strict=True)]
+
+
+def test_noisy_input_is_a_line_of_its_own_beside_the_ablations(by_hand: ByHand) -> None:
+    study = by_hand(THREE, noisy_inputs(THREE))
+    table = input_noise.table(study)
+    assert list(table["metric"].unique()) == ["pesq_wb", "stoi"]
+    assert list(table["ablation"].unique()) == [input_noise.INPUT, *THREE]
+    one = table[(table["ablation"] == "plain_ae") & (table["metric"] == "pesq_wb")]
+    babble = one[one["noise"] == "babble"]
+    assert list(babble["ratio"]) == [20, 10, 5, 0]
+    assert list(babble["mean"]) == pytest.approx([2.2, 1.95, 1.825, 1.7])
+    assert list(babble["high"] - babble["low"]) == pytest.approx([0.02] * 4)
+    figure = drawn(input_noise.PLOTS[0], study)
+    assert [axes.get_title("center") for axes in figure.axes[:2]] == ["white noise", "babble"]
+    left, right = figure.axes[0].get_xlim()
+    assert left > right  # more noise to the right
+    for panel in (0, 1):
+        assert lines_of(figure, panel)["baseline"] == [(20, 2), (10, 1.75), (5, 1.625), (0, 1.5)]
+        assert lines_of(figure, panel)[input_noise.INPUT][0] == (20, 3)
+    assert lines_of(figure, 2)["plain_ae"][-1] == (0, 0.5)
+    assert lines_of(figure, 3) == {}
+
+
+def test_round_trips_join_the_trips_that_were_vocoded(by_hand: ByHand) -> None:
+    study = by_hand(THREE, several_trips(THREE))
+    table = trips.table(study)
+    assert len(table) == 3 * (TRIPS + len(VOCODED_TRIPS))
+    figure = drawn(trips.PLOTS[0], study)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["mel L1 ↓", "STOI ↑"]
+    assert lines_of(figure)["plain_ae"] == [
+        (trip, round(0.3 * trip + 0.2, 6)) for trip in range(1, 9)
+    ]
+    assert lines_of(figure, 1)["baseline"] == [(1, 0.85), (2, 0.8), (4, 0.7), (8, 0.5)]
+
+
+def test_modelability_has_its_floor_and_the_distance_in_brackets(
+    by_hand: ByHand,
+) -> None:
+    study = by_hand(THREE, learned(THREE))
+    table = modelability.table(study)
+    assert list(table["step"][:5]) == [0, 25, 50, 100, 400]
+    assert list(table["mean"][:5]) == [500, 493.75, 487.5, 475, 400]
+    figure = drawn(modelability.PLOTS[0], study)
+    (axes,) = figure.axes
+    assert lines_of(figure)["no_adversary"][-1] == (400, 410)
+    bare = {points_of(line)[0][1] for line in axes.lines if str(line.get_label()).startswith("_")}
+    assert bare == {600, 610, 620}
+    texts = {text.get_text() for text in axes.texts}
+    assert texts == {"baseline (12.3)", "no_adversary (12.3)", "plain_ae"}
+    ticks = axes.get_xticks()
+    assert ticks[0] == 0
+    assert ticks[-1] == 400
+
+
+PLOTS = [
+    input_noise.PLOTS[0],
+    trips.PLOTS[0],
+    modelability.PLOTS[0],
+    noise_curves.PLOTS[0],
+]
+
+
+@pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
+def test_nothing_measured_is_an_empty_table(plot: Plot, by_hand: ByHand) -> None:
+    assert plot.table(by_hand(THREE, {("baseline", "latents", "sec"): 1.0})).empty
+
+
+CASES = list(zip(PLOTS, (noisy_inputs, several_trips, learned, latent_noise), strict=True))
+
+
+@pytest.mark.parametrize("width", [COLUMN, WIDTH, DOUBLE])
+@pytest.mark.parametrize("ablations", [THREE, MANY], ids=["three", "many"])
+@pytest.mark.parametrize(("plot", "values"), CASES, ids=lambda one: getattr(one, "name", ""))
+def test_all_is_on_the_canvas_and_the_legend_covers_nothing(
+    plot: Plot,
+    values: Callable[[list[str]], Values],
+    ablations: list[str],
+    width: float,
+    by_hand: ByHand,
+    fits: Callable[[Figure], None],
+) -> None:
+    study = by_hand(ablations, values(ablations))
+    with styled(PAPER if width != WIDTH else LIGHT, ablations, width):
+        fits(plot.draw(plot.table(study)))
+
+
+def test_the_logged_losses_are_averaged_over_seeds() -> None:
+    rows = [
+        ("baseline", seed, step, 1.0 + seed + step / 10) for seed in (0, 1) for step in (10, 20, 30)
+    ]
+    curves = pd.DataFrame(rows, columns=["ablation", "seed", "step", "value"])
+    with styled(PAPER, ["baseline"], COLUMN):
+        figure = losses.draw(curves, "Loss")
+    assert lines_of(figure)["baseline"] == [(10, 2.5), (20, 3.5), (30, 4.5)]
+    (band,) = figure.axes[0].collections
+    low, high = band.get_datalim(figure.axes[0].transData).intervaly
+    assert (low, high) == (2.0, 5.0)
+
+
+def test_bands_are_drawn_only_where_they_can_be_told_apart(by_hand: ByHand) -> None:
+    for ablations, bands in ((THREE, 3), (MANY, 0)):
+        figure = drawn(noise_curves.PLOTS[0], by_hand(ablations, latent_noise(ablations)))
+        assert len(figure.axes[0].collections) == bands
+
+
+def test_a_line_has_its_ablations_look_and_a_reference_none() -> None:
+    figure = Figure()
+    axes = figure.subplots()
+    points = pd.DataFrame(
+        [(name, 1.0, 2.0, 1.0, 3.0) for name in ("plain_ae", "reference")],
+        columns=["ablation", "x", "mean", "low", "high"],
+    )
+    with styled(LIGHT, THREE, WIDTH):
+        draw_lines(axes, points, "x")
+    first, second = axes.lines
+    look = looks(THREE, LIGHT)["plain_ae"]
+    assert (first.get_color(), first.get_marker()) == (look.colour, look.marker)
+    assert (second.get_color(), second.get_linestyle()) == (LIGHT.muted, "--")
+
+
+def test_a_legend_has_as_many_columns_as_fit() -> None:
+    assert legend_columns(["a", "b", "c"], 6.5, 7.0) == 3
+    assert legend_columns(["a very long name, indeed"] * 6, 6.5, 3.5) == 2
+    assert legend_columns(["a name that is longer than any figure is wide" * 3] * 2, 6.5, 3.5) == 1
