@@ -14,7 +14,7 @@ PORT ?= 5000
 LAUNCH := accelerate launch --quiet --num_processes 1 --num_machines 1 --mixed_precision no \
     --dynamo_backend no
 
-.PHONY: help setup corpus demo test report lint mlflow clean
+.PHONY: help setup corpus demo test report report-pdf lint mlflow clean
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ test: setup  ## Run all tests
 
 report: setup  ## Write reports/out/index.html from all runs that were analysed
 	@$(ENV) python -m reports.build
+
+report-pdf: setup  ## Write reports/out/report.pdf as well, with LaTeX
+	@$(ENV) python -m reports.build --pdf
 
 lint: setup  ## Check style and types
 	@$(ENV) ruff check . && ruff format --check . && mypy

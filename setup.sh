@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Usage: setup.sh PYTHON VENV
 # FFmpeg's libraries (for torchcodec), a compiler (pesq has no wheels), Python's venv and headers:
-# by apt-get where that is allowed; then the packages, as pinned in constraints.txt.
+# and a browser (for the test of the page), by apt-get where that is allowed; then the packages,
+# as pinned in constraints.txt.
 set -euo pipefail
 python=$1 venv=$2
 cd "$(dirname "$0")"
@@ -10,22 +11,27 @@ have_ffmpeg() { ldconfig -p 2>/dev/null | grep -q libavcodec; }
 have_compiler() { command -v gcc >/dev/null && "$python" -c \
     'import sysconfig, os, sys; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))'; }
 have_venv() { "$python" -c 'import ensurepip, venv' 2>/dev/null; }
+have_browser() { command -v chromium >/dev/null || command -v google-chrome >/dev/null; }
+
+install() {  # Debian packages, all or none
+    echo "Installing $* with apt-get"
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive bash -c \
+        "apt-get update -qq && apt-get install -y -qq --no-install-recommends $*" \
+        &>/dev/null || echo "apt-get could not install $*" >&2
+}
 
 wanted=()
 have_ffmpeg || wanted+=(ffmpeg)
 have_compiler || wanted+=(gcc python3-dev)
 have_venv || wanted+=(python3-venv)
-if [ ${#wanted[@]} -gt 0 ] && command -v apt-get >/dev/null; then
-    sudo=()
-    if [ "$(id -u)" -ne 0 ]; then sudo=(sudo -n); fi
-    if [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null; then
-        echo "Installing ${wanted[*]} with apt-get"
-        "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive bash -c \
-            "apt-get update -qq && apt-get install -y -qq --no-install-recommends ${wanted[*]}" \
-            &>/dev/null || echo "apt-get could not install ${wanted[*]}" >&2
-    fi
+sudo=()
+if [ "$(id -u)" -ne 0 ]; then sudo=(sudo -n); fi
+if command -v apt-get >/dev/null && { [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null; }; then
+    [ ${#wanted[@]} -eq 0 ] || install "${wanted[@]}"
+    have_browser || install chromium  # on its own: not every Debian-like system has it
 fi
 have_compiler || echo "a C compiler or Python's headers are missing: pesq will not build" >&2
+have_browser || echo "there is no Chromium: the test of the page in a browser will be skipped" >&2
 have_ffmpeg || echo "FFmpeg's libraries are missing: audio goes through libsndfile" >&2
 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {

@@ -3,29 +3,17 @@
 import argparse
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 from reports.collect import collect
-from reports.page import render
-
-
-def write(path: Path, text: str) -> None:
-    """The file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False
-    ) as file:
-        temporary = Path(file.name)
-        try:
-            file.write(text)
-            file.close()
-            temporary.chmod(0o644)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+from reports.files import write
+from reports.page import measured_plots, render
+from reports.paper import save_figure
+from reports.paper_tables import all_tables
+from reports.pdf import write_pdf
+from reports.save_tables import save_tables
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -36,19 +24,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--out", type=Path, default=Path("reports/out"), help="folder (%(default)s)"
     )
     parser.add_argument("--size", help='which size of run; of several, "tiny" unless given')
+    parser.add_argument("--pdf", action="store_true", help="make report.pdf as well, with LaTeX")
     options = parser.parse_args(arguments)
     try:
-        study = collect(options.runs, options.size)
-        path = options.out / "index.html"
-        write(path, render(study, date.today().isoformat()))
+        build(options.runs, options.size, options.out, options.pdf)
     except (ValueError, OSError) as error:
         if os.environ.get("DCVAE_DEBUG"):
             raise
         print(f"report: {' '.join(str(error).split())}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def build(runs: Path, size: str | None, out: Path, with_pdf: bool) -> None:
+    """Write OUT/index.html, OUT/figures, OUT/tables, and OUT/report.pdf where asked for."""
+    study, today = collect(runs, size), date.today().isoformat()
+    path, measured, tables = out / "index.html", measured_plots(study), all_tables(study)
+    write(path, render(study, today, measured))
+    for plot, table in measured:
+        save_figure(plot, table, study.ablations, out / "figures")
+    empty = save_tables(tables, study, today, out / "tables")
     for note in study.missing:
         print(f"report: {note}", file=sys.stderr)
-    print(f"{path} ({path.stat().st_size / 1e6:.1f} MB, {len(study.runs)} runs)")
+    left_out = f"; nothing to put into the tables {', '.join(empty)}" if empty else ""
+    print(f"{path} ({path.stat().st_size / 1e6:.1f} MB, {len(study.runs)} runs{left_out})")
+    if with_pdf:
+        print(write_pdf(tables, [plot for plot, _ in measured], today, out))
 
 
 if __name__ == "__main__":

@@ -1,33 +1,39 @@
 """The page: figures, tables and players put into the template."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pandas as pd
-from matplotlib.figure import Figure
 
-from reports import listening, numbers, robustness, tables
+from reports import design_claims, listening, numbers, robustness, tables
 from reports.claims import claims as find_claims
-from reports.collect import BASELINE, Study, read_curves
+from reports.collect import BASELINE, Study
 from reports.embed import figure_uris
-from reports.figures import losses, noise_curves, quality_bars, spectrograms
-from reports.metrics import LATENT, QUALITY, metric_of
-from reports.style import LIGHT, Theme, looks
-from reports.tables import Result
+from reports.figures import PLOTS
+from reports.metrics import LATENT, QUALITY
+from reports.plot import Plot
+from reports.style import LIGHT, looks
 
 TEMPLATES = Path(__file__).parent / "templates"
-CURVES = {
-    "validation/reconstruction": "Validation reconstruction loss",
-    "train/reconstruction": "Training reconstruction loss",
-}
+
+Measured = Sequence[tuple[Plot, pd.DataFrame]]  # the figures that have something to show
 
 
-def render(study: Study, date: str) -> str:
+def measured_plots(study: Study) -> Measured:
+    """Every figure with its table, where the study has what it shows."""
+    tables_of = ((plot, plot.table(study)) for plot in PLOTS)
+    return [(plot, table) for plot, table in tables_of if not table.empty]
+
+
+def render(study: Study, date: str, measured: Measured) -> str:
     """The whole page; the same study gives the same text but for the date."""
     references, models = tables.references(study), tables.models(study)
     latent_space = tables.latent_space(study)
     noise = robustness.all_curves(study)
+    findings = design_claims.findings(study, [plot.name for plot, _ in measured])
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -36,7 +42,11 @@ def render(study: Study, date: str) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        span=numbers.span, signed=numbers.signed, plain=numbers.plain, chance=numbers.chance
+        span=numbers.span,
+        signed=numbers.signed,
+        plain=numbers.plain,
+        chance=numbers.chance,
+        leading=leading,
     )
     return environment.get_template("index.html.jinja").render(
         study=study,
@@ -46,7 +56,8 @@ def render(study: Study, date: str) -> str:
         references=references,
         models=models,
         headline=tables.headline(references[-1], models[0]),
-        claims=find_claims(study),
+        findings=findings,
+        claims=design_claims.others(find_claims(study), findings),
         latent_metrics=tables.measured(latent_space, LATENT),
         latent_space=latent_space,
         robustness=noise.get("mel_l1", {}),
@@ -55,7 +66,7 @@ def render(study: Study, date: str) -> str:
         sentences=robustness.sentences(study),
         failures=tables.failures(study),
         failures_listed=tables.FAILURES,
-        figures=figures(study, references[-1], models, noise),
+        figures=figures(study, measured),
         players=list(listening.players(study)),
         looks=looks(study.ablations, LIGHT),
         vocoder=vocoder(study),
@@ -63,59 +74,18 @@ def render(study: Study, date: str) -> str:
     )
 
 
-def figures(
-    study: Study, ceiling: Result, models: list[Result], noise: dict[str, robustness.Curves]
-) -> list[dict[str, Any]]:
-    """Title, data URIs of both themes and width of each figure that has something to show."""
-    drawn: list[dict[str, Any]] = []
-
-    def add(name: str, alt: str, draw: Any, wide: bool = False) -> None:
-        drawn.append({"id": name, "alt": alt, "wide": wide, **figure_uris(draw, raster=wide)})
-
-    for name, metric in tables.measured(models, QUALITY).items():
-        if metric.drawn:
-            add(name, f"{metric.label} by ablation", bar_drawer(study, ceiling, models, name))
-    for name, curves in noise.items():
-        alt = f"{metric_of(name).label} against latent noise by ablation"
-        add(f"noise-{name}", alt, noise_drawer(study, curves, name))
-    points = read_curves(study)
-    for key, title in CURVES.items():
-        if (points["key"] == key).any():
-            add(key, title, curve_drawer(study, points, key, title))
-    clip, pictures = listening.shortest(study)
-    if pictures:
-        alt = f"Log-mel spectrograms of {listening.title(clip)}"
-        add("spectrograms", alt, lambda theme: spectrograms.draw(pictures), wide=True)
-    return drawn
-
-
-def bar_drawer(study: Study, ceiling: Result, models: list[Result], name: str) -> Any:
-    """What draws one metric by ablation in a theme."""
-    values = {row.name: row.values[name] for row in models}
-
-    def draw(theme: Theme) -> Figure:
-        look = looks(study.ablations, theme)
-        return quality_bars.draw(values, QUALITY[name], look, theme, ceiling.values[name])
-
-    return draw
-
-
-def noise_drawer(study: Study, curves: robustness.Curves, name: str) -> Any:
-    """What draws one metric against latent noise in a theme."""
-
-    def draw(theme: Theme) -> Figure:
-        return noise_curves.draw(curves, metric_of(name), looks(study.ablations, theme))
-
-    return draw
-
-
-def curve_drawer(study: Study, curves: pd.DataFrame, key: str, title: str) -> Any:
-    """What draws the curves of one logged key in a theme."""
-
-    def draw(theme: Theme) -> Figure:
-        return losses.draw(curves, key, title, looks(study.ablations, theme))
-
-    return draw
+def figures(study: Study, measured: Measured) -> list[dict[str, Any]]:
+    """Name, title, data URIs of both themes and width of each figure, for the template."""
+    return [
+        {
+            "id": plot.name,
+            "alt": plot.title,
+            "caption": plot.caption,
+            "wide": plot.wide,
+            **figure_uris(plot, table, study.ablations),
+        }
+        for plot, table in measured
+    ]
 
 
 def vocoder(study: Study) -> str:
@@ -123,3 +93,9 @@ def vocoder(study: Study) -> str:
     options = dict((study.runs[0].analysis or {}).get("vocoder") or {})
     name = str(options.pop("name", "griffin_lim"))
     return name + "".join(f", {key} {value}" for key, value in sorted(options.items()))
+
+
+def leading(shown: object) -> float | None:
+    """The number with which a cell's text starts, as "1,200" and "60.0 min" do; by it one sorts."""
+    found = re.match(r"\d[\d,]*(\.\d+)?(?= |$)", str(shown))
+    return float(found[0].replace(",", "")) if found else None

@@ -16,10 +16,16 @@ import soundfile
 from PIL import Image
 
 from reports.build import main
-from reports.collect import collect
-from reports.page import render
+from reports.collect import Study, collect
+from reports.numbers import UNKNOWN
+from reports.page import leading, measured_plots
+from reports.page import render as render_page
 
 MakeRun = Callable[..., Path]
+
+
+def render(study: Study, date: str) -> str:
+    return render_page(study, date, measured_plots(study))
 
 
 class Page(HTMLParser):
@@ -81,7 +87,7 @@ def test_every_system_has_its_audio_and_pictures_decode(page: str, runs: Path) -
     assert rate == 22050
     assert (samples == original).all()
     pictures = [str(one["src"]) for one in parsed.all("img")]
-    assert len(pictures) == 2 * 5 + 8  # a mel for each cell; eight figures
+    assert len(pictures) == 2 * 5 + len(measured_plots(collect(runs)))  # mels and figures
     for picture in pictures:
         kind, _, content = picture.partition(";base64,")
         decoded = base64.b64decode(content)
@@ -103,6 +109,26 @@ def test_the_numbers_are_the_tables(page: str) -> None:
     assert "Without noise plain_ae is better" in text
 
 
+def test_cells_carry_the_numbers_by_which_they_sort(page: str) -> None:
+    parsed = Page(page)
+    better = [one["data-better"] for one in parsed.all("th") if "data-better" in one]
+    assert set(better) == {"up", "down", ""}
+    values = [float(one["data-value"] or "") for one in parsed.all("td") if "data-value" in one]
+    assert any(value == pytest.approx(0.53) for value in values)  # mel L1, as measured
+    assert 1200.0 in values  # steps
+    assert [leading(text) for text in ("1,200", "60.0 min", 0)] == [1200.0, 60.0, 0.0]
+    assert [leading(text) for text in (UNKNOWN, f"{UNKNOWN} M", "1b5b703b2")] == [None] * 3
+
+
+def test_the_designs_claims_come_first_and_lead_to_their_figures(page: str) -> None:
+    promises = page.index("Posterior noise makes the latents robust.")
+    assert promises < page.index("<table")
+    assert promises < page.index("<h2>Results")
+    assert 'href="#figure-latent-noise-mel-l1"' in page
+    assert "ablation=no_layernorm size=tiny &amp;&amp; python -m analysis" in page
+    assert page.count("It does not bear noise.") == 1
+
+
 def test_the_same_tables_give_the_same_page_but_for_the_date(page: str, runs: Path) -> None:
     again = render(collect(runs), "2025-02-01")
     assert again != page
@@ -113,7 +139,8 @@ def test_the_command_writes_the_page(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main([str(runs), "--out", str(tmp_path / "out")])
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["index.html"]
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    assert made == {"index.html", "figures", "tables"}
     assert "3 runs" in capsys.readouterr().out
 
 

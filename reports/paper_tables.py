@@ -1,0 +1,139 @@
+"""The paper's tables, made of the rows that the page shows: the same numbers by construction."""
+
+import math
+
+from reports import tables
+from reports.claims_table import claims
+from reports.collect import Study
+from reports.condition_tables import condition_tables
+from reports.cost_table import cost
+from reports.metrics import LATENT, LATENTS, QUALITY, Metric
+from reports.numbers import UNKNOWN
+from reports.paper_table import (
+    Cell,
+    Column,
+    Table,
+    estimate_cell,
+    filled,
+    metric_cells,
+    metric_columns,
+    text_cell,
+)
+
+FACTS = {  # of run.json, and as the page calls them
+    "floats_per_second": "floats/s",
+    "latent_frames_per_second": "latent frames/s",
+    "parameters": "parameters",
+    "steps": "steps",
+    "speech_seconds": "speech heard",
+}
+MODELABILITY = {  # condition and metric
+    ("modelability", "heldout_loss_per_second"): Metric("held-out loss/s", "down", digits=2),
+    ("no_context", "heldout_loss_per_second"): Metric("without context", digits=2),
+    ("modelability", "heldout_loss"): Metric("held-out loss/dim"),
+    ("modelability", "continuation_frechet"): Metric("Fréchet, continued", "down", digits=2),
+    ("reconstruction", "continuation_frechet"): Metric("its floor", digits=2),
+    ("modelability", "continuation_change_frechet"): Metric("Fréchet of changes", "down", digits=2),
+    ("interpolation", "mel_frechet"): Metric("Fréchet, interpolated", "down", digits=2),
+}
+
+
+def all_tables(study: Study) -> list[Table]:
+    """In the paper's order; those of what was not measured are empty."""
+    return [
+        results(study),
+        *condition_tables(study),
+        separability(study),
+        modelability(study),
+        claims(study),
+        cost(study),
+    ]
+
+
+def results(study: Study) -> Table:
+    """What each model is, and how good its reconstructions are; the ceiling first."""
+    references, models = tables.references(study), tables.models(study)
+    rows = [*references, *models]
+    metrics = tables.measured(rows, QUALITY)
+
+    def is_clear(ablation: str, metric: str) -> bool:
+        return study.statistics.difference(ablation, "reconstruction", metric).clear
+
+    body = [
+        [
+            text_cell(row.name),
+            *fact_cells(study, row),
+            *metric_cells(row, metrics, is_clear),
+            estimate_cell(row.untrained, QUALITY["mel_l1"].digits),
+        ]
+        for row in rows
+    ]
+    return Table(
+        "results",
+        "Reconstruction of unheard clips",
+        "Means over the clips (of WER and dWER the rate over all words) with 95% bootstrap"
+        " intervals. The ceiling is the original mel through the vocoder.",
+        [
+            Column("system", "system", words=True),
+            *(Column(key, title) for key, title in FACTS.items()),
+            *metric_columns(metrics),
+            Column("mel_l1_untrained", "mel L1, untrained", counted=True),
+        ],
+        body if metrics else [],
+        len(references),
+    )
+
+
+def fact_cells(study: Study, row: tables.Result) -> list[Cell]:
+    """What run.json says of an ablation's first run, written as on the page."""
+    runs = study.of(row.name)
+    described = runs[0].described if runs else {}
+    return [
+        Cell(row.facts.get(title, UNKNOWN), described.get(key, math.nan))
+        for key, title in FACTS.items()
+    ]
+
+
+def separability(study: Study) -> Table:
+    """What the clean latents tell of speaker and language, and how they fill their space."""
+    rows = tables.latent_space(study)
+
+    def is_clear(ablation: str, metric: str) -> bool:
+        return study.statistics.difference(ablation, LATENTS, metric).clear
+
+    empty = Table(
+        "separability",
+        "The latent space",
+        "Of the labelled test clips. Probe and kNN: accuracy on held-out clips. LNC: share of"
+        " nearest neighbours with the same label. VIV: what no model can predict of the velocity to"
+        " be learned. SEC: share of fast changes. A number of the whole set has an interval only"
+        " where there are several seeds.",
+    )
+    return filled(empty, rows, tables.measured(rows, LATENT), is_clear)
+
+
+def modelability(study: Study) -> Table:
+    """How easily a small model of fixed budget learns the latents."""
+    metrics = {f"{condition}_{name}": one for (condition, name), one in MODELABILITY.items()}
+    places = {f"{condition}_{name}": (condition, name) for condition, name in MODELABILITY}
+
+    def row_of(ablation: str) -> tables.Result:
+        return tables.Result(
+            ablation,
+            {key: study.statistics.estimate(ablation, *place) for key, place in places.items()},
+        )
+
+    def is_clear(ablation: str, key: str) -> bool:
+        return study.statistics.difference(ablation, *places[key]).clear
+
+    rows = [row for row in map(row_of, study.ablations) if row.known]
+    tables.mark_best(rows, metrics)
+    empty = Table(
+        "modelability",
+        "How easily the latents are modelled",
+        "The same small model on each space: its loss on held-out clips a second of speech, beside"
+        " that of a Gaussian without context; Fréchet distances between log-mels of original speech"
+        " and of decoded continuations (the floor: decoded latents of the clips themselves), and of"
+        " decoded interpolations.",
+    )
+    return filled(empty, rows, tables.measured(rows, metrics), is_clear)

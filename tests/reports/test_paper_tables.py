@@ -1,0 +1,240 @@
+"""The paper's tables: the page's numbers in LaTeX, Markdown and CSV, whole and escaped."""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from reports.captions import caption
+from reports.claims import claims as find_claims
+from reports.collect import Study, collect
+from reports.latex import latex
+from reports.numbers import MINUS, UNKNOWN
+from reports.page import measured_plots, render
+from reports.paper_table import Column, Table, estimate_cell
+from reports.paper_tables import all_tables
+from reports.statistics import NOTHING, Estimate
+from reports.text_tables import comma_separated, markdown
+
+DATE = "2025-01-31"
+DAGGER = r"\rlap{\textsuperscript{$\dagger$}}"
+LETTERS = {r"$-$": MINUS, "--": UNKNOWN, r"\_": "_", r"\%": "%", "$<$": "<"}
+
+
+@pytest.fixture(scope="module")
+def study(runs: Path) -> Study:
+    return collect(runs)
+
+
+@pytest.fixture(scope="module")
+def tables(study: Study) -> dict[str, Table]:
+    return {table.name: table for table in all_tables(study)}
+
+
+class PageTable(HTMLParser):
+    """Rows of texts of the page's tables, by the label of the region around each."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tables: dict[str, list[list[list[str]]]] = {}
+        self.label = ""
+        self.inside = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.label = dict(attrs).get("aria-label") or self.label
+        if tag == "tr":
+            self.tables.setdefault(self.label, []).append([])
+        if tag in ("td", "th"):
+            self.tables[self.label][-1].append([])
+        self.inside = self.inside or tag in ("td", "th")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = self.inside and tag not in ("td", "th")
+
+    def handle_data(self, data: str) -> None:
+        if self.inside and data.strip():
+            self.tables[self.label][-1][-1].append(data.strip())
+
+
+def tex_rows(text: str) -> list[list[str]]:
+    """The cells of each line of the tabular, as a reader sees them."""
+    body = text.partition(r"\toprule")[2].partition(r"\bottomrule")[0]
+    lines = [line for line in body.splitlines() if line.strip() not in ("", r"\midrule")]
+    assert all(re.search(r" \\\\(\[2pt\])?$", line) for line in lines)
+    return [[seen(cell) for cell in re.split(r"(?<!\\)&", line)] for line in lines]
+
+
+def seen(cell: str) -> str:
+    """A LaTeX cell without its marks."""
+    cell = re.sub(r"\\\\(\[2pt\])?$", "", cell.strip()).strip()
+    cell = cell.replace(DAGGER, "")
+    cell = re.sub(r"\\textbf\{(.*)\}", r"\1", re.sub(r"\{\\scriptsize (.*)\}", r"\1", cell))
+    for tex, letter in LETTERS.items():
+        cell = cell.replace(tex, letter)
+    return cell
+
+
+def bare(title: str) -> str:
+    return title.rstrip(" ↑↓%")
+
+
+def numbers_of(text: str) -> list[float]:
+    """Every number in a text, a minus sign being one."""
+    found = re.findall(r"[-+]?\d[\d,]*(?:\.\d+)?", text.replace(MINUS, "-"))
+    return [float(one.replace(",", "")) for one in found]
+
+
+def test_page_latex_markdown_and_csv_have_the_same_numbers(
+    study: Study, tables: dict[str, Table]
+) -> None:
+    """The main results, column by column: what is rounded is the CSV's number, rounded."""
+    table = tables["results"]
+    head, *page = PageTable(render(study, DATE, measured_plots(study))).tables["Results"]
+    tex = tex_rows(latex(table, "x"))[1:]
+    kept = list(csv.DictReader(io.StringIO(comma_separated(table))))
+    piped = [line.split(" | ") for line in markdown(table, "x").splitlines()[4:]]
+    compared = 0
+    assert [row["system"] for row in kept] == ["ceiling", "baseline", "no_dispersive", "plain_ae"]
+    for number, (on_page, raw, in_pipes) in enumerate(zip(page, kept, piped, strict=True)):
+        means, intervals = tex[2 * number : 2 * number + 2]
+        assert means[0] == raw["system"] == "".join(on_page[0])
+        counted = [place for place, column in enumerate(table.columns) if column.counted]
+        for on, place in enumerate(counted, start=1):
+            column = table.columns[place]
+            assert bare(column.title) in " ".join(head[on])
+            shown = " ".join(on_page[on]).split(" n = ")[0]
+            in_tex = f"{means[place]} {intervals[place]}".strip()
+            assert in_tex == shown
+            assert re.sub(r"[*†()|]", "", in_pipes[place]).strip() == shown
+            ends = [float(raw[f"{column.key}_{part}"]) for part in ("mean", "low", "high")]
+            if shown == UNKNOWN:
+                assert math.isnan(ends[0])
+                continue
+            digits = len(shown.split(" ")[0].partition(".")[2])
+            assert numbers_of(shown) == [float(f"{one:.{digits}f}") for one in ends]
+            compared += 1
+    assert compared == 2 + 3 * 5  # the ceiling's PESQ and STOI; five numbers a model
+
+
+def test_csv_has_full_precision_and_counts(study: Study, tables: dict[str, Table]) -> None:
+    rows = list(csv.DictReader(io.StringIO(comma_separated(tables["results"]))))
+    plain = rows[3]
+    one = study.statistics.estimate("plain_ae", "reconstruction", "pesq_wb")
+    assert float(plain["pesq_wb_mean"]) == one.mean == pytest.approx(1.42)
+    assert float(plain["pesq_wb_low"]) == one.low
+    assert (plain["pesq_wb_n_scored"], plain["pesq_wb_n_failed"]) == ("7", "1")
+    assert float(plain["dwer_percent_mean"]) == pytest.approx(100 * 9 / 24)
+    assert plain["dwer_percent_n_scored"] == "3"
+    assert (plain["parameters"], plain["speech_seconds"]) == ("1230000", "3600.0")
+    assert rows[0]["floats_per_second"] == "nan"
+    third = Estimate(1 / 3, -2 / 3, 1e-17, 1)
+    table = Table("t", "T", "", [Column("m", "m", counted=True)], [[estimate_cell(third, 2)]])
+    kept = comma_separated(table).splitlines()[1].split(",")
+    assert [float(one) for one in kept] == [1 / 3, -2 / 3, 1e-17, 1, 0]
+
+
+def test_best_is_bold_and_a_clear_difference_has_a_dagger(tables: dict[str, Table]) -> None:
+    """plain_ae's mel L1 is .05 lower on every clip; no_dispersive's is the baseline's."""
+    lines = latex(tables["results"], "x").splitlines()
+    row = {name: next(one for one in lines if one.startswith(name)) for name in ("no", "plain")}
+    assert rf"\textbf{{0.480}}{DAGGER}" in row["plain"]
+    assert "textbf" not in row["no"]
+    assert "dagger" not in row["no"]
+    noise = markdown(tables["latent-noise-mel-l1"], "x")
+    assert "| 0.980† (" in noise
+    assert "**0.980" not in noise
+
+
+def test_every_latex_table_is_balanced_and_rectangular(
+    study: Study, tables: dict[str, Table]
+) -> None:
+    for table in tables.values():
+        if table.empty:
+            continue
+        text = latex(table, caption(table, study, DATE))
+        opened = re.findall(r"\\(begin|end)\{([a-z*]+)\}", text)
+        assert opened == [
+            ("begin", "table*"), ("begin", "tabular"), ("end", "tabular"), ("end", "table*"),
+        ]  # fmt: skip
+        assert len(re.findall(r"(?<!\\)\{", text)) == len(re.findall(r"(?<!\\)\}", text))
+        assert {len(row) for row in tex_rows(text)} == {len(table.columns)}
+        assert rf"\label{{tab:{table.name}}}" in text
+        assert not re.search(r"(?<!\\)[_%#]", text.replace("}{!}{%\n", ""))
+
+
+def test_claims_are_those_of_the_page(study: Study, tables: dict[str, Table]) -> None:
+    unmeasured, supported = csv.DictReader(io.StringIO(comma_separated(tables["claims"])))
+    one = find_claims(study)[1]
+    assert (unmeasured["verdict"], unmeasured["difference_mean"]) == ("not measured", "nan")
+    assert float(supported["difference_mean"]) == one.difference.mean
+    assert (supported["verdict"], supported["difference_n_scored"]) == ("supported", "7")
+    assert "difference_n_failed" not in supported  # a difference is of what both scored
+    assert "| +0.300† (" in markdown(tables["claims"], "")
+
+
+def test_cost_is_of_each_run(tables: dict[str, Table]) -> None:
+    """1,200 steps and an hour of speech in 90 seconds."""
+    first = next(csv.DictReader(io.StringIO(comma_separated(tables["cost"]))))
+    assert first["run"] == "tiny/baseline/seed0"
+    assert float(first["steps_per_second"]) == pytest.approx(1200 / 90)
+    assert float(first["speech_per_second"]) == pytest.approx(40)
+    assert "| 1.23 | 1,200 | 0.025 | 13.33 | 40.00 |" in markdown(tables["cost"], "")
+    assert first["processes"] == "nan"
+
+
+def measure_more(folder: Path) -> None:
+    """Noisy speech, round trips and a model of the latents, in a run's table."""
+    with (folder / "analysis" / "table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    clips = sorted({row["clip"] for row in rows} - {""})
+    values = {
+        "noisy_white_20": 0.9, "noisy_white_5": 1.9, "input_white_20": 0.6, "input_white_5": 1.1,
+        "input_babble_0": 2.0, "noisy_babble_0": 2.5, "round_trip_1": 0.5, "round_trip_10": 0.8,
+        "round_trip_2": 0.6,
+    }  # fmt: skip
+    new = [(clip, name, "mel_l1", value) for clip in clips for name, value in values.items()]
+    new += [(clip, "modelability", "heldout_loss_per_second", 300.0) for clip in clips]
+    new += [("", "no_context", "heldout_loss_per_second", 400.0)]
+    for clip, condition, metric, value in new:
+        rows.append({**rows[0], "clip": clip, "condition": condition, "metric": metric})
+        rows[-1] |= {"value": str(value), "reason": ""}
+    with (folder / "analysis" / "table.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_noisy_speech_round_trips_and_modelability_where_measured(
+    tmp_path: Path, make_run: Callable[..., Path]
+) -> None:
+    from analysis.statistics import summarise_study
+
+    measure_more(make_run(tmp_path, "baseline"))
+    summarise_study(tmp_path / "tiny")
+    found = {table.name: table for table in all_tables(collect(tmp_path))}
+    noisy = found["input-noise-mel-l1"]
+    assert [column.title for column in noisy.columns[1:]] == [
+        "babble, 0 dB", "white, 20 dB", "white, 5 dB",
+    ]  # fmt: skip
+    assert [[cell.text for cell in row] for row in noisy.rows] == [
+        ["noisy input", "2.500", "0.900", "1.900"],
+        ["baseline", "2.000", "0.600", "1.100"],
+    ]
+    assert latex(noisy, "").count(r"\midrule") == 2
+    trips = found["round-trips-mel-l1"]
+    assert [column.title for column in trips.columns] == ["system", "1 trip", "2 trips", "10 trips"]
+    assert [cell.text for cell in trips.rows[0]] == ["baseline", "0.500", "0.600", "0.800"]
+    assert [cell.text for cell in found["modelability"].rows[0]] == ["baseline", "300.00", "400.00"]
+    assert found["round-trips-stoi"].empty
+
+
+def test_an_estimate_without_a_value_or_an_interval() -> None:
+    assert estimate_cell(NOTHING, 3).text == UNKNOWN
+    alone = Estimate(1.0, math.nan, math.nan, 1)
+    assert (estimate_cell(alone, 1).text, estimate_cell(alone, 1).interval) == ("1.0", "")
