@@ -10,6 +10,7 @@ from reports.metrics import LATENTS, describe, metric_of
 
 OPPOSITE = {"supported": "contradicted", "contradicted": "supported"}
 NO_TEST = "one number of each system is no test: train several seeds"
+NOT_ALONE = "not isolated"  # the verdict where every ablation run takes away other parts too
 OWN_INTERVAL = "judged by its interval alone: no ablation's file claims it"
 
 
@@ -22,6 +23,7 @@ class Probe:
     metric: str
     direction: str  # "up" or "down": how the ablation's value lies to the baseline's
     text: str  # what is expected, where no ablation's file says it
+    besides: str = ""  # what else the ablation takes away: it cannot tell of the part alone
 
     def is_of(self, row: dict[str, object]) -> bool:
         """Whether a row of claims.csv is about the same ablation, metric and condition."""
@@ -56,7 +58,14 @@ DESIGN = (
         "Posterior noise makes the latents robust.",
         (
             Probe("no_noise", NOISY, "mel_l1", "up", "Without it the decoder bears noise less."),
-            Probe("plain_ae", NOISY, "mel_l1", "up", "A plain autoencoder bears noise less."),
+            Probe(
+                "plain_ae",
+                NOISY,
+                "mel_l1",
+                "up",
+                "A plain autoencoder bears noise less.",
+                "it goes without LayerNorm and repulsion too",
+            ),
         ),
         ("latent-noise-mel-l1",),
     ),
@@ -103,9 +112,10 @@ def finding(study: Study, claim: DesignClaim, figures: Sequence[str]) -> Finding
     run = [probe for probe in claim.probes if probe.ablation in study.ablations]
     unrun = [probe.ablation for probe in claim.probes if probe.ablation not in study.ablations]
     evidence = [evidence_of(study, probe) for probe in run]
+    telling = [one.verdict for one, probe in zip(evidence, run, strict=True) if not probe.besides]
     return Finding(
         claim.text,
-        summary([one.verdict for one in evidence]),
+        summary(telling) if telling or not run else NOT_ALONE,
         evidence,
         [command(study, ablation) for ablation in dict.fromkeys(unrun)],
         next((name for name in claim.figures if evidence and name in figures), ""),
@@ -128,6 +138,13 @@ def summary(verdicts: Sequence[str]) -> str:
 
 
 def evidence_of(study: Study, probe: Probe) -> Claim:
+    """What the statistics say, and what else the ablation takes away."""
+    claim = own_or_measured(study, probe)
+    reasons = [reason for reason in (claim.reason, probe.besides) if reason]
+    return replace(claim, reason="; ".join(reasons))
+
+
+def own_or_measured(study: Study, probe: Probe) -> Claim:
     """The ablation's own claim where that asks the same, else the statistics' difference."""
     for row in study.statistics.claims:
         if probe.is_of(row):

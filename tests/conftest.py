@@ -1,6 +1,18 @@
-"""Real speech for every test that needs some: short clips with their licence in tests/data."""
+"""Real speech for every test that needs some (short clips with their licence in tests/data), and
+a server of MLflow.
+"""
 
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +22,7 @@ from dcvae import read_audio
 from dcvae.manifest import Clip, read_manifest
 
 DATA = Path(__file__).parent / "data"
+PATIENCE = 60  # seconds for a server to answer
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +35,59 @@ def speech(clips: list[Clip]) -> Tensor:
     """Waves [4, T] of four clips, T a whole number of 64 frames."""
     waves = [read_audio(clip.path, stop=64 * 256 / 22050) for clip in clips[:4]]
     return torch.stack([torch.nn.functional.pad(w, (0, 64 * 256 - len(w))) for w in waves])
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an MLflow server on the loopback, with an sqlite store; it ends with us."""
+    root = tmp_path_factory.mktemp("server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
+        "--backend-store-uri", f"sqlite:///{root / 'store.db'}",
+        "--artifacts-destination", str(root / "store"), "--workers", "1",
+    ]  # fmt: skip
+    environment = os.environ | {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_TRACKING_URI": "",
+    }
+    with (root / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=root, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        wait_for(f"{address}/health", process, root / "server.log")
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # with its worker
+        process.wait()
+
+
+def wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"the server does not answer: {log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Headless Chromium that may play sound unasked; a skip where it is not installed."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("no browser: apt-get install chromium")
+    with sync_api.sync_playwright() as driver:
+        opened = driver.chromium.launch(
+            executable_path=path, args=["--autoplay-policy=no-user-gesture-required"]
+        )
+        yield opened
+        opened.close()

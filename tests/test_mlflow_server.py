@@ -1,13 +1,6 @@
 """Training and analysis tracked at an MLflow server, as where several machines share one."""
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,53 +16,13 @@ from experiments.mlflow_study import Study
 from experiments.tracking import Tracker
 
 MANIFEST = Path(__file__).parent / "data" / "manifest.csv"
-PATIENCE = 60  # seconds for the server to answer
 
 
 @pytest.fixture
-def server(tmp_path, monkeypatch):
-    """The address of a server of its own on the loopback, which ends with the test."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
-        "--backend-store-uri", f"sqlite:///{tmp_path / 'store.db'}",
-        "--artifacts-destination", str(tmp_path / "store"), "--workers", "1",
-    ]  # fmt: skip
-    environment = os.environ | {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_TRACKING_URI": "",
-    }
-    with (tmp_path / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            command,
-            cwd=tmp_path,
-            env=environment,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        address = f"http://127.0.0.1:{port}"
-        wait_for(f"{address}/health", process, tmp_path / "server.log")
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-        yield address
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)  # with its worker
-        process.wait()
-
-
-def wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail(f"the server does not answer: {log.read_text()[-2000:]}")
+def server(mlflow_server, monkeypatch):
+    """The server's address, where training and analysis look for one."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
+    return mlflow_server
 
 
 def track(folder: Path, ablation: str, study: Study) -> Run:

@@ -13,10 +13,6 @@ import soundfile
 
 from reports.build import main
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no browser: apt-get install chromium")
-
 DATA = Path(__file__).parents[1] / "data"
 RATE = 22050
 SECONDS = 3.0
@@ -46,16 +42,6 @@ def page_path(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         np.savez_compressed(place.parent / "mel.npz", original=mel, reconstruction=mel)
     main([str(root / "runs"), "--out", str(root / "out")])
     return root / "out" / "index.html"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as driver:
-        opened = driver.chromium.launch(
-            executable_path=BROWSER, args=["--autoplay-policy=no-user-gesture-required"]
-        )
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

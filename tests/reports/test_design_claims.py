@@ -53,7 +53,8 @@ def test_each_promise_is_there_with_its_ablation_its_figure_or_the_command(runs:
     (evidence,) = noise.evidence
     assert (evidence.ablation, evidence.text) == ("plain_ae", "It does not bear noise.")
     assert evidence.difference.mean == pytest.approx(0.3)
-    assert noise.verdict == evidence.verdict == "supported"
+    assert (noise.verdict, evidence.verdict) == ("not isolated", "supported")
+    assert "without LayerNorm and repulsion too" in evidence.reason
     assert noise.figure == "latent-noise-mel-l1"
     assert noise.unrun == [
         "accelerate launch experiments/run.py ablation=no_noise size=tiny"
@@ -66,6 +67,14 @@ def test_each_promise_is_there_with_its_ablation_its_figure_or_the_command(runs:
     assert "ablation=no_adversary size=tiny" in critics.unrun[0]
     names = [line.split("ablation=")[1].split()[0] for line in compression.unrun]
     assert names == ["compression_32x", "compression_8x"]
+
+
+def test_an_ablation_of_the_part_alone_decides() -> None:
+    rows = [
+        {**claim_row(name, "up", verdict), "condition": "latent_noise_1.0", "metric": "mel_l1"}
+        for name, verdict in (("plain_ae", "supported"), ("no_noise", "undecided"))
+    ]
+    assert findings(study_of([], rows), [])[0].verdict == "undecided"
 
 
 def test_an_ablations_claim_is_not_said_twice(runs: Path) -> None:

@@ -1,0 +1,151 @@
+"""What MLflow's own pages show of a study: its runs, their comparison, their sound."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+from dcvae.manifest import read_manifest
+from dcvae.provenance import Corpus
+from experiments.mlflow_study import Study
+from experiments.tracking import Tracker
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+DATA = Path(__file__).parent / "data"
+MANIFEST = DATA / "manifest.csv"
+SPEECH = DATA / "en_tt_weasels.flac"
+PATIENCE = 60  # seconds for the server to answer, and for a page to show what it should
+METRIC = "validation/reconstruction"
+VALUES = {"baseline": (1.5, 0.94, 0.437), "plain_ae": (1.75, 1.12, 0.813)}  # at 10, 20, 30
+METRIC_ROW = f"""xpath=//a[@title='Plot chart' and .='{METRIC}']
+  /ancestor::div[count(.//*[@role='grid']) > 1][1]"""  # one grid has the names, one the values
+# what a first visit opens by itself, over the page or beside it
+SEEN = """for (const one of
+  ['assistant.fab.autoOpenedOnFirstLoad', 'telemetry.info.alert.dismissed'])
+  localStorage.setItem(`mlflow.${one}_v1`, 'true')"""
+
+
+def track(folder: Path, ablation: str, study: Study) -> str:
+    """A run as run.py tracks it, with sound; its id."""
+    folder.mkdir(parents=True)
+    tracker = Tracker(folder)
+    tracker.open_mlflow("shown", f"{study.size}/{ablation}/seed0", None, study)
+    tracker.log_record(
+        {
+            "ablation": ablation,
+            "size": study.size,
+            "seed": 0,
+            "commit": "abc",
+            "config": {"model": {"noise": "uniform" if ablation == "baseline" else "none"}},
+            "claim": None,
+            "manifest": str(MANIFEST),
+            "corpus": asdict(Corpus.of("prompts", MANIFEST.name, read_manifest(MANIFEST))),
+        }
+    )
+    for step, value in zip((10, 20, 30), VALUES[ablation], strict=True):
+        tracker.log_metrics(step, {METRIC: value})
+    soundfile.write(folder / "x.wav", *soundfile.read(SPEECH), subtype="PCM_16")
+    tracker.log_artifacts(folder / "x.wav", "validation")
+    tracker.finish("FINISHED")
+    known = tracker.describe()
+    assert known
+    return known["run_id"]
+
+
+@pytest.fixture(scope="module")
+def study_page(
+    mlflow_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, dict[str, str]]:
+    """The address of the experiment's page, and the ids of its children by their ablation."""
+    import mlflow
+
+    study = Study("tiny", tmp_path_factory.mktemp("study"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
+        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        runs = {name: track(study.runs_dir / name, name, study) for name in VALUES}
+        experiment = mlflow.MlflowClient(mlflow_server).get_experiment_by_name("shown")
+    assert experiment
+    return f"{mlflow_server}/#/experiments/{experiment.experiment_id}", runs
+
+
+@pytest.fixture
+def page(browser: Any, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    """An empty page, as of somebody who was here before; at the end, a picture and no errors."""
+    opened = browser.new_page(viewport={"width": 1500, "height": 950}, reduced_motion="reduce")
+    opened.set_default_timeout(PATIENCE * 1000)
+    opened.add_init_script(SEEN)
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    yield opened
+    folder = Path(os.environ.get("DCVAE_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    opened.screenshot(path=folder / f"mlflow_{request.node.name}.png")
+    opened.close()
+    assert errors == []
+
+
+def row(page: Any, name: str) -> Any:
+    """The row of the table of runs that links to the run of that name."""
+    return page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
+
+
+def expand(page: Any, name: str) -> None:
+    """Show the children of a run of the table."""
+    cell = row(page, name).get_by_role("gridcell").filter(has=page.get_by_role("link"))
+    cell.get_by_role("button").first.click()
+
+
+def test_the_parent_lists_its_children(page: Any, study_page: Any) -> None:
+    address, runs = study_page
+    page.goto(f"{address}/runs")
+    row(page, "tiny").wait_for()
+    page.get_by_text("Ablations of a deep-compression speech autoencoder").wait_for()
+    for name in runs:  # below the parent, which is closed
+        assert row(page, f"tiny/{name}/seed0").count() == 0
+    expand(page, "tiny")
+    for name, run_id in runs.items():
+        child = row(page, f"tiny/{name}/seed0")
+        child.wait_for()
+        link = child.get_by_role("link", name=f"tiny/{name}/seed0")
+        assert link.get_attribute("href").endswith(f"/runs/{run_id}")
+    datasets = page.get_by_role("row").filter(has_text="prompts (")
+    sync_api.expect(datasets).to_have_count(len(runs), timeout=PATIENCE * 1000)
+
+
+def test_two_children_are_compared(page: Any, study_page: Any) -> None:
+    address, runs = study_page
+    page.goto(f"{address}/runs")
+    row(page, "tiny").wait_for()
+    expand(page, "tiny")
+    for name in runs:
+        row(page, f"tiny/{name}/seed0").locator(".ag-selection-checkbox input").check()
+    page.get_by_role("button", name="Compare", exact=True).click()
+    page.wait_for_url(re.compile("compare-runs"))
+    names = page.get_by_role("row").filter(has_text="Run Name:")
+    names.wait_for()
+    columns = re.findall(r"tiny/(\w+)/seed0", names.inner_text())
+    assert set(columns) == set(VALUES)
+    shown = page.locator(METRIC_ROW)
+    shown.scroll_into_view_if_needed()
+    values = [float(text) for text in shown.inner_text().replace(METRIC, "").split()]
+    assert dict(zip(columns, values, strict=True)) == {name: VALUES[name][-1] for name in VALUES}
+
+
+def test_the_sound_of_a_run_plays(page: Any, study_page: Any) -> None:
+    address, runs = study_page
+    page.goto(f"{address}/runs/{runs['plain_ae']}/artifacts")
+    page.get_by_text("validation", exact=True).click()
+    page.get_by_text("x.wav", exact=True).click()
+    sound = page.locator("audio").element_handle()
+    page.wait_for_function("(one) => one.readyState > 0", arg=sound)
+    length = sound.evaluate("(one) => one.duration")
+    assert length == pytest.approx(soundfile.info(SPEECH).duration, abs=0.01)
+    sound.evaluate("(one) => { one.muted = true; return one.play(); }")
+    page.wait_for_function("(one) => one.currentTime > 0", arg=sound)
