@@ -32,7 +32,7 @@ def render(study: Study, date: str, measured: Measured) -> str:
     """The whole page; the same study gives the same text but for the date."""
     references, models = tables.references(study), tables.models(study)
     latent_space = tables.latent_space(study)
-    noise = robustness.all_curves(study)
+    noise = robustness.curves(study)
     findings = design_claims.findings(study, [plot.name for plot, _ in measured])
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -60,8 +60,8 @@ def render(study: Study, date: str, measured: Measured) -> str:
         claims=design_claims.others(find_claims(study), findings),
         latent_metrics=tables.measured(latent_space, LATENT),
         latent_space=latent_space,
-        robustness=noise.get("mel_l1", {}),
-        best_noise=robustness.best_by_noise(noise.get("mel_l1", {})),
+        robustness=noise,
+        best_noise=robustness.best_by_noise(noise),
         areas=robustness.areas(study),
         sentences=robustness.sentences(study),
         failures=tables.failures(study),

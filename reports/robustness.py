@@ -3,7 +3,7 @@
 import re
 
 from reports.collect import BASELINE, Study
-from reports.metrics import NOISE, ROBUST, metric_of
+from reports.metrics import NOISE, metric_of
 from reports.numbers import signed, span
 from reports.statistics import Estimate
 
@@ -33,12 +33,6 @@ def curves(study: Study, metric: str = "mel_l1") -> Curves:
         for ablation in study.ablations
         if conditions
     }
-
-
-def all_curves(study: Study) -> dict[str, Curves]:
-    """The curves of every metric that was measured under noise."""
-    found = {metric: curves(study, metric) for metric in ROBUST}
-    return {metric: curve for metric, curve in found.items() if curve}
 
 
 def areas(study: Study, metric: str = "mel_l1") -> dict[str, Estimate]:
