@@ -1,5 +1,6 @@
-"""Files and folders written whole or not at all."""
+"""Files and folders written whole or not at all, whenever the process or the machine stops."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -21,7 +22,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             raise OSError("there is something else than a file")
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        settle(temporary)
         os.replace(temporary, target)
+        settle(target.parent)
     except OSError as error:
         raise OSError(f"{target} cannot be written: {error.strerror or error}") from error
     finally:
@@ -30,20 +33,23 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
     """Give an empty folder beside `path`; it takes `path`'s place when the block ends well.
 
     Its name is the same in every process, so that several can fill it: see `temporary_folder`.
     """
-    target, temporary = Path(path), temporary_folder(path)
+    target, temporary = Path(folder), temporary_folder(folder)
     replaced = target.with_name(f".{target.name}.old")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         temporary.mkdir(parents=True)
         yield temporary
+        for path in (*temporary.rglob("*"), temporary):
+            settle(path)
         if target.exists():
             os.replace(target, replaced)
         os.replace(temporary, target)
+        settle(target.parent)
     except OSError as error:
         raise OSError(f"{target} cannot be written: {error.strerror or error}") from error
     finally:
@@ -55,3 +61,18 @@ def temporary_folder(path: str | os.PathLike[str]) -> Path:
     """Where `replacing_folder` gathers what will be `path`."""
     target = Path(path)
     return target.with_name(f".{target.name}.part")
+
+
+def settle(path: Path) -> None:
+    """Have the disk take what was written to a file, or which names a folder holds.
+
+    Without it a machine that loses its power can keep a new name and not what it stands for.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system that cannot
+            raise
+    finally:
+        os.close(descriptor)

@@ -38,6 +38,7 @@ class Bottleneck(nn.Module):
             raise ValueError(f"noise_std must not be negative, and is {noise_std}")
         self.noise = noise
         self.noise_std = noise_std
+        self.part, self.parts = 0, 1
         self.norm = nn.LayerNorm(channels, elementwise_affine=False) if layernorm else nn.Identity()
         self.to_log_variance = nn.Conv2d(channels, channels, 1) if noise == "kl" else None
 
@@ -51,14 +52,27 @@ class Bottleneck(nn.Module):
                 log_variance = self.to_log_variance(features).clamp(-30.0, 20.0)
             return Latent(clean, self.add_noise(clean, log_variance), log_variance)
 
+    def share_noise(self, part: int, parts: int) -> None:
+        """Take each batch for the `part`-th of `parts` equal ones that make the whole.
+
+        Processes whose random states are alike then draw the noise of the whole batch each, and
+        add their part of it: how many they are changes nothing.
+        """
+        self.part, self.parts = part, parts
+
     def add_noise(self, clean: Tensor, log_variance: Tensor | None) -> Tensor:
         if not self.training or self.noise == "none":
             return clean
+        whole = torch.cat([clean.detach()] * self.parts) if self.parts > 1 else clean
         std: Tensor | float = self.noise_std
         if self.noise == "uniform":
-            std = clean.new_empty(len(clean), 1, 1, 1).uniform_(0.0, self.noise_std)
+            std = self.own(clean.new_empty(len(whole), 1, 1, 1).uniform_(0.0, self.noise_std))
         elif self.noise == "normal":
-            std = clean.new_empty(len(clean), 1, 1, 1).normal_(0.0, self.noise_std)
+            std = self.own(clean.new_empty(len(whole), 1, 1, 1).normal_(0.0, self.noise_std))
         elif log_variance is not None:
             std = torch.exp(0.5 * log_variance)
-        return clean + std * torch.randn_like(clean)
+        return clean + std * self.own(torch.randn_like(whole))
+
+    def own(self, whole: Tensor) -> Tensor:
+        """The rows of this part."""
+        return whole.chunk(self.parts)[self.part]

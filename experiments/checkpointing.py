@@ -1,6 +1,8 @@
-"""Checkpoints of a run: `last` and `best` to use the model, `state` to go on training."""
+"""Checkpoints of a run: `last` and `best` to use the model, `states` to go on training."""
 
 import json
+import logging
+import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -11,8 +13,10 @@ from torch import nn
 from dcvae import SpeechAutoencoder
 from dcvae.atomic import replacing_folder, temporary_folder
 from dcvae.card import model_card
-from dcvae.checkpoint import CheckpointError
+from dcvae.checkpoint import CheckpointError, files_sha256
 from dcvae.provenance import Training
+
+logger = logging.getLogger(__name__)
 
 PROGRESS_NAME = "progress.json"
 
@@ -49,8 +53,11 @@ class Checkpoints:
             inner.save_pretrained(self.run_dir / name, card)
 
     def save_state(self, progress: Progress) -> None:
-        """Write RUN_DIR/state: weights, optimizers, every rank's random state, the counters."""
-        folder = self.run_dir / "state"
+        """Write RUN_DIR/states/stepN: weights, optimizers, every rank's random state, counters.
+
+        It and the one before are kept: a state that a failing disk damaged has a predecessor.
+        """
+        folder = self.state_of(progress.step)
         if not self.accelerator.is_main_process:
             self.accelerator.wait_for_everyone()  # until the folder is there
             self.accelerator.save_state(str(temporary_folder(folder)))
@@ -62,18 +69,64 @@ class Checkpoints:
                 self.accelerator.save_state(str(temporary))
             except (SafetensorError, RuntimeError) as error:  # what a full disk becomes there
                 raise OSError(str(error)) from error
-            (temporary / PROGRESS_NAME).write_text(json.dumps(asdict(progress)) + "\n")
             self.accelerator.wait_for_everyone()  # until every rank has written
+            written = {"progress": asdict(progress), "sha256": digests(temporary)}
+            (temporary / PROGRESS_NAME).write_text(json.dumps(written, indent=2) + "\n")
+        earlier = [other for other in self.states() if other < folder]
+        for other in self.states():
+            if other not in (folder, *earlier[-1:]):
+                shutil.rmtree(other, ignore_errors=True)
 
     def load_state(self) -> Progress | None:
-        """Restore RUN_DIR/state into the prepared parts, or None where there is none."""
-        folder = self.run_dir / "state"
-        if not (folder / PROGRESS_NAME).is_file():
-            return None
+        """Restore the newest state that is whole into the prepared parts; None where none is."""
+        states = self.states()
+        for folder in reversed(states):
+            try:
+                progress = read_progress(folder)
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                reason = " ".join(str(error).split()) or type(error).__name__
+                logger.warning("%s is damaged (%s): an earlier state is looked for", folder, reason)
+                continue
+            self.restore(folder)
+            return progress
+        if states:
+            raise CheckpointError(
+                f"no state in {states[0].parent} is whole; remove {self.run_dir} to start anew"
+            )
+        return None
+
+    def restore(self, folder: Path) -> None:
+        """Weights, optimizers and random states; CheckpointError where they fit no part."""
         try:
             self.accelerator.load_state(str(folder))
-            return Progress(**json.loads((folder / PROGRESS_NAME).read_text()))
-        except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        except (RuntimeError, ValueError, KeyError, IndexError) as error:
             raise CheckpointError(
-                f"{folder} cannot be resumed ({error}); remove {self.run_dir} to start anew"
+                f"{folder} is of another architecture ({first_line(error)});"
+                f" remove {self.run_dir} to start anew"
             ) from error
+
+    def state_of(self, step: int) -> Path:
+        return self.run_dir / "states" / f"step{step:09d}"
+
+    def states(self) -> list[Path]:
+        """The folders of all states, by step."""
+        return sorted((self.run_dir / "states").glob("step*"))
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file in a folder, by name."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): files_sha256(path) for path in files}
+
+
+def read_progress(folder: Path) -> Progress:
+    """The counters of a state; ValueError, OSError, KeyError or TypeError for a damaged one."""
+    written = json.loads((folder / PROGRESS_NAME).read_text())
+    for name, digest in written["sha256"].items():
+        if files_sha256(folder / name) != digest:
+            raise ValueError(f"{name} is not as it was written")
+    return Progress(**written["progress"])
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

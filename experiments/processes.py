@@ -1,9 +1,10 @@
-"""What the processes of a run have in common, and what each has to itself."""
+"""What the processes of a run have in common, and what they agree on."""
 
 from typing import Any
 
 import torch
-from accelerate.utils import set_seed
+from accelerate import Accelerator
+from accelerate.utils import synchronize_rng_states
 from torch import Tensor, distributed
 
 
@@ -37,10 +38,18 @@ def gather_rows(rows: Tensor) -> Tensor:
     return GatherRows.apply(rows.contiguous())
 
 
-def draw_apart(seed: int) -> None:
-    """Give each of several processes random numbers of its own; a single one goes on with its.
+def draw_alike() -> None:
+    """Give all processes the random state of the first, as they need to share the noise.
 
-    After the parts are built: until then all draw alike.
+    A run may go on with more processes than it had, and the new ones have no state of their own.
     """
-    if distributed.is_initialized() and distributed.get_world_size() > 1:
-        set_seed(seed, device_specific=True)
+    kinds = ["torch", "cuda"] if torch.cuda.is_available() else ["torch"]
+    synchronize_rng_states(kinds)
+
+
+def anywhere(flag: bool, accelerator: Accelerator) -> bool:
+    """Whether the flag is up in some process: all get the same answer, and wait for it."""
+    if accelerator.num_processes == 1:
+        return flag
+    flags = torch.tensor(int(flag), device=accelerator.device)
+    return bool(accelerator.reduce(flags, "sum"))

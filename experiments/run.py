@@ -6,6 +6,8 @@ The only file that names Hydra: below it there is no configuration object, only 
 import logging
 import os
 import sys
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a file, f
 os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors reach us instead of Hydra's own printer
 
 import hydra
+import torch
 from accelerate import Accelerator, DataLoaderConfiguration
 from accelerate.utils import set_seed
 from hydra.core.hydra_config import HydraConfig
@@ -23,13 +26,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dcvae.errors import user_errors
+from dcvae.locking import folder_lock
 from dcvae.provenance import Corpus
 from experiments.checkpointing import Progress
 from experiments.data.clips import training_clips, training_loader, validation_waves
 from experiments.hardware import choose_precision, use_all_cores
+from experiments.interruption import EXIT_STATUS, Interrupted, Interruption
 from experiments.mlflow_study import Study
 from experiments.objective import Objective
-from experiments.processes import draw_apart
 from experiments.record import check_same_config, git_commit, now, read_record, write_record
 from experiments.tracking import Tracker, flatten
 from experiments.trainer import Trainer
@@ -40,12 +44,20 @@ USER_ERRORS = ("run.py", HydraException, OmegaConfBaseException)
 
 
 def train(cfg: DictConfig, size: str, ablation: str, data: str) -> None:
-    """Build the parts from their sections, and fit; a finished run is left as it is."""
+    """Train in the run's folder, which the first process holds as long as it does."""
     check_types(cfg, size)
+    check_processes(os.environ)
+    run_dir = Path(cfg.runs_dir, size, ablation, f"seed{cfg.seed}")
+    first = os.environ.get("RANK", "0") == "0"
+    with folder_lock(run_dir) if first else nullcontext():
+        train_in(run_dir, cfg, size, ablation, data)
+
+
+def train_in(run_dir: Path, cfg: DictConfig, size: str, ablation: str, data: str) -> None:
+    """Build the parts from their sections, and fit; a finished run is left as it is."""
     if cfg.vocoder.get("path"):  # so that the analysis finds it from any folder
         cfg.vocoder.path = str(Path(cfg.vocoder.path).resolve())
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
-    run_dir = Path(cfg.runs_dir, size, ablation, f"seed{cfg.seed}")
     earlier = read_record(run_dir) or {}
     if earlier:
         check_same_config(run_dir, earlier, config)
@@ -91,7 +103,7 @@ def train(cfg: DictConfig, size: str, ablation: str, data: str) -> None:
         write_record(run_dir, record)
         tracker.log_record(record)
         tracker.watch_machine()
-    progress = fit(trainer, tracker)
+    progress = fit(trainer, tracker, record)
     if accelerator.is_main_process:
         finish(run_dir, record, progress, tracker)
     accelerator.end_training()
@@ -135,8 +147,25 @@ def build_trainer(
         )
     except TypeError as error:
         raise ValueError(f"the configuration does not fit: {error}") from error
-    draw_apart(cfg.seed)
     return trainer
+
+
+def check_processes(environment: Mapping[str, str]) -> None:
+    """ValueError where the launcher does not do what it was asked: other processes, or a GPU.
+
+    `accelerate launch --cpu --num_processes 2` names a meeting place, and starts one process.
+    """
+    if "MASTER_ADDR" in environment and "WORLD_SIZE" not in environment:
+        raise ValueError(
+            "accelerate launch --cpu starts one process, whatever --num_processes says: several"
+            " take ACCELERATE_USE_CPU=true accelerate launch --multi_gpu --num_processes 2"
+        )
+    visible = environment.get("CUDA_VISIBLE_DEVICES", "")
+    if visible not in {"", "-1"} and not torch.cuda.is_available():
+        raise ValueError(
+            f"CUDA_VISIBLE_DEVICES={visible} names no GPU that can be used here: unset it to train"
+            " on the CPU"
+        )
 
 
 def warn_of_lone_clips(config: dict[str, Any]) -> None:
@@ -168,12 +197,20 @@ def build(section: DictConfig | None) -> Any:
         raise
 
 
-def fit(trainer: Trainer, tracker: Tracker) -> Progress:
-    """Train, and leave word of a bad end."""
+def fit(trainer: Trainer, tracker: Tracker, record: dict[str, Any]) -> Progress:
+    """Train, and leave word of an early end: Interrupted is exit status 75."""
     try:
-        return trainer.fit()
+        with Interruption() as interruption:
+            return trainer.fit(interruption)
     except BaseException as error:
-        tracker.finish("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        stopped = isinstance(error, KeyboardInterrupt | Interrupted)
+        if tracker.active:
+            status = "interrupted" if stopped else "failed"
+            write_record(trainer.run_dir, record | {"status": status})
+        tracker.finish("KILLED" if stopped else "FAILED")
+        if isinstance(error, Interrupted):
+            print(f"{trainer.run_dir}: stopped as asked; the same command goes on", file=sys.stderr)
+            raise SystemExit(EXIT_STATUS) from None
         raise
 
 

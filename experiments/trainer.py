@@ -20,9 +20,11 @@ from experiments.averaging import averaged
 from experiments.checkpointing import Checkpoints, Progress
 from experiments.compiling import compile_in_place, uncompiled
 from experiments.hardware import describe_device
+from experiments.interruption import Interrupted, Interruption
 from experiments.metering import Meter
 from experiments.objective import Objective
 from experiments.optim import set_learning_rate, warmup_cosine
+from experiments.processes import anywhere, draw_alike
 from experiments.tracking import Tracker
 from experiments.validation import Validation
 
@@ -79,6 +81,7 @@ class Trainer:
         self.steps, self.warmup, self.final_lr, self.clip_norm = steps, warmup, final_lr, clip_norm
         self.log_every, self.validate_every, self.save_every = log_every, validate_every, save_every
         training = Training.of({**(described or {}), **self.facts()})
+        self.run_dir = run_dir
         self.checkpoints = Checkpoints(run_dir, accelerator, training)
         self.adversary_start = round(adversary.start * steps) if adversary else steps
         self.progress = Progress()
@@ -87,6 +90,7 @@ class Trainer:
         """Put the model and its average on the device, where accelerate saves and restores both."""
         if self.accelerator.mixed_precision == "bf16":  # in float32 it can be slower
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model.bottleneck.share_noise(self.accelerator.process_index, self.accelerator.num_processes)
         average = averaged(model, ema) if ema is not None else None  # while the model is bare
         if self.compiled:
             compile_in_place(model, self.accelerator.device)
@@ -103,9 +107,14 @@ class Trainer:
             raise ValueError(f"trainer.accumulate is the batches a step, 1 or more, not {count}")
         GradientState(GradientAccumulationPlugin(num_steps=count, sync_with_dataloader=False))
 
-    def fit(self) -> Progress:
-        """Train to the last step, validate and save on the way, and say how far it came."""
+    def fit(self, interruption: Interruption | None = None) -> Progress:
+        """Train to the last step, validate and save on the way, and say how far it came.
+
+        Interrupted when that is asked for, after a state is saved.
+        """
         self.progress = progress = self.checkpoints.load_state() or Progress()
+        draw_alike()
+        self.interruption = interruption or Interruption()
         self.tracker.rewind(progress.step)
         bar = tqdm(
             initial=progress.step,
@@ -135,18 +144,31 @@ class Trainer:
 
     def follow_up(self, meter: Meter, bar: tqdm) -> None:
         """After a step: a log, a validation and a saved state, each when it is due."""
-        progress = self.progress
-        if self.due(self.log_every):
-            metrics = meter.flush(progress)
-            self.tracker.log_metrics(progress.step, metrics)
-            bar.set_postfix_str(
-                f"mel L1 {metrics['train/reconstruction']:.3f},"
-                f" {metrics['train/speech_per_second']:.0f}x real time"
-            )
+        leave = self.asked_to_leave()
+        save = leave or self.due(self.save_every)
+        if save or self.due(self.log_every):  # a saved state owes the log nothing
+            self.log(meter, bar)
         if self.due(self.validate_every):
             self.validate()
-        if self.due(self.save_every):
-            self.checkpoints.save_state(progress)
+        if save:
+            self.checkpoints.save_state(self.progress)
+        if leave and self.progress.step < self.steps:
+            raise Interrupted
+
+    def asked_to_leave(self) -> bool:
+        """Whether a signal came to some process, where they wait for each other anyway."""
+        if self.accelerator.num_processes > 1 and not self.due(self.log_every):
+            return False
+        return anywhere(self.interruption.asked, self.accelerator)
+
+    def log(self, meter: Meter, bar: tqdm) -> None:
+        """The means since the last time, to the tracker and to the eye."""
+        metrics = meter.flush(self.progress)
+        self.tracker.log_metrics(self.progress.step, metrics)
+        bar.set_postfix_str(
+            f"mel L1 {metrics['train/reconstruction']:.3f},"
+            f" {metrics['train/speech_per_second']:.0f}x real time"
+        )
 
     def facts(self) -> dict[str, Any]:
         """What run.json tells of the model and of where it is trained."""

@@ -55,7 +55,7 @@ def test_run_folder_describes_itself(place):
     assert record["floats_per_second"] == pytest.approx(430.66, abs=0.01)
     assert record["speech_seconds"] > 0
     assert record["mlflow"]["tracking_uri"] == "sqlite:///mlflow.db"
-    for part in ("metrics.jsonl", "last/model.safetensors", "best/config.json", "state"):
+    for part in ("metrics.jsonl", "last/model.safetensors", "best/config.json", "states"):
         assert (folder / part).exists()
 
 

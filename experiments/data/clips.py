@@ -1,6 +1,7 @@
 """From a manifest to batches of training crops and fixed validation waves."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import torch
@@ -11,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from dcvae.audio import read_audio
 from dcvae.manifest import Clip, fixed_hash, read_manifest, select_clips
 from dcvae.mel import HOP, SAMPLE_RATE
+from experiments.interruption import SIGNALS
 
 
 class Clips(Dataset[Tensor]):
@@ -108,8 +110,15 @@ def training_loader(
         num_workers=num_workers,
         drop_last=True,
         persistent_workers=num_workers > 0,
+        worker_init_fn=leave_signals_alone,
         generator=torch.Generator().manual_seed(seed),  # leaves the global one alone
     )
+
+
+def leave_signals_alone(worker: int) -> None:
+    """Let a worker outlive what asks its whole process group to stop: its owner saves first."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def validation_waves(

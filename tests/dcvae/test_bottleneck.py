@@ -65,6 +65,18 @@ def test_learned_noise_has_the_predicted_variance():
     torch.testing.assert_close(latent.log_variance, torch.full_like(FEATURES, 2 * math.log(0.3)))
 
 
+@pytest.mark.parametrize("noise", ["fixed", "uniform", "normal", "kl"])
+def test_parts_of_a_batch_have_the_noise_of_the_whole(noise):
+    torch.manual_seed(0)
+    bottleneck = Bottleneck(16, layernorm=True, noise=noise, noise_std=0.5)
+    torch.manual_seed(1)
+    whole = bottleneck(FEATURES).noisy
+    for part, features in enumerate(FEATURES.chunk(2)):
+        bottleneck.share_noise(part, 2)
+        torch.manual_seed(1)
+        torch.testing.assert_close(bottleneck(features).noisy, whole.chunk(2)[part])
+
+
 def test_refuses_unknown_noise_and_negative_level():
     with pytest.raises(ValueError, match="noise must be one of none, fixed"):
         Bottleneck(16, layernorm=True, noise="pink", noise_std=0.5)

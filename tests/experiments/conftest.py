@@ -19,7 +19,6 @@ from experiments.adversary import Adversary
 from experiments.data.clips import training_loader, validation_waves
 from experiments.objective import Objective
 from experiments.optim import build_optimizers
-from experiments.processes import draw_apart
 from experiments.tracking import Tracker
 from experiments.trainer import Trainer
 from experiments.validation import Validation
@@ -64,7 +63,7 @@ def small_trainer(
     weights = {"reconstruction": 5.0, "kl": 0.0, "adversarial": 1.0, "feature_matching": 2.0}
     settings = {"steps": 6, "warmup": 2, "log_every": 1, "validate_every": 3, "save_every": 3}
     settings |= {"final_lr": 0.1, "clip_norm": 500.0, "accumulate": 1, "ema": None}
-    run = Trainer(
+    return Trainer(
         accelerator=accelerator,
         model=model,
         objective=Objective(
@@ -89,8 +88,6 @@ def small_trainer(
         run_dir=run_dir,
         **(settings | {"compile": False} | options),
     )
-    draw_apart(seed)
-    return run
 
 
 def fit_until(run: Trainer, step: int) -> None:
@@ -126,7 +123,6 @@ def observe_batch(run_dir: Path) -> dict[str, Tensor]:
     run = small_trainer(
         run_dir,
         batch_size=4,
-        noise="none",
         dispersive=50.0,
         adversary_start=0.0,
         optimizer=lambda modules: [Keep(modules[0].parameters(), lr=0.0)],

@@ -1,7 +1,7 @@
 """One of the processes that share batches: run by test_processes, with its rank in RANK.
 
-Writes what conftest's observe_batch sees, a random number of each process, and the weights of a
-run with those of the same run after an interruption.
+Writes what conftest's observe_batch sees, and the weights of a run with those of the same run
+after an interruption.
 """
 
 import os
@@ -13,7 +13,6 @@ from conftest import fit_until, observe_batch, small_trainer
 from safetensors.torch import save_file
 from torch import Tensor
 
-from experiments.processes import gather_rows
 from experiments.trainer import Trainer
 
 RUN = {"batch_size": 4, "accumulate": 2, "ema": 0.5, "adversary_start": 0.0, "steps": 3}
@@ -38,6 +37,4 @@ def train_and_resume(folder: Path) -> dict[str, Tensor]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     shared, own = Path(sys.argv[1]), Path(sys.argv[1], os.environ["RANK"])
-    seen = observe_batch(own)  # which seeds each process apart
-    seen |= {"random": gather_rows(torch.rand(1))}
-    save_file(seen | train_and_resume(shared), own / "seen.safetensors")
+    save_file(observe_batch(own) | train_and_resume(shared), own / "seen.safetensors")

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from experiments.processes import draw_apart, gather_rows
+from experiments.processes import gather_rows
 
 SCRIPT = Path(__file__).parent / "one_of_two.py"
 
@@ -48,7 +48,7 @@ def two(tmp_path_factory) -> list[dict[str, Tensor]]:
 
 
 def test_two_processes_have_the_gradient_of_the_whole_batch(one, two):
-    """The whole objective with critics; the repulsion counts much in it, and is between all."""
+    """The whole objective with noise and critics; the repulsion, between all, counts much in it."""
     names = [name for name in one if name.startswith("gradient/")]
     for name in names:
         for rank in two:
@@ -63,11 +63,6 @@ def test_two_processes_log_the_terms_of_the_whole_batch(one, two):
         torch.testing.assert_close(two[0][name], one[name], rtol=1e-5, atol=1e-6)
 
 
-def test_processes_draw_different_numbers(two):
-    assert len(two[0]["random"].unique()) == 2
-    assert torch.equal(two[0]["random"], two[1]["random"])
-
-
 def test_two_processes_resume_bit_for_bit(two):
     """With accumulated batches: DDP must reduce at a step's last batch alone, first or not."""
     for rank in two:
@@ -77,9 +72,6 @@ def test_two_processes_resume_bit_for_bit(two):
             assert torch.equal(rank[name], rank[name.replace("whole", "resumed")]), name
 
 
-def test_a_single_process_keeps_its_rows_and_its_random_numbers():
+def test_a_single_process_keeps_its_rows():
     rows = torch.rand(3, 2)
     assert gather_rows(rows) is rows
-    state = torch.get_rng_state()
-    draw_apart(seed=0)
-    assert torch.equal(torch.get_rng_state(), state)

@@ -1,0 +1,41 @@
+"""One process at a time in a folder."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+NAME = ".lock"
+
+
+class FolderInUseError(ValueError):
+    """A folder that another process works in."""
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Hold a folder, which is made if need be; the lock ends with the process, however it ends.
+
+    FolderInUseError where another process holds it, OSError where it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / NAME, timeout=0).acquire()
+    except Timeout:
+        raise FolderInUseError(f"{folder} is in use by another process") from None
+    except OSError as error:
+        raise OSError(f"{folder} cannot be written: {error.strerror or error}") from error
+    with lock:
+        yield
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether another process holds the folder just now."""
+    if not (folder / NAME).exists():
+        return False
+    try:
+        with folder_lock(folder):
+            return False
+    except FolderInUseError:
+        return True
