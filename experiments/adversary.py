@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from dcvae.discriminators import Judgement
 from dcvae.losses import discriminator_loss, feature_matching_loss, generator_loss
+from experiments.optim import match_precision
 
 
 class Critics(nn.ModuleList):
@@ -46,6 +47,7 @@ class Adversary:
     def prepare(self, accelerator: Accelerator) -> None:
         """Move to the device. Contiguous: grouped convolutions lose by channels_last."""
         self.accelerator = accelerator
+        match_precision(self.optimizers, accelerator.mixed_precision)
         self.critics, *self.optimizers = accelerator.prepare(self.critics, *self.optimizers)
 
     def learn(self, real: Tensor, fake: Tensor, clip_norm: float) -> dict[str, Tensor]:

@@ -23,7 +23,7 @@ from experiments.hardware import describe_device
 from experiments.interruption import Interrupted, Interruption
 from experiments.metering import Meter
 from experiments.objective import Objective
-from experiments.optim import set_learning_rate, warmup_cosine
+from experiments.optim import match_precision, set_learning_rate, warmup_cosine
 from experiments.processes import anywhere, draw_alike
 from experiments.tracking import Tracker
 from experiments.validation import Validation
@@ -70,6 +70,7 @@ class Trainer:
         self.compiled = compile
         self.prepare_model(model, ema)
         self.loader = accelerator.prepare(loader)
+        match_precision(optimizers, accelerator.mixed_precision)
         self.optimizers: list[Optimizer] = [accelerator.prepare(one) for one in optimizers]
         self.learners: list[nn.Module] = [self.model]
         if adversary is not None:
