@@ -45,7 +45,8 @@ def replacing_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.mkdir(parents=True)
         yield temporary
         for path in (*temporary.rglob("*"), temporary):
-            settle(path)
+            if not path.is_symlink():
+                settle(path)
         if target.exists():
             os.replace(target, replaced)
         os.replace(temporary, target)

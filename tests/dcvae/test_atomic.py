@@ -19,6 +19,7 @@ def test_folder_takes_its_place_only_when_whole(tmp_path):
     with replacing_folder(folder) as temporary:
         assert temporary == temporary_folder(folder)
         (temporary / "a").write_text("old")
+        (temporary / "nowhere").symlink_to("nothing")
     with pytest.raises(RuntimeError), replacing_folder(folder) as temporary:
         (temporary / "a").write_text("half")
         raise RuntimeError
