@@ -1,7 +1,8 @@
-"""Real speech for every test that needs some (short clips with their licence in tests/data), and
-a server of MLflow.
+"""Real speech for every test that needs some (short clips with their licence in tests/data), a
+server of MLflow, a browser, and a stand-in for apt-get.
 """
 
+import hashlib
 import os
 import shutil
 import signal
@@ -10,7 +11,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,26 @@ from dcvae import read_audio
 from dcvae.manifest import Clip, read_manifest
 
 DATA = Path(__file__).parent / "data"
+APT = """#!/bin/sh
+# A stand-in for apt-get: `--print-uris download NAME...` and `download NAME` from $REPOSITORY.
+echo "$*" >> "$REPOSITORY/log"
+while [ "${1#-}" != "$1" ] && [ "$1" != --print-uris ]; do shift; done
+case "$1" in
+update) [ -e "$REPOSITORY/offline" ] && echo "W: Failed to fetch http://mirror.example" >&2 ;;
+--print-uris)
+    shift 2
+    for name; do cat "$REPOSITORY/$name.uri" ||
+        echo "E: Unable to locate package $name" >&2; done ;;
+download)
+    [ -e "$REPOSITORY/offline" ] && {
+        echo "E: Failed to fetch http://mirror.example/x.deb  Could not resolve" >&2; exit 100; }
+    [ -e "$REPOSITORY/cut" ] && {
+        head -c 700 "$REPOSITORY/$2_1_all.deb" > "$2_1_all.deb"; kill -9 $$; }
+    [ -e "$REPOSITORY/slow" ] && {
+        head -c 9000 "$REPOSITORY/$2_1_all.deb" > "$2_1_all.deb"; sleep 0.5; }
+    cp "$REPOSITORY/$2_1_all.deb" . ;;
+esac
+"""
 PATIENCE = 60  # seconds for a server to answer
 
 
@@ -91,3 +113,33 @@ def browser() -> Iterator[Any]:
         )
         yield opened
         opened.close()
+
+
+@pytest.fixture
+def apt_repository(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Path, Callable[[str, dict[str, bytes]], None]]:
+    """The folder of a stand-in apt-get on PATH, and what puts a package of such files into it."""
+    folder = tmp_path_factory.mktemp("repository")
+    (folder / "bin").mkdir()
+    (folder / "bin" / "apt-get").write_text(APT)
+    (folder / "bin" / "apt-get").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("REPOSITORY", str(folder))
+    return folder, partial(make_package, folder)
+
+
+def make_package(repository: Path, name: str, files: dict[str, bytes]) -> None:
+    """A real .deb of these files, and what apt-get would print of it."""
+    tree = repository / "tree" / name
+    for path, content in {f"usr/share/doc/{name}/copyright": b"free", **files}.items():
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / path).write_bytes(content)
+    (tree / "DEBIAN").mkdir()
+    control = f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: a <a@b.c>\n"
+    (tree / "DEBIAN" / "control").write_text(f"{control}Description: made for a test\n")
+    deb = repository / f"{name}_1_all.deb"
+    subprocess.run(["dpkg-deb", "-b", tree, deb], check=True, capture_output=True)
+    digest = hashlib.sha256(deb.read_bytes()).hexdigest()
+    line = f"'http://mirror.example/{deb.name}' {deb.name} {deb.stat().st_size} SHA256:{digest}\n"
+    (repository / f"{name}.uri").write_text(line)

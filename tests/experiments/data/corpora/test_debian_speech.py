@@ -3,9 +3,7 @@
 import gzip
 import hashlib
 import json
-import os
 import shutil
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,53 +22,13 @@ dialogStr("Vidíš \\\\"to\\\\" oko?")
 dialogId("let-v-bubak", "font_big", "%1 o'clock")
 dialogStr("Je %1 hodin")
 """
-APT = """#!/bin/sh
-# A stand-in for apt-get: `--print-uris download NAME...` and `download NAME` from $REPOSITORY.
-echo "$*" >> "$REPOSITORY/log"
-while [ "${1#-}" != "$1" ] && [ "$1" != --print-uris ]; do shift; done
-case "$1" in
-update) [ -e "$REPOSITORY/offline" ] && echo "W: Failed to fetch http://mirror.example" >&2 ;;
---print-uris)
-    shift 2
-    for name; do cat "$REPOSITORY/$name.uri" ||
-        echo "E: Unable to locate package $name" >&2; done ;;
-download)
-    [ -e "$REPOSITORY/offline" ] && {
-        echo "E: Failed to fetch http://mirror.example/x.deb  Could not resolve" >&2; exit 100; }
-    [ -e "$REPOSITORY/cut" ] && {
-        head -c 700 "$REPOSITORY/$2_1_all.deb" > "$2_1_all.deb"; kill -9 $$; }
-    cp "$REPOSITORY/$2_1_all.deb" . ;;
-esac
-"""
-
 pytestmark = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg-deb")
 
 
-def make_package(repository: Path, name: str, files: dict[str, bytes]) -> None:
-    """A real .deb of these files, and what apt-get would print of it."""
-    tree = repository / "tree" / name
-    for path, content in {f"usr/share/doc/{name}/copyright": b"free", **files}.items():
-        (tree / path).parent.mkdir(parents=True, exist_ok=True)
-        (tree / path).write_bytes(content)
-    (tree / "DEBIAN").mkdir()
-    control = f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: a <a@b.c>\n"
-    (tree / "DEBIAN" / "control").write_text(f"{control}Description: made for a test\n")
-    deb = repository / f"{name}_1_all.deb"
-    subprocess.run(["dpkg-deb", "-b", tree, deb], check=True, capture_output=True)
-    digest = hashlib.sha256(deb.read_bytes()).hexdigest()
-    line = f"'http://mirror.example/{deb.name}' {deb.name} {deb.stat().st_size} SHA256:{digest}\n"
-    (repository / f"{name}.uri").write_text(line)
-
-
 @pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two small packages and a stand-in apt-get on PATH."""
-    folder = tmp_path / "repository"
-    (folder / "bin").mkdir(parents=True)
-    (folder / "bin" / "apt-get").write_text(APT)
-    (folder / "bin" / "apt-get").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder / 'bin'}:{os.environ['PATH']}")
-    monkeypatch.setenv("REPOSITORY", str(folder))
+def repository(tmp_path: Path, apt_repository: tuple) -> Path:
+    """Two small packages in the stand-in's repository."""
+    folder, make_package = apt_repository
     names = ["let-m-oko", "let-v-bubak", "let-hs-rada", "let-x"]
     sounds = {}
     for name, clip in zip(names, sorted(DATA.glob("*.flac")), strict=False):
@@ -79,10 +37,10 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         sounds[f"{SOUNDS}/cs/{name}.ogg"] = (tmp_path / "clip.ogg").read_bytes()
     sounds[f"{SOUNDS}/cs/broken.ogg"] = b""
     sounds["usr/share/games/fillets-ng/music/menu.ogg"] = b"not speech"
-    make_package(folder, "sounds-cs", sounds)
+    make_package("sounds-cs", sounds)
     script = SCRIPT.replace("\\\\", "\\").encode()
     texts = {"usr/share/games/fillets-ng/script/airplane/dialogs_cs.lua": script}
-    make_package(folder, "texts", texts)
+    make_package("texts", texts)
     return folder
 
 
