@@ -15,6 +15,7 @@ URI_VARIABLE = "MLFLOW_TRACKING_URI"
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",  # MLflow announces every table of a new store
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # the mirror tries again itself, and asks before
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",  # seconds
 }

@@ -118,6 +118,13 @@ def test_a_resumed_run_keeps_its_params_and_its_tags_follow(folder, store, clien
     assert len(run.inputs.dataset_inputs) == 1
 
 
+def test_more_rows_than_mlflow_takes_at_once(folder, store, client):
+    for step in range(1, 600):
+        log(folder, step, loss=1 / step, other=step)
+    assert Mirror(folder, store).bring_up_to_date("RUNNING")["rows"] == 599
+    assert history(folder, client, "loss") == [(step, 1 / step) for step in range(1, 600)]
+
+
 def test_a_run_whose_id_was_lost_is_found(folder, store, client):
     """Killed after the store had made it, and before run.json said so."""
     Mirror(folder, store).bring_up_to_date("RUNNING")
