@@ -27,7 +27,8 @@ class Mirroring:
         self.status = "RUNNING"
         self.news, self.ending, self.done = threading.Event(), threading.Event(), threading.Event()
         self.news.set()  # the run itself
-        threading.Thread(target=self.keep_up, name="Mirroring", daemon=True).start()
+        self.thread = threading.Thread(target=self.keep_up, name="Mirroring", daemon=True)
+        self.thread.start()
 
     def nudge(self) -> None:
         self.news.set()

@@ -91,7 +91,6 @@ class Tracker:
                 self.run_dir,
                 self.run_dir,
             )
-        self.mirroring = None
 
 
 if __name__ == "__main__":

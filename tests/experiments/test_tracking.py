@@ -31,6 +31,18 @@ def folder(tmp_path, write_run):
 
 
 @pytest.fixture
+def tracker(folder):
+    """Its thread ends with the test, also where it lacks something."""
+    tracker = Tracker(folder)
+    yield tracker
+    if tracker.mirroring is not None:
+        tracker.mirroring.done.set()
+        tracker.mirroring.finish("FAILED", 0)
+        tracker.mirroring.thread.join(PATIENCE)
+        assert not tracker.mirroring.thread.is_alive()
+
+
+@pytest.fixture
 def said(caplog):
     """The mirror's and the tracker's own lines so far."""
     caplog.set_level(logging.INFO, "experiments")
@@ -57,9 +69,8 @@ def test_flatten_names_leaves_by_their_path():
     }
 
 
-def test_without_mlflow_there_is_a_file_and_no_thread(folder):
+def test_without_mlflow_there_is_a_file_and_no_thread(folder, tracker):
     threads = threading.active_count()
-    tracker = Tracker(folder)
     tracker.log_metrics(1, {"train/loss": 0.5})
     tracker.finish("FINISHED")
     assert threading.active_count() == threads
@@ -82,11 +93,10 @@ def test_the_time_of_a_row_counts_from_the_first_sitting(tmp_path, write_run):
     assert rows(folder)[0]["time"] == pytest.approx(time.time() - 1767323045, abs=60)
 
 
-def test_a_store_follows_while_training_goes_on(folder, tmp_path, monkeypatch, said):
+def test_a_store_follows_while_training_goes_on(folder, tracker, tmp_path, monkeypatch, said):
     store = f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
-    tracker = Tracker(folder)
     tracker.start_mirroring()
     tracker.log_metrics(1, {"train/loss": 2.0})
     until(lambda: read_record(folder)["mlflow"])
@@ -101,13 +111,12 @@ def test_a_store_follows_while_training_goes_on(folder, tmp_path, monkeypatch, s
     assert said() == []
 
 
-def test_a_server_that_hangs_holds_up_nothing(folder, monkeypatch, said):
+def test_a_server_that_hangs_holds_up_nothing(folder, tracker, monkeypatch, said):
     """It accepts, and never answers: the rows are written while the first request still waits."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.getsockname()[1]}")
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
         monkeypatch.setenv("DCVAE_MLFLOW_PATIENCE", "0.1")
-        tracker = Tracker(folder)
         tracker.start_mirroring()
         server.settimeout(PATIENCE)
         connection, _ = server.accept()
@@ -123,11 +132,12 @@ def test_a_server_that_hangs_holds_up_nothing(folder, monkeypatch, said):
         connection.close()
 
 
-def test_an_outage_is_one_warning_and_its_end_one_line(folder, tmp_path, monkeypatch, said):
+def test_an_outage_is_one_warning_and_its_end_one_line(
+    folder, tracker, tmp_path, monkeypatch, said
+):
     (tmp_path / "disk").write_text("no folder")
     store = f"sqlite:///{tmp_path}/disk/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
-    tracker = Tracker(folder)
     tries = []
     bring = mirroring.Mirror.bring_up_to_date
     monkeypatch.setattr(
@@ -149,7 +159,7 @@ def test_an_outage_is_one_warning_and_its_end_one_line(folder, tmp_path, monkeyp
 
 
 def test_artifacts_that_cannot_be_kept_stop_neither_training_nor_metrics(
-    folder, tmp_path, monkeypatch, said
+    folder, tracker, tmp_path, monkeypatch, said
 ):
     """A full or lost disk on MLflow's side."""
     store = f"sqlite:///{tmp_path}/mlflow.db"
@@ -160,7 +170,6 @@ def test_artifacts_that_cannot_be_kept_stop_neither_training_nor_metrics(
     client.create_experiment("test", artifact_location=str(tmp_path / "root"))
     (folder / "validation").mkdir()
     (folder / "validation" / "a.png").write_bytes(b"png")
-    tracker = Tracker(folder)
     tracker.start_mirroring()
     until(said)
     tracker.log_metrics(1, {"train/loss": 1.0})
