@@ -5,7 +5,7 @@ import threading
 import time
 
 from experiments.mirror import Mirror
-from experiments.mlflow_store import first_line, quieten
+from experiments.mlflow_store import first_line, hide_password, quieten
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,9 @@ class Mirroring:
                 logger.info("MLflow answers again, and has all of %s", self.mirror.run_dir)
             elif not said_slow and time.monotonic() - began > SLOW:
                 said_slow = True
-                logger.warning("MLflow is slow, training goes on: %s", self.mirror.uri)
+                logger.warning(
+                    "MLflow is slow, training goes on: %s", hide_password(self.mirror.uri)
+                )
             pause = 0.0
             if ending:
                 self.done.set()

@@ -3,6 +3,7 @@
 import fcntl
 import logging
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -82,8 +83,15 @@ def one_at_a_time(uri: str) -> Iterator[None]:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, or is called if it says nothing."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    """What an error says, or is called if it says nothing; of a failed request, its cause."""
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    cause = re.search(r"\(Caused by (.*)\)$", line)
+    return cause[1] if cause else line
+
+
+def hide_password(uri: str) -> str:
+    """A store's address as it may be shown."""
+    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", uri)
 
 
 def quieten() -> None:

@@ -11,7 +11,14 @@ from filelock import FileLock, Timeout
 
 from dcvae.errors import user_errors
 from experiments.mirror import Mirror
-from experiments.mlflow_store import DEFAULT_URI, SQLITE, URI_VARIABLE, first_line, quieten
+from experiments.mlflow_store import (
+    DEFAULT_URI,
+    SQLITE,
+    URI_VARIABLE,
+    first_line,
+    hide_password,
+    quieten,
+)
 from experiments.record import RunError, read_record
 
 LOCK = ".lock"  # of a run folder, which its training holds
@@ -46,8 +53,8 @@ def sync(run_dir: Path) -> str:
         except KeyError as error:
             raise RunError(f"{run_dir / 'run.json'} has no usable entry {error}") from error
         except Exception as error:  # whatever a store, a server or a disk can raise
-            raise RunError(f"{run_dir}: {uri} fails: {first_line(error)}") from error
-    return f"{run_dir}: {describe(sent)} {uri}"
+            raise RunError(f"{run_dir}: {hide_password(uri)} fails: {first_line(error)}") from error
+    return f"{run_dir}: {describe(sent)} {hide_password(uri)}"
 
 
 @contextmanager

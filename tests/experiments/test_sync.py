@@ -100,7 +100,14 @@ def test_a_server_that_does_not_answer(folder, monkeypatch, capsys):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     status, _, error = call(monkeypatch, capsys, folder)
     assert status == 2
-    assert "http://127.0.0.1:9 fails" in error
+    assert "http://127.0.0.1:9 fails: " in error
+    assert "Connection refused" in error
+    assert len(error) < 300 + len(str(folder))
+
+
+def test_a_password_is_not_shown(folder, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
+    assert "http://me:***@127.0.0.1:9 fails" in call(monkeypatch, capsys, folder)[2]
 
 
 def test_a_store_that_is_not_here(folder, monkeypatch, capsys):
