@@ -32,7 +32,6 @@ from experiments.checkpointing import Progress
 from experiments.data.clips import training_clips, training_loader, validation_waves
 from experiments.hardware import choose_precision, use_all_cores
 from experiments.interruption import EXIT_STATUS, Interrupted, Interruption
-from experiments.mlflow_study import Study
 from experiments.objective import Objective
 from experiments.record import check_same_config, git_commit, now, read_record, write_record
 from experiments.tracking import Tracker, flatten
@@ -91,18 +90,14 @@ def train_in(run_dir: Path, cfg: DictConfig, size: str, ablation: str, data: str
         "manifest": str(manifest),
         "started": earlier.get("started", now()),
         "finished": None,
+        "mlflow": None,  # the mirror notes it
         **trainer.facts(),
     }
     if accelerator.is_main_process:
         run_dir.mkdir(parents=True, exist_ok=True)
-        if cfg.mlflow is not None:
-            name = f"{size}/{ablation}/seed{cfg.seed}"
-            study = Study(size, Path(cfg.runs_dir).resolve())
-            tracker.open_mlflow(cfg.mlflow.experiment, name, earlier.get("mlflow"), study)
-        record["mlflow"] = tracker.describe()
         write_record(run_dir, record)
-        tracker.log_record(record)
-        tracker.watch_machine()
+        if cfg.mlflow is not None:
+            tracker.start_mirroring()
     progress = fit(trainer, tracker, record)
     if accelerator.is_main_process:
         finish(run_dir, record, progress, tracker)
@@ -226,10 +221,7 @@ def finish(run_dir: Path, record: dict[str, Any], progress: Progress, tracker: T
     ended = {"status": "finished", "finished": now(), "best_step": progress.best_step}
     write_record(run_dir, record | times | ended)
     tracker.log_metrics(progress.step, {f"run/{name}": value for name, value in times.items()})
-    tracker.log_artifacts(run_dir / "last", "last")
     tracker.finish("FINISHED")
-    if (run_dir / "best").is_dir():
-        tracker.log_model(run_dir / "best", "best", progress.best_step)
     critics = " with the critics on" if record["config"]["adversary"] else ""
     print(
         f"{run_dir}: {progress.step} steps over {progress.speech_seconds / 60:.0f} minutes of"
