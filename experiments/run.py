@@ -26,7 +26,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dcvae.errors import user_errors
-from dcvae.locking import folder_lock
+from dcvae.locking import check_free, folder_lock
 from dcvae.provenance import Corpus
 from experiments.checkpointing import Progress
 from experiments.data.clips import training_clips, training_loader, validation_waves
@@ -43,17 +43,13 @@ USER_ERRORS = ("run.py", HydraException, OmegaConfBaseException)
 
 
 def train(cfg: DictConfig, size: str, ablation: str, data: str) -> None:
-    """Train in the run's folder, which the first process holds as long as it does."""
+    """Build the parts from their sections, and fit; a finished run is left as it is."""
     check_types(cfg, size)
     check_processes(os.environ)
     run_dir = Path(cfg.runs_dir, size, ablation, f"seed{cfg.seed}")
     first = os.environ.get("RANK", "0") == "0"
-    with folder_lock(run_dir) if first else nullcontext():
-        train_in(run_dir, cfg, size, ablation, data)
-
-
-def train_in(run_dir: Path, cfg: DictConfig, size: str, ablation: str, data: str) -> None:
-    """Build the parts from their sections, and fit; a finished run is left as it is."""
+    if first:
+        check_free(run_dir)
     if cfg.vocoder.get("path"):  # so that the analysis finds it from any folder
         cfg.vocoder.path = str(Path(cfg.vocoder.path).resolve())
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
@@ -93,14 +89,14 @@ def train_in(run_dir: Path, cfg: DictConfig, size: str, ablation: str, data: str
         "mlflow": None,  # the mirror notes it
         **trainer.facts(),
     }
-    if accelerator.is_main_process:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        write_record(run_dir, record)
-        if cfg.mlflow is not None:
-            tracker.start_mirroring()
-    progress = fit(trainer, tracker, record)
-    if accelerator.is_main_process:
-        finish(run_dir, record, progress, tracker)
+    with folder_lock(run_dir) if first else nullcontext():
+        if first:
+            write_record(run_dir, record)
+            if cfg.mlflow is not None:
+                tracker.start_mirroring()
+        progress = fit(trainer, tracker, record)
+        if first:
+            finish(run_dir, record, progress, tracker)
     accelerator.end_training()
 
 
