@@ -15,6 +15,7 @@ from analysis.statistics import summarise_study
 from analysis.tools import Options, Tools
 from analysis.tracking import log_analysis, log_study
 from dcvae.errors import user_errors
+from dcvae.locking import folder_lock
 
 DEFAULT_CLIPS = 200
 
@@ -50,6 +51,11 @@ def parser() -> argparse.ArgumentParser:
         default=Options.budget,
         help="of the model that is trained on the latents (%(default)s)",
     )
+    it.add_argument(
+        "--no-study",
+        action="store_true",
+        help="leave the statistics of the runs together to a later call",
+    )
     it.add_argument("--manifest", type=Path, help="where the runs' manifest lies now, if moved")
     it.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return it
@@ -76,8 +82,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _ = tools.recogniser  # a wrong name is told before work begins
         with Scorer(chosen, options.clips, tools) as scorer:
             for run in runs:
-                print(f"{run.name}: {scorer.score(run)}", file=sys.stderr)
+                with folder_lock(run.analysis):
+                    print(f"{run.name}: {scorer.score(run)}", file=sys.stderr)
                 log_analysis(run)
+        if options.no_study:
+            return
         for study in dict.fromkeys(run.study for run in runs):
             for note in summarise_study(study):
                 print(f"analysis: {note}", file=sys.stderr)
