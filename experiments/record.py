@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dcvae.atomic import replacing
-from experiments.tracking import flatten
+from experiments.flattening import flatten
 
 NAME = "run.json"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dcvae.atomic import replacing
+from experiments.flattening import flatten
 from experiments.mlflow_run import MLflowRun
 from experiments.mlflow_study import Study
 
@@ -17,17 +18,6 @@ logger = logging.getLogger(__name__)
 
 TAGS = ("ablation", "size", "seed", "commit")
 DEFAULT_URI = "sqlite:///mlflow.db"
-
-
-def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"a": {"b": 1}} -> {"a.b": 1}; lists are leaves."""
-    leaves: dict[str, Any] = {}
-    for name, value in tree.items():
-        if isinstance(value, dict) and value:
-            leaves.update(flatten(value, f"{prefix}{name}."))
-        else:
-            leaves[prefix + name] = value
-    return leaves
 
 
 class Tracker:
