@@ -15,7 +15,6 @@ from analysis.statistics import summarise_study
 from analysis.tools import Options, Tools
 from analysis.tracking import log_analysis, log_study
 from dcvae.errors import user_errors
-from dcvae.locking import folder_lock
 
 DEFAULT_CLIPS = 200
 
@@ -82,8 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _ = tools.recogniser  # a wrong name is told before work begins
         with Scorer(chosen, options.clips, tools) as scorer:
             for run in runs:
-                with folder_lock(run.analysis):
-                    print(f"{run.name}: {scorer.score(run)}", file=sys.stderr)
+                print(f"{run.name}: {scorer.score(run)}", file=sys.stderr)
                 log_analysis(run)
         if options.no_study:
             return

@@ -40,7 +40,9 @@ def describe(plan: Plan) -> list[str]:
             lines += [quoted(command, variables) for command in (job.train, job.analyse) if command]
     ends = end_commands(plan, [row.run_dir for row in plan.rows])
     gpus = shares[0] if shares else None
-    return [*lines, "# of all runs", *(quoted(command, gpu_variables(gpus)) for command in ends)]
+    if ends:
+        lines.append("# of all runs")
+    return [*lines, *(quoted(command, gpu_variables(gpus)) for command in ends)]
 
 
 def conduct(plan: Plan, fail_fast: bool = False) -> int:

@@ -152,10 +152,10 @@ def test_a_study_trains_scores_and_reports(tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 finished, 0 finished before, 0 failed" in done.stdout
-    claims = pd.read_csv(tmp_path / "runs" / "debug" / "claims.csv")
+    claims = pd.read_csv(tmp_path / "runs" / "smoke" / "debug" / "claims.csv")
     assert list(claims.ablation) == ["plain_ae"]
     assert "plain_ae" in (tmp_path / "reports" / "out" / "index.html").read_text()
-    logs = tmp_path / "runs" / "studies" / "smoke" / "logs"
+    logs = tmp_path / "runs" / "smoke" / "studies" / "smoke" / "logs"
     assert "2 steps" in (logs / "baseline-seed0.log").read_text()
     again = subprocess.run(
         [*command, "report=false"],

@@ -32,7 +32,7 @@ def test_every_study_composes(name, monkeypatch, tmp_path):
     check_plan(plan)
     assert len({row.run_dir for row in plan.rows}) == len(plan.rows)
     for row in plan.rows:
-        assert row.run_dir == Path("runs", plan.size, row.ablation, f"seed{row.seed}")
+        assert row.run_dir == Path(plan.runs_dir, plan.size, row.ablation, f"seed{row.seed}")
         assert row.composed.config["seed"] == row.seed
 
 
