@@ -8,6 +8,7 @@ from pathlib import Path
 from experiments.studies.executors import Executor, Handle
 from experiments.studies.job import Job
 from experiments.studies.ledger import Ledger
+from experiments.studies.progress import read_progress
 from experiments.studies.states import (
     ANALYSING,
     ELSEWHERE,
@@ -23,6 +24,7 @@ from experiments.studies.states import (
 )
 
 PERIOD = 0.1  # seconds between looks at the jobs
+TRIES = 5  # interruptions at the same step, after which a run that comes back is given up
 
 
 @dataclass
@@ -35,6 +37,8 @@ class Entry:
     handle: Handle | None = None
     gpus: list[str] | None = None
     seconds: float = 0.0  # of its processes, in this session
+    step: int | None = None  # at the last interruption
+    tries: int = 0  # interruptions at that step
 
     @property
     def run_dir(self) -> Path:
@@ -114,6 +118,11 @@ class Engine:
         entry.state = outcome.state
         self.ledger.drop(entry.run_dir)
         self.give_back(entry)
+        if entry.state == INTERRUPTED and not self.stop:
+            step = read_progress(entry.run_dir).step
+            entry.tries = entry.tries + 1 if step == entry.step else 1
+            entry.step = step
+            entry.state = FAILED if entry.tries == TRIES else INTERRUPTED
         if entry.state == FAILED and self.fail_fast:
             self.stop.failed = True
 

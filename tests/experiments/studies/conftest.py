@@ -20,11 +20,12 @@ folder = Path(sys.argv[1])
 folder.mkdir(parents=True, exist_ok=True)
 (folder / "starts").open("a").write(os.environ.get("CUDA_VISIBLE_DEVICES", "") + "\\n")
 times = len((folder / "starts").read_text().splitlines())
+pause = 0.3  # seconds to save
 def write(status):
     (folder / "new.json").write_text(json.dumps({"status": status, "steps": 10}))
     os.replace(folder / "new.json", folder / "run.json")
 def save(*_):
-    time.sleep(0.3)
+    time.sleep(pause)
     write("interrupted")
     sys.exit(75)
 signal.signal(signal.SIGTERM, save)

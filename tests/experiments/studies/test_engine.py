@@ -47,6 +47,14 @@ def test_an_interrupted_run_comes_back_and_a_failed_one_does_not(make_job, run_j
     assert "no such thing" in said
 
 
+def test_a_run_that_is_interrupted_for_ever_without_a_step_is_given_up(make_job, run_jobs):
+    stuck = make_job("stuck", "sys.exit(75)")
+    moving = "(folder / 'metrics.jsonl').write_text(json.dumps({'step': times}))\n"
+    moves = make_job("moves", moving + "sys.exit(75) if times < 8 else write('finished')")
+    assert [entry.state for entry in run_jobs([stuck, moves])] == [FAILED, FINISHED]
+    assert [len(starts(job)) for job in (stuck, moves)] == [5, 8]
+
+
 def test_the_launchers_status_is_read_from_run_json(make_job, run_jobs):
     """It turns every status into 1; what an earlier start left in run.json counts for nothing."""
     launched = "write('interrupted' if times == 1 else 'finished'); sys.exit(1)"

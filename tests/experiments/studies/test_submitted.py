@@ -12,7 +12,14 @@ from experiments.studies.options import Study  # noqa: E402
 from experiments.studies.states import FINISHED  # noqa: E402
 from experiments.studies.submitted import SubmititExecutor, parameter  # noqa: E402
 
-SLOW = "write('running')\ntime.sleep(60) if times == 1 else write('finished')"
+SLOW = """
+pause = 2
+if times > 1:
+    assert "interrupted" in (folder / "run.json").read_text()  # it was let save
+    sys.exit(write("finished"))
+write("running")
+time.sleep(60)
+"""
 
 
 def wait_for(path) -> None:
