@@ -6,13 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ENV := . $(BIN)/activate &&
-DEMO := baseline plain_ae no_dispersive no_adversary
-# the other questions take minutes a run
-ASKED := quality,pitch,intelligibility,speaker,latents,latent_noise,interpolation
 PORT ?= 5000
-# what `accelerate launch` would choose here by itself, said so that it does not warn of choosing
-LAUNCH := accelerate launch --quiet --num_processes 1 --num_machines 1 --mixed_precision no \
-    --dynamo_backend no
 
 .PHONY: help setup corpus demo test report report-pdf lint mlflow clean
 
@@ -25,11 +19,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt setup.sh
 	./setup.sh $(PYTHON) $(VENV)
 	@touch $@
 
-demo: setup  ## Train the baseline and three ablations on real speech, score them, write the report
-	@$(ENV) for ablation in $(DEMO); do \
-	    $(LAUNCH) experiments/run.py ablation=$$ablation || exit $$?; done
-	@$(ENV) python -m analysis $(DEMO:%=runs/tiny/%/seed0) --clips 40 --robustness-clips 8 --only $(ASKED)
-	@$(ENV) python -m reports.build
+demo: setup  ## Train the baseline and three ablations on real speech, score them, report; resumes
+	@$(ENV) python -m experiments.study study=demo
 	@echo "Open reports/out/index.html in a browser; 'make mlflow' compares the runs."
 
 test: setup  ## Run all tests

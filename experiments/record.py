@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dcvae.atomic import replacing
+from experiments.flattening import flatten
 
 NAME = "run.json"
 WRITING = threading.Lock()  # training writes from one thread, the mirror from another
@@ -15,17 +16,6 @@ WRITING = threading.Lock()  # training writes from one thread, the mirror from a
 
 class RunError(ValueError):
     """A run folder that cannot be used for what is asked."""
-
-
-def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"a": {"b": 1}} -> {"a.b": 1}; lists are leaves."""
-    leaves: dict[str, Any] = {}
-    for name, value in tree.items():
-        if isinstance(value, dict) and value:
-            leaves.update(flatten(value, f"{prefix}{name}."))
-        else:
-            leaves[prefix + name] = value
-    return leaves
 
 
 def now() -> str:

@@ -12,10 +12,8 @@ from experiments.machine import MachineMonitor
 from experiments.mirror import Mirror
 from experiments.mirroring import Mirroring
 from experiments.mlflow_store import DEFAULT_URI, URI_VARIABLE
-from experiments.record import epoch, flatten, read_record
+from experiments.record import epoch, read_record
 from experiments.rows import append_row, rewind
-
-__all__ = ["Tracker", "flatten"]
 
 logger = logging.getLogger(__name__)
 

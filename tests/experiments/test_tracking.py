@@ -12,8 +12,9 @@ import mlflow
 import pytest
 
 from experiments import mirroring
+from experiments.flattening import flatten
 from experiments.record import read_record
-from experiments.tracking import Tracker, flatten
+from experiments.tracking import Tracker
 
 PATIENCE = 30  # seconds for a thread to come to what it should
 
