@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 ENV := . $(BIN)/activate &&
 PORT ?= 5000
 
-.PHONY: help setup corpus demo test report report-pdf lint mlflow clean
+.PHONY: help setup corpus demo test chaos report report-pdf lint mlflow clean
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ report: setup  ## Write reports/out/index.html from all runs that were analysed
 
 report-pdf: setup  ## Write reports/out/report.pdf as well, with LaTeX
 	@$(ENV) python -m reports.build --pdf
+
+chaos: setup  ## Kill a study ten times, and compare it with one that was not
+	@$(ENV) DCVAE_KILLS=10 pytest tests/test_chaos.py
 
 lint: setup  ## Check style and types
 	@$(ENV) ruff check . && ruff format --check . && mypy
