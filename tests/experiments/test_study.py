@@ -1,14 +1,12 @@
 """python -m experiments.study as a user starts and ends it."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from dcvae.locking import is_locked
@@ -140,27 +138,3 @@ def test_submitted_runs_go_on_without_the_study_and_are_found_again(start, tmp_p
     assert again.returncode == 0, said
     assert (first / "starts").read_text() == "x"
     assert status(tmp_path / "debug" / "plain_ae" / "seed0") == "finished"
-
-
-def test_a_study_trains_scores_and_reports(tmp_path):
-    """The real thing, of which the second time nothing is trained or scored."""
-    options = ["study=smoke", f"data.train={MANIFEST}", "analysis.clips=1"]
-    command = [sys.executable, "-m", "experiments.study", *options]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 finished, 0 finished before, 0 failed" in done.stdout
-    claims = pd.read_csv(tmp_path / "runs" / "smoke" / "debug" / "claims.csv")
-    assert list(claims.ablation) == ["plain_ae"]
-    assert "plain_ae" in (tmp_path / "reports" / "out" / "index.html").read_text()
-    logs = tmp_path / "runs" / "smoke" / "studies" / "smoke" / "logs"
-    assert "2 steps" in (logs / "baseline-seed0.log").read_text()
-    again = subprocess.run(
-        [*command, "report=false"],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert "0 finished, 2 finished before, 0 failed" in again.stdout
-    assert (logs / "study.log").read_text().count("scored already, skipped") == 4
