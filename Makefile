@@ -23,8 +23,8 @@ demo: setup  ## Train the baseline and three ablations on real speech, score the
 	@$(ENV) python -m experiments.study study=demo
 	@echo "Open reports/out/index.html in a browser; 'make mlflow' compares the runs."
 
-test: setup  ## Run all tests
-	@$(ENV) pytest
+test: setup  ## Run all tests, on two cores
+	@$(ENV) OMP_NUM_THREADS=1 DCVAE_THREADS=1 pytest -n 2 --dist loadfile
 
 report: setup  ## Write reports/out/index.html from all runs that were analysed
 	@$(ENV) python -m reports.build
@@ -33,7 +33,7 @@ report-pdf: setup  ## Write reports/out/report.pdf as well, with LaTeX
 	@$(ENV) python -m reports.build --pdf
 
 chaos: setup  ## Kill a study ten times, and compare it with one that was not
-	@$(ENV) DCVAE_KILLS=10 pytest tests/test_chaos.py
+	@$(ENV) DCVAE_KILLS=10 DCVAE_THREADS=1 pytest tests/test_chaos.py
 
 lint: setup  ## Check style and types
 	@$(ENV) ruff check . && ruff format --check . && mypy

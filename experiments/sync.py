@@ -3,13 +3,10 @@
 import argparse
 import os
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from dcvae.errors import user_errors
+from dcvae.locking import is_locked
 from experiments.mirror import Mirror
 from experiments.mlflow_store import (
     DEFAULT_URI,
@@ -21,7 +18,6 @@ from experiments.mlflow_store import (
 )
 from experiments.record import RunError, read_record
 
-LOCK = ".lock"  # of a run folder, which its training holds
 TIMEOUT = "60"  # seconds a request: nobody's training waits
 STATUS = {"finished": "FINISHED", "failed": "FAILED"}  # all others were stopped: KILLED
 DESCRIPTION = f"""\
@@ -46,29 +42,16 @@ def sync(run_dir: Path) -> str:
             f"{run_dir} was tracked in {path}, which is not here: start in the folder of the"
             f" training, or set {URI_VARIABLE}"
         )
-    with not_training(run_dir):
-        try:
-            status = STATUS.get(record["status"], "KILLED")
-            sent = Mirror(run_dir, uri).bring_up_to_date(status)
-        except KeyError as error:
-            raise RunError(f"{run_dir / 'run.json'} has no usable entry {error}") from error
-        except Exception as error:  # whatever a store, a server or a disk can raise
-            raise RunError(f"{run_dir}: {hide_password(uri)} fails: {first_line(error)}") from error
-    return f"{run_dir}: {describe(sent)} {hide_password(uri)}"
-
-
-@contextmanager
-def not_training(run_dir: Path) -> Iterator[None]:
-    """Keep the run from being trained; RunError where it is: its own process sends everything."""
-    if not (run_dir / LOCK).exists():
-        yield
-        return
+    if is_locked(run_dir):
+        raise RunError(f"{run_dir} is being trained, and sends what it has by itself")
     try:
-        lock = FileLock(run_dir / LOCK, timeout=0).acquire()
-    except Timeout:
-        raise RunError(f"{run_dir} is being trained, and sends what it has by itself") from None
-    with lock:
-        yield
+        status = STATUS.get(record["status"], "KILLED")
+        sent = Mirror(run_dir, uri).bring_up_to_date(status)
+    except KeyError as error:
+        raise RunError(f"{run_dir / 'run.json'} has no usable entry {error}") from error
+    except Exception as error:  # whatever a store, a server or a disk can raise
+        raise RunError(f"{run_dir}: {hide_password(uri)} fails: {first_line(error)}") from error
+    return f"{run_dir}: {describe(sent)} {hide_password(uri)}"
 
 
 def describe(sent: Counter[str]) -> str:

@@ -1,9 +1,9 @@
 """What becomes of a run, judged from its folder."""
 
 from pathlib import Path
-from signal import SIGTERM, SIGUSR1
 
 from dcvae.locking import is_locked
+from experiments.interruption import EXIT_STATUS, SIGNALS
 from experiments.record import NAME, read_record
 
 NEW = "new"
@@ -17,8 +17,7 @@ SKIPPED = "finished before"
 INTERRUPTED = "interrupted"
 FAILED = "failed"
 
-TEMPORARY_FAILURE = 75  # EX_TEMPFAIL: the same command again goes on
-SOFT_ENDS = (TEMPORARY_FAILURE, -SIGTERM, -SIGUSR1)
+SOFT_ENDS = (EXIT_STATUS, *(-number for number in SIGNALS))
 
 
 def state_of(run_dir: Path, analysed: bool) -> str:

@@ -4,10 +4,11 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.interruption import EXIT_STATUS
 from experiments.studies.board import duration
 from experiments.studies.engine import Entry, Stop
 from experiments.studies.progress import tail
-from experiments.studies.states import FAILED, FINISHED, SKIPPED, TEMPORARY_FAILURE
+from experiments.studies.states import FAILED, FINISHED, SKIPPED
 
 LAST_LINES = 5
 
@@ -39,5 +40,5 @@ def last_lines(log: Path) -> list[str]:
 def exit_status(entries: Sequence[Entry], stop: Stop) -> int:
     """0, 1 after a failure, 75 after a signal that asks to come again, 130 after SIGINT."""
     if stop.signal is not None:
-        return 128 + signal.SIGINT if stop.signal == signal.SIGINT else TEMPORARY_FAILURE
+        return 128 + signal.SIGINT if stop.signal == signal.SIGINT else EXIT_STATUS
     return int(any(entry.state == FAILED for entry in entries))
