@@ -24,7 +24,7 @@ demo: setup  ## Train the baseline and three ablations on real speech, score the
 	@echo "Open reports/out/index.html in a browser; 'make mlflow' compares the runs."
 
 test: setup  ## Run all tests, on two cores
-	@$(ENV) OMP_NUM_THREADS=1 DCVAE_THREADS=1 pytest -n 2 --dist loadfile
+	@$(ENV) OMP_NUM_THREADS=1 DCVAE_THREADS=1 pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 report: setup  ## Write reports/out/index.html from all runs that were analysed
 	@$(ENV) python -m reports.build

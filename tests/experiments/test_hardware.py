@@ -23,9 +23,13 @@ def test_what_is_asked_for_is_taken_or_refused():
 
 def test_cores_are_shared_among_processes(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(6)))
+    monkeypatch.delenv("DCVAE_THREADS", raising=False)
     before = torch.get_num_threads()
     try:
         hardware.use_all_cores(processes=2)
         assert torch.get_num_threads() == 3
+        monkeypatch.setenv("DCVAE_THREADS", "2")
+        hardware.use_all_cores(processes=2)
+        assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
