@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -10,9 +10,11 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from dcvae.audio import read_audio
-from dcvae.manifest import Clip, fixed_hash, read_manifest, select_clips
+from dcvae.manifest import Clip, Manifest, fixed_hash, read_manifest, select_clips
 from dcvae.mel import HOP, SAMPLE_RATE
 from experiments.interruption import SIGNALS
+
+BLOCK = 65536  # places of an epoch's order that become Python's numbers at once
 
 
 class Clips(Dataset[Tensor]):
@@ -24,7 +26,7 @@ class Clips(Dataset[Tensor]):
     be decoded raises AudioError with its name.
     """
 
-    def __init__(self, clips: list[Clip], segment_frames: int, seed: int) -> None:
+    def __init__(self, clips: Sequence[Clip], segment_frames: int, seed: int) -> None:
         self.clips = clips
         self.segment_samples = segment_frames * HOP
         self.seed = seed
@@ -67,17 +69,14 @@ class Shuffle(Sampler[tuple[int, int]]):
         epoch = self.epoch
         generator = torch.Generator()
         generator.manual_seed(fixed_hash(f"{self.seed}/{epoch}") >> 1)
-        for index in torch.randperm(self.size, generator=generator).tolist():
-            yield epoch, index
+        for some in torch.randperm(self.size, generator=generator).split(BLOCK):
+            for index in some.tolist():
+                yield epoch, index
 
 
-def training_clips(manifest: str | os.PathLike[str], min_seconds: float) -> list[Clip]:
+def training_clips(manifest: str | os.PathLike[str], min_seconds: float) -> Manifest:
     """The clips of the train split that are long enough."""
-    return [
-        clip
-        for clip in read_manifest(manifest)
-        if clip.split == "train" and clip.duration >= min_seconds
-    ]
+    return read_manifest(manifest).where("train", min_seconds)
 
 
 def training_loader(
