@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from dcvae.audio import read_audio
 from dcvae.manifest import Clip, Manifest, fixed_hash, read_manifest, select_clips
 from dcvae.mel import HOP, SAMPLE_RATE
+from experiments.data.streams import STREAM, streamed_loader
 from experiments.interruption import SIGNALS
 
 BLOCK = 65536  # places of an epoch's order that become Python's numbers at once
@@ -94,8 +96,18 @@ def training_loader(
     any number of workers (each of which torch limits to one thread). To resume after n batches
     of an epoch, on the loader that accelerate prepared: loader.set_epoch(epoch) first, then
     iterate over skip_first_batches(loader, n).
-    ValueError when the clips do not fill one batch.
+    Where the training split streams, see experiments.data.streams: the batches are those of the
+    same number of workers and processes. ValueError when the clips do not fill one batch.
     """
+    if (described := Path(manifest).with_name(STREAM)).is_file():
+        return streamed_loader(
+            described,
+            segment_frames,
+            batch_size,
+            num_workers=num_workers,
+            seed=seed,
+            min_seconds=min_seconds,
+        )
     clips = training_clips(manifest, min_seconds)
     if len(clips) < batch_size:
         raise ValueError(
@@ -109,6 +121,7 @@ def training_loader(
         num_workers=num_workers,
         drop_last=True,
         persistent_workers=num_workers > 0,
+        pin_memory=torch.cuda.is_available(),
         worker_init_fn=leave_signals_alone,
         generator=torch.Generator().manual_seed(seed),  # leaves the global one alone
     )
