@@ -1,11 +1,15 @@
 """What loading costs: crops a second out of the workers, beside the published way of getting them.
 
 The published way decodes and resamples the whole file, cuts a random crop out of it and computes
-its log-mel, all in the worker; here the crop alone is decoded, and its mel is the trainer's, on its
-device. Both go through a DataLoader with the same workers, and take turns.
+its log-mel, all in the worker, with torchaudio where that is installed and with this suite's own
+reader, which resamples faster, where it is not. Here the crop alone is decoded, or comes from the
+cache, and its mel is the trainer's, on its device. All go through a DataLoader with the same
+workers, and take turns.
 """
 
 import argparse
+import importlib
+import importlib.util
 import statistics
 import tempfile
 import time
@@ -22,9 +26,11 @@ from torch.utils.data import DataLoader, Dataset
 from dcvae.audio import read_audio
 from dcvae.manifest import Clip, Manifest, fixed_hash, read_manifest, write_manifest
 from dcvae.mel import HOP, SAMPLE_RATE, LogMel
+from experiments.data.cache import open_cache
 from experiments.data.clips import Clips, leave_signals_alone
 
-COLUMNS = ["corpus", "crops/s", "with mel", "published crops/s", "ratio", "low", "high", "with mel"]
+WAYS = ["decoded", "decoded, mel", "cached", "cached, mel"]  # mel: in this process, as waves come
+COLUMNS = ["corpus", "published crops/s", *(part for way in WAYS for part in (way, "times", "±"))]
 LONG = 600  # seconds of a long file
 CONTAINERS = {"wav": "PCM_16", "flac": "PCM_16", "ogg": "VORBIS", "mp3": "MPEG_LAYER_III"}
 
@@ -34,16 +40,29 @@ class PublishedClips(Dataset[Tensor]):
 
     def __init__(self, clips: Sequence[Clip], segment_frames: int) -> None:
         self.clips, self.samples, self.mel = clips, segment_frames * HOP, LogMel()
+        self.read = read_published if has_torchaudio() else read_audio
 
     def __len__(self) -> int:
         return len(self.clips)
 
     def __getitem__(self, index: int) -> Tensor:
-        wave = read_audio(self.clips[index].path)
+        wave = self.read(self.clips[index].path)
         first = int(torch.randint(max(len(wave) - self.samples, 0) + 1, ()))
         crop = wave[first : first + self.samples]
         crop = torch.nn.functional.pad(crop, (0, self.samples - len(crop)))
         return self.mel(crop[None])[0]
+
+
+def has_torchaudio() -> bool:
+    """Whether the published way's own reader can be had here."""
+    return importlib.util.find_spec("torchaudio") is not None
+
+
+def read_published(path: Path) -> Tensor:
+    """A whole file as mono wave [T], resampled by torchaudio's windowed sinc."""
+    torchaudio = importlib.import_module("torchaudio")
+    wave, rate = torchaudio.load(path)
+    return torchaudio.functional.resample(wave, rate, SAMPLE_RATE).mean(0)
 
 
 @dataclass(frozen=True)
@@ -74,12 +93,17 @@ def rows(
     """
     speech = read_manifest(manifest or Path(__file__).parents[1] / "tests" / "data/manifest.csv")
     clips = spread(speech, count)
-    if manifest is not None:
-        yield [f"{len(clips)} clips", *compare(clips, range(len(clips)), setting)]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if manifest is not None:
+            write_manifest(folder / "clips.csv", clips)
+            yield [
+                f"{len(clips)} clips",
+                *compare(folder / "clips.csv", range(len(clips)), setting),
+            ]
         wave = joined(clips)
         for suffix, kind in CONTAINERS.items():
-            long = read_manifest(write_long(Path(folder), wave, suffix, kind))
+            long = write_long(folder, wave, suffix, kind)
             yield [f"ten minutes, {suffix}", *compare(long, [0] * long_crops, setting)]
 
 
@@ -89,25 +113,32 @@ def spread(clips: Manifest, count: int) -> list[Clip]:
     return sorted(long, key=lambda clip: fixed_hash(clip.key))[:count]
 
 
-def compare(clips: Sequence[Clip], indices: Sequence[int], setting: Setting) -> list[str]:
-    """Crops a second of both ways, and the ratio's median, least and largest over the turns."""
+def compare(manifest: Path, indices: Sequence[int], setting: Setting) -> list[str]:
+    """The published way's crops a second; then of each of WAYS its crops a second, how many times
+    as fast it is (the median of the turns), and half the distance between the extremes.
+    """
+    clips = read_manifest(manifest)
+    cache = open_cache(manifest.parent, manifest, clips)
     items = [(0, index) for index in indices]
-    ours = setting.loader(Clips(clips, setting.frames, seed=0), items)
+    decoded = setting.loader(Clips(clips, setting.frames, seed=0), items)
+    cached = setting.loader(Clips(clips, setting.frames, 0, cache), items)
     published = setting.loader(PublishedClips(clips, setting.frames), list(indices))
-    for loader in (ours, published):
+    for loader in (decoded, cached, published):
         next(iter(loader))  # its workers start
     mel = LogMel()
-    times: list[tuple[float, float, float]] = []
+    times: list[list[float]] = []
     for turn in range(setting.turns):
         asked = [(turn, index) for index in indices]
         items[:] = asked  # other crops of the same clips
-        times.append((seconds(ours), seconds(ours, mel), seconds(published)))
-    speeds = [[len(indices) / taken for taken in column] for column in zip(*times, strict=True)]
-    ratios = [reference / taken for taken, _, reference in times]
-    with_mel = statistics.median(reference / taken for _, taken, reference in times)
-    middle = [statistics.median(column) for column in speeds]
-    numbers = [*middle, statistics.median(ratios), min(ratios), max(ratios), with_mel]
-    return [f"{number:.1f}" for number in numbers]
+        ways = [seconds(loader, after) for loader in (decoded, cached) for after in (None, mel)]
+        times.append([seconds(published), *ways])
+    reference, *columns = zip(*times, strict=True)
+    cells = [f"{len(indices) / statistics.median(reference):.1f}"]
+    for column in columns:
+        ratios = [slow / fast for slow, fast in zip(reference, column, strict=True)]
+        speed, times_as_fast = len(indices) / statistics.median(column), statistics.median(ratios)
+        cells += [f"{speed:.1f}", f"{times_as_fast:.1f}", f"{(max(ratios) - min(ratios)) / 2:.1f}"]
+    return cells
 
 
 def seconds(loader: DataLoader[Tensor], mel: LogMel | None = None) -> float:
@@ -143,12 +174,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--manifest", type=Path, help="of short clips (the tests' own)")
     parser.add_argument("--clips", type=int, default=600)
     parser.add_argument("--long-crops", type=int, default=40, help="of each ten-minute file a turn")
+    parser.add_argument("--threads", type=int, default=1, help="of this process, which does mel")
     for name, value in vars(Setting()).items():
         parser.add_argument(f"--{name}", type=int, default=value)
 
 
 def main(options: argparse.Namespace) -> None:
     """Print the table as Markdown, row by row."""
+    torch.set_num_threads(options.threads)
+    reader = "torchaudio" if has_torchaudio() else "the suite's reader (torchaudio is missing)"
+    print(f"The published way reads with {reader}.\n")
     setting = Setting(options.frames, options.batch, options.workers, options.turns)
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     for row in rows(options.manifest, setting, options.clips, options.long_crops):

@@ -26,4 +26,5 @@ def test_every_corpus_has_a_row(monkeypatch) -> None:
         "4 clips", *(f"ten minutes, {name}" for name in ("wav", "flac", "ogg", "mp3"))
     ]  # fmt: skip
     assert all(len(row) == len(COLUMNS) for row in table)
-    assert all(float(cell) > 0 for row in table for cell in row[1:])
+    assert all(float(cell) >= 0 for row in table for cell in row[1:])
+    assert all(float(row[1]) > 0 for row in table)
