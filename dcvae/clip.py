@@ -33,10 +33,14 @@ class Clip:
     @property
     def name(self) -> str:
         """Unique, stable and safe as a file name: the path's end, and a hash of all of it."""
-        key = self.key or self.path.as_posix()
-        parts = Path(key).with_suffix("").parts[-2:]
-        readable = re.sub(r"[^A-Za-z0-9_]+", "-", "-".join(parts)).strip("-")[-48:].strip("-")
-        return f"{readable}-{fixed_hash(key):016x}"[:-6]
+        return clip_name(self.key or self.path.as_posix())
+
+
+def clip_name(key: str) -> str:
+    """The name of the clip with that key."""
+    parts = Path(key).with_suffix("").parts[-2:]
+    readable = re.sub(r"[^A-Za-z0-9_]+", "-", "-".join(parts)).strip("-")[-48:].strip("-")
+    return f"{readable}-{fixed_hash(key):016x}"[:-6]
 
 
 def fixed_hash(text: str) -> int:

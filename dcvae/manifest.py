@@ -5,13 +5,14 @@ CSV is the small form, for the eye and the editor; Parquet (dcvae.parquet) that 
 
 import csv
 import os
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from dcvae.atomic import replacing
-from dcvae.clip import COLUMNS, SPLITS, Clip, ManifestError, fixed_hash
+from dcvae.clip import COLUMNS, SPLITS, Clip, ManifestError, clip_name, fixed_hash
 from dcvae.columnar import Manifest, to_table
 
 __all__ = [
@@ -123,19 +124,39 @@ def select_clips(
     every speaker is present when `count` reaches their number, and adding clips to the corpus
     moves few. Fewer clips than `count` come back where the split holds fewer; none is an error.
     """
-    groups: dict[tuple[str, str], list[Clip]] = defaultdict(list)
-    for clip in clips.where(split, min_seconds) if isinstance(clips, Manifest) else clips:
-        if clip.split == split and clip.duration >= min_seconds:
-            groups[clip.language, clip.speaker].append(clip)
-    if not groups or count < 1:
+    if isinstance(clips, Manifest):
+        chosen: Sequence[Clip] = clips.where(split, min_seconds)
+    else:
+        chosen = [clip for clip in clips if clip.split == split and clip.duration >= min_seconds]
+    if not chosen or count < 1:
         raise ManifestError(
             f"no clip to select: {count} asked of split {split!r} with {min_seconds:g} s or more,"
-            f" which has {sum(map(len, groups.values()))}"
+            f" which has {len(chosen)}"
         )
-    ordered = [
-        sorted(groups[group], key=lambda clip: (fixed_hash(clip.name), clip.name))
-        for group in sorted(groups)
-    ]
-    turns = max(map(len, ordered))
-    selected = [group[turn] for turn in range(turns) for group in ordered if turn < len(group)]
-    return selected[:count]
+    groups, hashes = _order(chosen)
+    ordered = np.lexsort((hashes, groups))
+    groups = groups[ordered]
+    turns = np.arange(len(groups)) - np.searchsorted(groups, groups)
+    selected = ordered[np.lexsort((groups, turns))]
+    return [chosen[int(row)] for row in selected[:count]]
+
+
+def _order(clips: Sequence[Clip]) -> tuple[np.ndarray, np.ndarray]:
+    """Of each clip, its (language, speaker) as a number in their order, and its name's hash.
+
+    Numbers alone are kept, for there may be millions.
+    """
+    rows: Iterable[tuple[str, ...]]
+    if isinstance(clips, Manifest):
+        rows = clips.texts("language", "speaker", "path")
+    else:
+        rows = ((clip.language, clip.speaker, clip.key or clip.path.as_posix()) for clip in clips)
+    numbers: dict[tuple[str, ...], int] = {}
+    pairs = (
+        (numbers.setdefault(group, len(numbers)), fixed_hash(clip_name(key)))
+        for *labels, key in rows
+        for group in (tuple(labels),)
+    )
+    table = np.fromiter(pairs, [("group", "u4"), ("hash", "u8")], len(clips))
+    ranks = {group: rank for rank, group in enumerate(sorted(numbers))}
+    return np.array([ranks[group] for group in numbers])[table["group"]], table["hash"]

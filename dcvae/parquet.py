@@ -55,6 +55,7 @@ def _write_arrow(twin: Path, file: Path) -> None:
     with replacing(twin) as temporary, pa.ipc.new_file(os.fspath(temporary), schema()) as writer:
         for batch in _batches(file):
             writer.write_batch(batch)
+    pa.default_memory_pool().release_unused()  # 80 MB of a million rows, which it would keep
 
 
 def _held(file: Path, folder: Path) -> Manifest:

@@ -6,8 +6,8 @@ Mono, 16 bits, 22,050 Hz: 159 MB an hour. A crop then costs its own bytes.
 import hashlib
 import logging
 import os
+import time
 from contextlib import AbstractContextManager
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,7 @@ from dcvae.mel import SAMPLE_RATE
 VERSION = 1  # of what the file holds
 SPARE = 2  # samples a clip has beyond its duration, which is rounded
 FULL_SCALE = 32767  # of `to_int16`
-TOGETHER = 16  # clips that a worker decodes before it is heard of
-SETTLED = 64 * TOGETHER  # clips after which the disk has what is said to be done
+SETTLED = 5.0  # seconds after which the disk is sure to have what is done
 PATIENCE = 5.0  # seconds before waiting for another process is told
 log = logging.getLogger(__name__)
 
@@ -86,19 +85,26 @@ class Filling(Dataset[tuple[int, int, str]]):
     def __getitem__(self, row: int) -> tuple[int, int, str]:
         begin, end = (int(offset) for offset in self.cache.offsets[row : row + 2])
         clipped, path, block = 0, self.clips[row].path, int(LONG) * SAMPLE_RATE
-        samples = np.load(self.unfinished, mmap_mode="r+")
         try:
             for first in range(0, end - begin - SPARE, block):
                 stop = min(first + block, end - begin)
                 wave = read_audio(path, start=first / SAMPLE_RATE, stop=stop / SAMPLE_RATE)
                 clipped += int((wave.abs() > 1).sum())
-                samples[begin + first : begin + first + len(wave)] = to_int16(path, wave)
+                self.write(begin + first, to_int16(path, wave))
         except (AudioError, OSError) as error:
             return row, clipped, str(error)
         return row, clipped, ""
 
+    def write(self, place: int, samples: np.ndarray) -> None:
+        """Put samples at their place; through a map each page would wait for the file system."""
+        with self.unfinished.open("r+b") as file:
+            file.seek(2 * (place - self.cache.total), os.SEEK_END)
+            file.write(samples.data)
 
-def open_cache(folder: Path, manifest: Path, clips: Manifest, workers: int = 0) -> AudioCache:
+
+def open_cache(
+    folder: Path, manifest: Path, clips: Manifest, workers: int | None = None
+) -> AudioCache:
     """The cache of the clips, which are the manifest's or a selection of them; made where missing.
 
     Its name has a digest of the manifest's path and content and of the selection: another never
@@ -113,7 +119,7 @@ def open_cache(folder: Path, manifest: Path, clips: Manifest, workers: int = 0) 
             folder.mkdir(parents=True, exist_ok=True)
             with waiting(beside(cache, "lock")):
                 if not cache.path.is_file():
-                    make(cache, clips, workers or os.cpu_count() or 1)
+                    make(cache, clips, (os.cpu_count() or 1) if workers is None else workers)
         except OSError as error:
             reason = f"{error.strerror or error}; it takes {cache.gigabytes:.3g} GB"
             raise OSError(f"{cache.path} cannot be written: {reason}") from error
@@ -162,22 +168,21 @@ def make(cache: AudioCache, clips: Manifest, workers: int) -> None:
     left = np.flatnonzero(~done)
     hours = cache.total / SAMPLE_RATE / 3600
     log.info("%s: %.3g hours of speech take %.3g GB", cache.path, hours, cache.gigabytes)
-    loader = DataLoader(
-        Filling(cache, clips, part), TOGETHER, sampler=left, num_workers=workers, collate_fn=list
-    )
-    clipped, pending = 0, list[int]()
+    filling = Filling(cache, clips, part)
+    loader = DataLoader(filling, batch_size=None, sampler=left, num_workers=workers)
+    clipped, pending, settled = 0, list[int](), time.monotonic()
     with tqdm(total=len(done), initial=len(done) - len(left), desc="decoding", unit="clip") as bar:
         try:
-            for row, more, problem in chain.from_iterable(loader):
+            for row, more, problem in loader:
                 if problem:
                     raise AudioError(f"{problem}: loader.cache is not made")
                 pending.append(row)
                 clipped += more
                 bar.update()
-                if len(pending) == SETTLED:
+                if time.monotonic() - settled >= SETTLED:
                     settle(part)
                     done[pending] = True
-                    pending.clear()
+                    pending, settled = [], time.monotonic()
         finally:
             settle(part)
             done[pending] = True
@@ -195,12 +200,12 @@ def begin(cache: AudioCache, part: Path, marks: Path) -> np.ndarray:
     """
     if not (holds(part, cache.total) and holds(marks, len(cache))):
         marks.unlink(missing_ok=True)
-        open_memmap(part, "w+", np.dtype("<i2"), (cache.total,))
         try:
+            open_memmap(part, "w+", np.dtype("<i2"), (cache.total,))
             with part.open("r+b") as file:
                 os.posix_fallocate(file.fileno(), 0, part.stat().st_size)
         except OSError:
-            part.unlink()
+            part.unlink(missing_ok=True)
             raise
         open_memmap(marks, "w+", np.dtype(bool), (len(cache),))
     done: np.ndarray = np.load(marks, mmap_mode="r+")
