@@ -33,7 +33,7 @@ Values = Sequence[Score] | Array
 
 def labelled_clips(subject: Subject) -> list[Clip]:
     """The test clips whose speaker or language is known, LIMIT at most; any where none is."""
-    clips = [clip for clip in read_manifest(subject.run.manifest) if clip.split == "test"]
+    clips = list(read_manifest(subject.run.manifest).where("test"))
     labelled = [clip for clip in clips if clip.speaker or clip.language]
     return select_clips(labelled or clips, "test", LIMIT, SHORTEST)
 

@@ -114,7 +114,7 @@ class Scorer:
                 answered[path.stem] = known | part.facts()
         table = make_table(run.name, run.ablation, run.seed, rows)
         write_examples(run, subject)
-        write_clips(run.analysis / "clips.csv", read_manifest(run.manifest), SPLIT)
+        write_clips(run.analysis / "clips.csv", read_manifest(run.manifest).where(SPLIT), SPLIT)
         write_table(run.analysis / "table.csv", table)
         write_card(run, subject.model, table, SPLIT)
         summary = {

@@ -8,9 +8,11 @@ import importlib
 import math
 import os
 import re
+import threading
 import warnings
 import wave as wave_file
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,8 +29,11 @@ PathLike = str | os.PathLike[str]
 
 MARGIN = 0.05  # seconds read beyond a crop, so that its resampled edges equal the whole file's
 OVERSHOOT = 0.5  # seconds: a Vorbis page's time stamp can be off by less than this
-SEEKABLE = (".wav", ".flac")  # where libsndfile finds a sample at once
+SEEKABLE = (".wav", ".flac", ".ogg", ".oga", ".mp3")  # where libsndfile finds a sample soon
+EXACT = ("WAV", "WAVEX", "FLAC", "OGG", "MP3")  # and exactly, but for Opus in Ogg
+PREROLL = 0.3  # seconds decoded before a place in a lossy file: an MP3 frame builds on earlier ones
 SEEK_FROM = 10.0  # seconds; before it, decoding from the start is as fast
+SILENCE = threading.Lock()  # over the process's one stderr
 LONG = 600.0  # seconds of a file held at once while probing
 LONGEST_WAV = (2**32 - 64) // 2  # samples: the header counts bytes in 32 bits
 
@@ -77,7 +82,8 @@ def _decode_torchcodec(
 ) -> tuple[Tensor, int, int]:
     """Samples [channels, T] from about `start` to `stop` seconds, their index, the file's rate.
 
-    torchcodec decodes from the start of the file whichever range is asked for, and cuts by time
+    torchcodec decodes from the start of the file whichever range is asked for (so what libsndfile
+    can read goes there once the range lies SEEK_FROM into it), and cuts by time
     stamps, which Ogg Vorbis has only once a page: a range in the middle came out displaced in 4%
     of our files. Counting samples from the start costs the same and is exact.
     """
@@ -89,17 +95,36 @@ def _decode_torchcodec(
     return samples.data[:, first:last], first, rate
 
 
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Keep quiet what C code says on stderr: mpg123 of each frame whose past it did not decode."""
+    with SILENCE, open(os.devnull, "w") as nothing:
+        kept = os.dup(2)
+        try:
+            os.dup2(nothing.fileno(), 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 def _decode_soundfile(
     path: Path, start: float, stop: float | None, target: int
 ) -> tuple[Tensor, int, int]:
-    """The same through libsndfile, which seeks exactly in WAV and FLAC, not in Ogg Vorbis."""
+    """The same through libsndfile, which seeks exactly: what comes is what decoding all gives."""
     soundfile = importlib.import_module("soundfile")
     with soundfile.SoundFile(path) as file:
+        if file.subtype == "OPUS" and torchcodec_decoders() is not None:
+            raise RuntimeError("Opus is decoded by FFmpeg")
         rate = file.samplerate
         first = min(_first_sample(start, rate, target), file.frames)
         last = file.frames if stop is None else min(math.ceil(stop * rate), file.frames)
-        origin = file.seek(first) if path.suffix.lower() in SEEKABLE else 0
-        samples = file.read(max(last - origin, 0), dtype="float32", always_2d=True)
+        origin = 0
+        if file.format in EXACT and file.subtype != "OPUS":  # where it was found to be exact
+            origin = max(first - math.ceil(PREROLL * rate), 0)
+        with _silenced() if origin and file.format == "MP3" else nullcontext():
+            file.seek(origin)
+            samples = file.read(max(last - origin, 0), dtype="float32", always_2d=True)
         samples = samples[first - origin :]
     return torch.from_numpy(np.ascontiguousarray(samples.T)), first, rate
 

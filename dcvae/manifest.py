@@ -1,78 +1,73 @@
-"""The manifest: one CSV row a clip, with what is known of it. Shared by training and analysis."""
+"""The manifest: one row a clip, with what is known of it. Shared by training and analysis.
+
+CSV is the small form, for the eye and the editor; Parquet (dcvae.parquet) that of millions.
+"""
 
 import csv
-import hashlib
 import os
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from dcvae.atomic import replacing
+from dcvae.clip import COLUMNS, SPLITS, Clip, ManifestError, clip_name, fixed_hash
+from dcvae.columnar import Manifest, to_table
 
-COLUMNS = ("path", "duration", "sample_rate", "speaker", "language", "text", "split")
-SPLITS = ("train", "validation", "test")
-
-
-class ManifestError(ValueError):
-    """A manifest that is missing, damaged, or holds too little for what is asked."""
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One audio file: seconds, Hz and labels; an unknown label is "".
-
-    `key` is the path as the manifest writes it: the same on every machine where the files lie
-    below the manifest's folder, so that names, splits and subsets drawn from it are too.
-    """
-
-    path: Path
-    duration: float
-    sample_rate: int
-    speaker: str = ""
-    language: str = ""
-    text: str = ""
-    split: str = "train"
-    key: str = ""
-
-    @property
-    def name(self) -> str:
-        """Unique, stable and safe as a file name: the path's end, and a hash of all of it."""
-        key = self.key or self.path.as_posix()
-        parts = Path(key).with_suffix("").parts[-2:]
-        readable = re.sub(r"[^A-Za-z0-9_]+", "-", "-".join(parts)).strip("-")[-48:].strip("-")
-        return f"{readable}-{fixed_hash(key):016x}"[:-6]
-
-
-def fixed_hash(text: str) -> int:
-    """64 bits that depend on the text alone, the same in every process and on every machine."""
-    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()[:8])
+__all__ = [
+    "COLUMNS",
+    "MANIFESTS",
+    "SPLITS",
+    "Clip",
+    "Manifest",
+    "ManifestError",
+    "fixed_hash",
+    "read_filelist",
+    "read_manifest",
+    "select_clips",
+    "write_manifest",
+]
+MANIFESTS = (".csv", ".parquet")
 
 
 def write_manifest(path: str | os.PathLike[str], clips: Iterable[Clip]) -> None:
-    """Write the clips as CSV, whole or not at all; paths relative where below the folder."""
-    folder = Path(path).absolute().parent
+    """Write the clips as the suffix says, whole or not at all; paths relative where below it."""
+    file = Path(path)
+    shown = _shown(clips, file.absolute().parent)
+    if file.suffix == ".parquet":
+        from dcvae.parquet import write_parquet
+
+        write_parquet(file, shown)
+        return
     with (
-        replacing(path) as temporary,
-        temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+        replacing(file) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as lines,
     ):
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(lines, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for clip in clips:
-            audio = clip.path.absolute()
-            below = audio.is_relative_to(folder)
-            shown = audio.relative_to(folder) if below else audio
-            duration = f"{clip.duration:.6f}"
+        for clip in shown:
             labels = (clip.speaker, clip.language, clip.text, clip.split)
-            writer.writerow((shown.as_posix(), duration, clip.sample_rate, *labels))
+            writer.writerow((clip.key, f"{clip.duration:.6f}", clip.sample_rate, *labels))
 
 
-def read_manifest(path: str | os.PathLike[str]) -> list[Clip]:
+def _shown(clips: Iterable[Clip], folder: Path) -> Iterator[Clip]:
+    """Clips with what a manifest in the folder says of their paths and durations."""
+    for clip in clips:
+        audio = clip.path.absolute()
+        path = audio.relative_to(folder) if audio.is_relative_to(folder) else audio
+        yield replace(clip, key=path.as_posix(), duration=float(f"{clip.duration:.6f}"))
+
+
+def read_manifest(path: str | os.PathLike[str]) -> Manifest:
     """The clips of a manifest, their paths made absolute; ManifestError names file and line."""
     file = Path(path)
     if not file.is_file():
         raise ManifestError(f"{file}: there is no such manifest")
+    if file.suffix == ".parquet":
+        from dcvae.parquet import read_parquet
+
+        return read_parquet(file)
     folder = file.absolute().parent
     try:
         with file.open(newline="", encoding="utf-8", errors="surrogateescape") as lines:
@@ -80,12 +75,14 @@ def read_manifest(path: str | os.PathLike[str]) -> list[Clip]:
             missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
             if missing:
                 raise ManifestError(f"{file} is no manifest: it has no column {missing[0]!r}")
-            clips = [_clip(row, folder, f"{file}, line {reader.line_num}") for row in reader]
+            table = to_table(
+                _clip(row, folder, f"{file}, line {reader.line_num}") for row in reader
+            )
     except csv.Error as error:
         raise ManifestError(f"{file} is damaged: {error}") from error
-    if not clips:
+    if not table.num_rows:
         raise ManifestError(f"{file} lists no clips")
-    return clips
+    return Manifest(table, folder)
 
 
 def read_filelist(path: str | os.PathLike[str]) -> list[str]:
@@ -127,19 +124,39 @@ def select_clips(
     every speaker is present when `count` reaches their number, and adding clips to the corpus
     moves few. Fewer clips than `count` come back where the split holds fewer; none is an error.
     """
-    groups: dict[tuple[str, str], list[Clip]] = defaultdict(list)
-    for clip in clips:
-        if clip.split == split and clip.duration >= min_seconds:
-            groups[clip.language, clip.speaker].append(clip)
-    if not groups or count < 1:
+    if isinstance(clips, Manifest):
+        chosen: Sequence[Clip] = clips.where(split, min_seconds)
+    else:
+        chosen = [clip for clip in clips if clip.split == split and clip.duration >= min_seconds]
+    if not chosen or count < 1:
         raise ManifestError(
             f"no clip to select: {count} asked of split {split!r} with {min_seconds:g} s or more,"
-            f" which has {sum(map(len, groups.values()))}"
+            f" which has {len(chosen)}"
         )
-    ordered = [
-        sorted(groups[group], key=lambda clip: (fixed_hash(clip.name), clip.name))
-        for group in sorted(groups)
-    ]
-    turns = max(map(len, ordered))
-    selected = [group[turn] for turn in range(turns) for group in ordered if turn < len(group)]
-    return selected[:count]
+    groups, hashes = _order(chosen)
+    ordered = np.lexsort((hashes, groups))
+    groups = groups[ordered]
+    turns = np.arange(len(groups)) - np.searchsorted(groups, groups)
+    selected = ordered[np.lexsort((groups, turns))]
+    return [chosen[int(row)] for row in selected[:count]]
+
+
+def _order(clips: Sequence[Clip]) -> tuple[np.ndarray, np.ndarray]:
+    """Of each clip, its (language, speaker) as a number in their order, and its name's hash.
+
+    Numbers alone are kept, for there may be millions.
+    """
+    rows: Iterable[tuple[str, ...]]
+    if isinstance(clips, Manifest):
+        rows = clips.texts("language", "speaker", "path")
+    else:
+        rows = ((clip.language, clip.speaker, clip.key or clip.path.as_posix()) for clip in clips)
+    numbers: dict[tuple[str, ...], int] = {}
+    pairs = (
+        (numbers.setdefault(group, len(numbers)), fixed_hash(clip_name(key)))
+        for *labels, key in rows
+        for group in (tuple(labels),)
+    )
+    table = np.fromiter(pairs, [("group", "u4"), ("hash", "u8")], len(clips))
+    ranks = {group: rank for rank, group in enumerate(sorted(numbers))}
+    return np.array([ranks[group] for group in numbers])[table["group"]], table["hash"]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from dcvae.manifest import Clip
+from dcvae.manifest import Clip, Manifest
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,12 @@ class Corpus:
     @classmethod
     def of(cls, name: str, manifest: str, clips: Iterable[Clip]) -> Self:
         """Counts clips, hours, and the languages and speakers that have a name."""
+        if isinstance(clips, Manifest):
+            seconds, speakers = float(clips.column("duration").sum()), clips.unique("speaker")
+            languages = sorted(clips.unique("language"))
+            return cls(
+                name, manifest, len(clips), round(seconds / 3600, 3), languages, len(speakers)
+            )
         clips = list(clips)
         hours = round(sum(clip.duration for clip in clips) / 3600, 3)
         languages = sorted({clip.language for clip in clips if clip.language})

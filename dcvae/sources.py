@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dcvae.manifest import read_filelist, read_manifest
+from dcvae.manifest import MANIFESTS, read_filelist, read_manifest
 
 AUDIO_SUFFIXES = frozenset(
     f".{name}" for name in ("aac", "aif", "aiff", "flac", "g722", "m4a", "mp3", "oga", "ogg")
 ) | frozenset(f".{name}" for name in ("opus", "sph", "wav", "webm", "wma"))
-LISTS = (".txt", ".csv")
+LISTS = (".txt", *MANIFESTS)
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,6 @@ def find_sources(inputs: Iterable[Path], kind: Kind) -> list[tuple[Path, Path]]:
 
 def listed_files(file: Path) -> list[Path]:
     """The paths in a text file, one a line, or in a manifest."""
-    if file.suffix.lower() == ".csv":
+    if file.suffix.lower() in MANIFESTS:
         return [clip.path for clip in read_manifest(file)]
     return [Path(name) for name in read_filelist(file)]

@@ -59,7 +59,7 @@ def train(cfg: DictConfig, size: str, ablation: str, data: str) -> None:
     accelerator = Accelerator(
         mixed_precision=choose_precision(cfg.precision),
         # one batch is cut among the processes, so that their number changes no result
-        dataloader_config=DataLoaderConfiguration(split_batches=True),
+        dataloader_config=DataLoaderConfiguration(split_batches=True, non_blocking=True),
     )
     use_all_cores(processes=int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     with accelerator.main_process_first():

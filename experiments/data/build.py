@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dcvae.atomic import replacing
 from dcvae.errors import user_errors
+from dcvae.manifest import MANIFESTS
 from dcvae.sources import find_files
 from experiments.data.index import (
     Index,
@@ -18,16 +19,20 @@ from experiments.data.index import (
     write_index,
     write_unreadable,
 )
+from experiments.data.journal import Journal, journal_path
 
 
 def build(out: Path, folders: Sequence[Path]) -> str:
     """Index the folders into `out` and return one line that sums it up.
 
-    .txt: the absolute path of each readable file, one a line. .csv: the manifest, with labels
-    where the layout gives them and splits drawn from each path below its folder.
+    .txt: the absolute path of each readable file, one a line. .csv and .parquet (for millions):
+    the manifest, with labels where the layout gives them and splits drawn from each path below
+    its folder. The same command goes on where an earlier one was stopped.
     """
-    if out.suffix not in (".txt", ".csv"):
-        raise ValueError(f"{out}: the output ends in .txt (a list of paths) or .csv (a manifest)")
+    if out.suffix not in (".txt", *MANIFESTS):
+        raise ValueError(
+            f"{out}: the output ends in .txt (a list of paths), .csv or .parquet (a manifest)"
+        )
     if out.is_dir():
         raise ValueError(f"{out} is a folder: name a file to write")
     names = {
@@ -35,9 +40,16 @@ def build(out: Path, folders: Sequence[Path]) -> str:
         for folder in folders
         for path in find_files(folder)
     }
-    found = index_files(list(names), names.__getitem__)
-    index = Index(fill_splits(found.clips), found.failures)
-    if out.suffix == ".csv":
+    with Journal(journal_path(out)) as journal:
+        found = index_files(list(names), names.__getitem__, journal=journal)
+        summary = write(out, Index(fill_splits(found.clips), found.failures))
+    journal.remove()
+    return summary
+
+
+def write(out: Path, index: Index) -> str:
+    """The list or the manifest, and the list of what cannot be read; what it holds in a line."""
+    if out.suffix in MANIFESTS:
         return write_index(out, index)
     if not index.clips:
         raise ValueError(f"none of the audio files can be read (first: {index.failures[0][1]})")
@@ -54,7 +66,7 @@ def build(out: Path, folders: Sequence[Path]) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and build; an error is one line and exit status 2."""
     parser = argparse.ArgumentParser("experiments.data.build", description=build.__doc__)
-    parser.add_argument("out", type=Path, metavar="OUT", help="the .txt or .csv file to write")
+    parser.add_argument("out", type=Path, metavar="OUT", help="the .txt, .csv or .parquet to write")
     parser.add_argument("--paths", type=Path, nargs="+", required=True, metavar="DIR")
     options = parser.parse_args(arguments)
     with user_errors("experiments.data.build"):

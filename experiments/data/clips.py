@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -10,9 +11,13 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from dcvae.audio import read_audio
-from dcvae.manifest import Clip, fixed_hash, read_manifest, select_clips
+from dcvae.manifest import Clip, Manifest, fixed_hash, read_manifest, select_clips
 from dcvae.mel import HOP, SAMPLE_RATE
+from experiments.data.cache import AudioCache, open_cache
+from experiments.data.streams import STREAM, streamed_loader
 from experiments.interruption import SIGNALS
+
+BLOCK = 65536  # places of an epoch's order that become Python's numbers at once
 
 
 class Clips(Dataset[Tensor]):
@@ -21,11 +26,18 @@ class Clips(Dataset[Tensor]):
     An item is (epoch, index): where the crop lies follows from them and the seed alone, so it
     depends neither on the worker, nor on the process, nor on whether training was resumed. Only
     the crop is kept of what is decoded. A clip shorter than T ends in zeros. A file that cannot
-    be decoded raises AudioError with its name.
+    be decoded raises AudioError with its name. A cache of the same clips gives them to 16 bits.
     """
 
-    def __init__(self, clips: list[Clip], segment_frames: int, seed: int) -> None:
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        segment_frames: int,
+        seed: int,
+        cache: AudioCache | None = None,
+    ) -> None:
         self.clips = clips
+        self.cache = cache
         self.segment_samples = segment_frames * HOP
         self.seed = seed
 
@@ -34,12 +46,20 @@ class Clips(Dataset[Tensor]):
 
     def __getitem__(self, item: tuple[int, int]) -> Tensor:
         epoch, index = item
-        clip = self.clips[index]
-        spare = max(int(clip.duration * SAMPLE_RATE) - self.segment_samples, 0)
-        first = fixed_hash(f"{self.seed}/{epoch}/{index}") % (spare + 1)
-        stop = first + self.segment_samples
-        wave = read_audio(clip.path, start=first / SAMPLE_RATE, stop=stop / SAMPLE_RATE)
+        if self.cache is not None:
+            first, stop = self.place(epoch, index, self.cache.duration(index))
+            wave = self.cache.read(index, first, stop)
+        else:
+            clip = self.clips[index]
+            first, stop = self.place(epoch, index, int(clip.duration * SAMPLE_RATE))
+            wave = read_audio(clip.path, start=first / SAMPLE_RATE, stop=stop / SAMPLE_RATE)
         return functional.pad(wave, (0, self.segment_samples - len(wave)))
+
+    def place(self, epoch: int, index: int, samples: int) -> tuple[int, int]:
+        """Where the crop of a clip of so many samples begins and ends."""
+        spare = max(samples - self.segment_samples, 0)
+        first = fixed_hash(f"{self.seed}/{epoch}/{index}") % (spare + 1)
+        return first, first + self.segment_samples
 
 
 class Shuffle(Sampler[tuple[int, int]]):
@@ -67,17 +87,14 @@ class Shuffle(Sampler[tuple[int, int]]):
         epoch = self.epoch
         generator = torch.Generator()
         generator.manual_seed(fixed_hash(f"{self.seed}/{epoch}") >> 1)
-        for index in torch.randperm(self.size, generator=generator).tolist():
-            yield epoch, index
+        for some in torch.randperm(self.size, generator=generator).split(BLOCK):
+            for index in some.tolist():
+                yield epoch, index
 
 
-def training_clips(manifest: str | os.PathLike[str], min_seconds: float) -> list[Clip]:
+def training_clips(manifest: str | os.PathLike[str], min_seconds: float) -> Manifest:
     """The clips of the train split that are long enough."""
-    return [
-        clip
-        for clip in read_manifest(manifest)
-        if clip.split == "train" and clip.duration >= min_seconds
-    ]
+    return read_manifest(manifest).where("train", min_seconds)
 
 
 def training_loader(
@@ -88,6 +105,7 @@ def training_loader(
     num_workers: int = 0,
     seed: int = 0,
     min_seconds: float = 1.0,
+    cache: str | os.PathLike[str] | None = None,
 ) -> DataLoader[Tensor]:
     """Shuffled batches [B, T] of crops of the manifest's train split; the last short one is left.
 
@@ -95,21 +113,36 @@ def training_loader(
     any number of workers (each of which torch limits to one thread). To resume after n batches
     of an epoch, on the loader that accelerate prepared: loader.set_epoch(epoch) first, then
     iterate over skip_first_batches(loader, n).
-    ValueError when the clips do not fill one batch.
+    With a folder as `cache` the clips are decoded into it once: see experiments.data.cache.
+    Where the training split streams, see experiments.data.streams: the batches are those of the
+    same number of workers and processes. ValueError when the clips do not fill one batch.
     """
+    if (described := Path(manifest).with_name(STREAM)).is_file():
+        if cache is not None:
+            raise ValueError("loader.cache is of no use to data=hub, which streams: leave it null")
+        return streamed_loader(
+            described,
+            segment_frames,
+            batch_size,
+            num_workers=num_workers,
+            seed=seed,
+            min_seconds=min_seconds,
+        )
     clips = training_clips(manifest, min_seconds)
     if len(clips) < batch_size:
         raise ValueError(
             f"{manifest} has {len(clips)} training clips of {min_seconds:g} s or more, too few for"
             f" one batch of {batch_size}: lower the batch size or add clips"
         )
+    speech = None if cache is None else open_cache(Path(cache), Path(manifest), clips)
     return DataLoader(
-        Clips(clips, segment_frames, seed),
+        Clips(clips, segment_frames, seed, speech),
         batch_size=batch_size,
         sampler=Shuffle(len(clips), seed),
         num_workers=num_workers,
         drop_last=True,
         persistent_workers=num_workers > 0,
+        pin_memory=torch.cuda.is_available(),
         worker_init_fn=leave_signals_alone,
         generator=torch.Generator().manual_seed(seed),  # leaves the global one alone
     )

@@ -2,8 +2,9 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from tqdm import tqdm
 from dcvae.atomic import replacing
 from dcvae.audio import AudioError, AudioInfo, decoder_name, probe_audio
 from dcvae.manifest import SPLITS, Clip, fixed_hash, write_manifest
+from experiments.data.journal import Journal
 from experiments.data.labels import Labels, path_labels
 
+WAITING = 16  # files a worker that are probed ahead of what is told
 SILENT_PEAK = 1e-3  # -60 dBFS: the tape noise of "silence" prompts, never a voice
 log = logging.getLogger(__name__)
 
@@ -54,20 +57,49 @@ def _probe(path: Path) -> AudioInfo | str:
     return info
 
 
+def _probe_all(
+    files: Sequence[Path], pool: ThreadPoolExecutor, workers: int, journal: Journal | None
+) -> Iterator[AudioInfo | str]:
+    """What each file holds, in order; few at a time wait, for there may be millions."""
+    waiting: deque[tuple[Path, AudioInfo | str | Future[AudioInfo | str]]] = deque()
+
+    def next_found() -> AudioInfo | str:
+        file, found = waiting.popleft()
+        if isinstance(found, Future):
+            found = found.result()
+            if journal is not None:
+                journal.add(file, found)
+        return found
+
+    try:
+        for file in files:
+            known = journal.find(file) if journal is not None else None
+            waiting.append((file, pool.submit(_probe, file) if known is None else known))
+            if len(waiting) > WAITING * workers:
+                yield next_found()
+        while waiting:
+            yield next_found()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
 def index_files(
     files: Sequence[Path],
     name: Callable[[Path], str] = str,
     label: Callable[[Path], Labels] = path_labels,
     workers: int | None = None,
+    journal: Journal | None = None,
 ) -> Index:
     """Decode each file and make its row; `name` is what the split hashes.
 
-    Clips of any length are kept: who reads the manifest chooses by `duration`.
+    Clips of any length are kept: who reads the manifest chooses by `duration`. What the journal
+    knows is not decoded again.
     """
     clips, failures = [], []
     decoder_name()  # imported, and its warning given, before the threads start
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        probes = pool.map(_probe, files)
+    workers = workers or os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        probes = _probe_all(files, pool, workers, journal)
         bar = tqdm(zip(files, probes, strict=True), "indexing", len(files), unit="file")
         for path, found in bar:
             if isinstance(found, str):

@@ -1,4 +1,4 @@
-"""Your own audio: text files that list audio paths, one a line, or CSV manifests."""
+"""Your own audio: text files that list audio paths, one a line, or manifests."""
 
 import hashlib
 import logging
@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dcvae.audio import decoder_name
-from dcvae.manifest import SPLITS, Clip, read_filelist, read_manifest
+from dcvae.manifest import MANIFESTS, SPLITS, Clip, read_filelist, read_manifest
 from experiments.data.index import Index, fill_splits, index_files, split_of, write_index
 
 log = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ def fetch(
 ) -> Path:
     """Index the lists once, into a manifest in `cache` named by their content; returns its path.
 
-    Paths in a .txt list are absolute or relative to the current folder. A lone .csv manifest is
+    Paths in a .txt list are absolute or relative to the current folder. A lone .csv or .parquet is
     used as it is, with its own splits; beside other lists it gives its clips to one split. Where
     validation or test is not given, about 5% of train's files become it, by a hash of the path.
     Unreadable files are listed beside the manifest and counted. ValueError for a list that is
@@ -32,9 +32,9 @@ def fetch(
         if not file.is_file():
             problem = "is a folder, not a file" if file.is_dir() else "does not exist"
             raise ValueError(
-                f"the {split} list {file} {problem}: data.{split} names a .txt or .csv"
+                f"the {split} list {file} {problem}: data.{split} names a .txt, .csv or .parquet"
             )
-    if list(lists) == ["train"] and lists["train"].suffix == ".csv":
+    if list(lists) == ["train"] and lists["train"].suffix in MANIFESTS:
         read_manifest(train)
         return Path(train).absolute()
     manifest = Path(cache).absolute() / f"manifest-{_content_hash(lists)}.csv"
@@ -55,8 +55,8 @@ def _content_hash(lists: dict[str, Path]) -> str:
 
 
 def _index_list(split: str, file: Path) -> Index:
-    """The clips of one list, all in `split`; a CSV's rows are believed."""
-    if file.suffix == ".csv":
+    """The clips of one list, all in `split`; a manifest's rows are believed."""
+    if file.suffix in MANIFESTS:
         return Index([replace(clip, split=split) for clip in read_manifest(file)], [])
     names = read_filelist(file)
     index = index_files([Path(name).absolute() for name in names])

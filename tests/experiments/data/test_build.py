@@ -1,5 +1,7 @@
 """python -m experiments.data.build: folders to a list or a manifest."""
 
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -8,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from dcvae.manifest import read_manifest
-from experiments.data.build import main
+from experiments.data import index
+from experiments.data.build import build, main
+from experiments.data.journal import Journal, journal_path
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -33,6 +37,47 @@ def test_a_manifest_has_splits_that_do_not_depend_on_where_the_folder_lies(tmp_p
     assert splits[0] == splits[1]
     assert len(splits[0]) == 10
     assert set(splits[0].values()) == {"train", "validation", "test"}
+
+
+def test_a_stopped_build_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed after four files: those are not probed again, unless they changed."""
+    folder, out = tmp_path / "speech", tmp_path / "out.parquet"
+    shutil.copytree(DATA, folder)
+    probed: list[str] = []
+    plain = index._probe
+
+    def probe(path: Path):
+        probed.append(path.name)
+        return plain(path)
+
+    def stops(journal: Journal, file: Path, found) -> None:
+        if probed_so_far(journal) == 4:
+            raise KeyboardInterrupt
+        add(journal, file, found)
+
+    def probed_so_far(journal: Journal) -> int:
+        return journal.path.read_bytes().count(b"\n")
+
+    add = Journal.add
+    monkeypatch.setattr(index, "_probe", probe)
+    monkeypatch.setattr(Journal, "add", stops)
+    with pytest.raises(KeyboardInterrupt):
+        build(out, [folder])
+    assert not out.exists()
+    journal = journal_path(out)
+    known = [json.loads(line)[0] for line in journal.read_text().splitlines()]
+    assert len(known) == 4
+    with journal.open("a") as file:
+        file.write('["cut off')
+    monkeypatch.setattr(Journal, "add", add)
+    os.utime(known[0], (0, 0))
+    probed.clear()
+    build(out, [folder])
+    files = {path.name for path in folder.glob("*.flac")}
+    assert sorted(probed) == sorted(files - {Path(name).name for name in known[1:]})
+    build(tmp_path / "fresh.parquet", [folder])
+    assert list(read_manifest(out)) == list(read_manifest(tmp_path / "fresh.parquet"))
+    assert not journal.exists()
 
 
 @pytest.mark.parametrize(
