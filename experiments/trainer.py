@@ -25,6 +25,7 @@ from experiments.metering import Meter
 from experiments.objective import Objective
 from experiments.optim import match_precision, set_learning_rate, warmup_cosine
 from experiments.processes import anywhere, draw_alike
+from experiments.quickening import quicken
 from experiments.tracking import Tracker
 from experiments.validation import Validation
 
@@ -95,6 +96,8 @@ class Trainer:
         average = averaged(model, ema) if ema is not None else None  # while the model is bare
         if self.compiled:
             compile_in_place(model, self.accelerator.device)
+        else:
+            quicken(model.backbone)
         self.model = self.accelerator.prepare(model)
         self.average = average and self.accelerator.prepare_model(average, evaluation_mode=True)
 
