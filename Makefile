@@ -14,7 +14,7 @@ PORT ?= 5000
 LAUNCH := accelerate launch --quiet --num_processes 1 --num_machines 1 --mixed_precision no \
     --dynamo_backend no
 
-.PHONY: help setup corpus demo test report report-pdf lint mlflow clean
+.PHONY: help setup corpus demo test bench report report-pdf lint mlflow clean
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,10 @@ demo: setup  ## Train the baseline and three ablations on real speech, score the
 
 test: setup  ## Run all tests
 	@$(ENV) pytest
+
+bench: setup  ## Time training beside the published way, and inference: some minutes
+	@$(ENV) python -m experiments.benchmark train --against published --steps 6
+	@$(ENV) python -m experiments.benchmark inference --sizes tiny base --vocoders griffin_lim --repeats 3
 
 report: setup  ## Write reports/out/index.html from all runs that were analysed
 	@$(ENV) python -m reports.build

@@ -35,10 +35,13 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--steps", type=int, default=8, help="timed, of each way")
     parser.add_argument("--precision", default="auto", help="auto, bf16 or no")
     parser.add_argument("--against", choices=["published"], help="measure beside it, in turns")
+    parser.add_argument("--threads", type=int, help="of a CPU; all that there are by default")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args(arguments)
     precision = choose_precision(options.precision)
     use_all_cores(processes=1)
+    if options.threads:
+        torch.set_num_threads(options.threads)
     print(f"{describe_device(torch.device(options.device))}, torch {torch.__version__}")
     print(f"size={options.size}, {options.batch} x {options.frames} frames, both critics\n")
     wave = speech(options.batch, options.frames)
@@ -76,13 +79,13 @@ def published_step(size: str, trainer: Trainer) -> PublishedStep:
 def take_turns(ways: dict[str, Step], wave: Tensor, steps: int) -> dict[str, list[float]]:
     """Seconds of every step; the ways take turns, so that a slow spell meets them all."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(steps + 2):
+    for turn in range(steps + 1):
         for name, step in ways.items():
             synchronise(wave.device)
             began = time.perf_counter()
             step(wave)
             synchronise(wave.device)
-            if turn >= 2:  # the first ones warm up
+            if turn:  # the first one warms up
                 seconds[name].append(time.perf_counter() - began)
     return seconds
 
