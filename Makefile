@@ -6,15 +6,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ENV := . $(BIN)/activate &&
-DEMO := baseline plain_ae no_dispersive no_adversary
-# the other questions take minutes a run
-ASKED := quality,pitch,intelligibility,speaker,latents,latent_noise,interpolation
 PORT ?= 5000
-# what `accelerate launch` would choose here by itself, said so that it does not warn of choosing
-LAUNCH := accelerate launch --quiet --num_processes 1 --num_machines 1 --mixed_precision no \
-    --dynamo_backend no
 
-.PHONY: help setup corpus demo test bench report report-pdf lint mlflow clean
+.PHONY: help setup corpus demo test chaos bench report report-pdf lint mlflow clean
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,15 +19,12 @@ $(VENV)/.ready: pyproject.toml constraints.txt setup.sh
 	./setup.sh $(PYTHON) $(VENV)
 	@touch $@
 
-demo: setup  ## Train the baseline and three ablations on real speech, score them, write the report
-	@$(ENV) for ablation in $(DEMO); do \
-	    $(LAUNCH) experiments/run.py ablation=$$ablation || exit $$?; done
-	@$(ENV) python -m analysis $(DEMO:%=runs/tiny/%/seed0) --clips 40 --robustness-clips 8 --only $(ASKED)
-	@$(ENV) python -m reports.build
+demo: setup  ## Train the baseline and three ablations on real speech, score them, report; resumes
+	@$(ENV) python -m experiments.study study=demo
 	@echo "Open reports/out/index.html in a browser; 'make mlflow' compares the runs."
 
-test: setup  ## Run all tests
-	@$(ENV) pytest
+test: setup  ## Run all tests, on two cores
+	@$(ENV) OMP_NUM_THREADS=1 DCVAE_THREADS=1 pytest -n 2 --dist loadfile
 
 bench: setup  ## Time training beside the published way, and inference: some minutes
 	@$(ENV) python -m experiments.benchmark train --against published --steps 6
@@ -44,6 +35,9 @@ report: setup  ## Write reports/out/index.html from all runs that were analysed
 
 report-pdf: setup  ## Write reports/out/report.pdf as well, with LaTeX
 	@$(ENV) python -m reports.build --pdf
+
+chaos: setup  ## Kill a study ten times, and compare it with one that was not
+	@$(ENV) DCVAE_KILLS=10 DCVAE_THREADS=1 pytest tests/test_chaos.py
 
 lint: setup  ## Check style and types
 	@$(ENV) ruff check . && ruff format --check . && mypy

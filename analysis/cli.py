@@ -50,6 +50,11 @@ def parser() -> argparse.ArgumentParser:
         default=Options.budget,
         help="of the model that is trained on the latents (%(default)s)",
     )
+    it.add_argument(
+        "--no-study",
+        action="store_true",
+        help="leave the statistics of the runs together to a later call",
+    )
     it.add_argument("--manifest", type=Path, help="where the runs' manifest lies now, if moved")
     it.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return it
@@ -78,6 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for run in runs:
                 print(f"{run.name}: {scorer.score(run)}", file=sys.stderr)
                 log_analysis(run)
+        if options.no_study:
+            return
         for study in dict.fromkeys(run.study for run in runs):
             for note in summarise_study(study):
                 print(f"analysis: {note}", file=sys.stderr)

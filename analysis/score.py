@@ -25,6 +25,7 @@ from analysis.tools import Tools
 from dcvae import SpeechAutoencoder
 from dcvae.atomic import replacing
 from dcvae.checkpoint import files_sha256
+from dcvae.locking import folder_lock
 from dcvae.manifest import Clip, ManifestError, read_manifest, select_clips
 from dcvae.vocoders import Vocoder, load_vocoder
 
@@ -60,6 +61,11 @@ class Scorer:
         """Ask what is not answered yet, write the run's table and say in one line what it holds."""
         subject = self.subject(run)
         basis = basis_of(run)
+        with folder_lock(run.analysis):  # two that append to one part would spoil it
+            return self.answer(run, subject, basis)
+
+    def answer(self, run: Run, subject: Subject, basis: Key) -> str:
+        """The part of `score` that writes."""
         asked, skipped = 0, {}
         for question in self.questions:
             clips, reason = fit_clips(question, subject)

@@ -200,7 +200,11 @@ def write_audio(
     A wave too long for the memory comes as blocks, which are written as they come.
     """
     blocks = [wave] if isinstance(wave, Tensor) else wave
-    with replacing(path) as temporary, wave_file.open(str(temporary), "wb") as file:
+    with (
+        replacing(path) as temporary,
+        temporary.open("wb") as opened,  # here, as wave's own opening bears no Ctrl-C
+        wave_file.open(opened, "wb") as file,
+    ):
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(sample_rate)

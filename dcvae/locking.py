@@ -1,5 +1,6 @@
 """One process at a time in a folder."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,17 @@ def folder_lock(folder: Path) -> Iterator[None]:
         raise OSError(f"{folder} cannot be written: {error.strerror or error}") from error
     with lock:
         yield
+
+
+def check_free(folder: Path) -> None:
+    """What `folder_lock` would raise just now; nothing is made."""
+    if is_locked(folder):
+        raise FolderInUseError(f"{folder} is in use by another process")
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise OSError(f"{folder} cannot be written: {there} is no folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OSError(f"{folder} cannot be written: {there} is read-only")
 
 
 def is_locked(folder: Path) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 import torch
 
+THREADS_VARIABLE = "DCVAE_THREADS"
 Precision = Literal["auto", "bf16", "no"]
 
 
@@ -25,8 +26,12 @@ def choose_precision(precision: str) -> str:
 
 
 def use_all_cores(processes: int) -> None:
-    """Share the cores among this machine's processes: `accelerate launch` leaves one to each."""
-    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // processes))
+    """Share the cores among this machine's processes: `accelerate launch` leaves one to each.
+
+    DCVAE_THREADS says otherwise, where something else is to have the cores.
+    """
+    cores = max(1, len(os.sched_getaffinity(0)) // processes)
+    torch.set_num_threads(int(os.environ.get(THREADS_VARIABLE) or cores))
 
 
 def describe_device(device: torch.device) -> str:

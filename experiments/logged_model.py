@@ -21,6 +21,24 @@ LIBRARIES = ("mlflow", "numpy", "torch", "diffusers", "safetensors", "soundfile"
 OPTIONAL = ("torchcodec", "bigvgan")  # as far as they are installed here
 
 
+def send_model(client: Any, run_id: str, checkpoint: Path, name: str, step: int) -> int:
+    """Log a checkpoint as `log_model` does unless the run has that model; how many that took.
+
+    What an attempt that was cut off has left there is removed.
+    """
+    run = client.get_run(run_id)
+    chosen = f"name = '{name}' AND source_run_id = '{run_id}'"
+    there = client.search_logged_models([run.info.experiment_id], chosen)
+    linked = {output.model_id for output in run.outputs.model_outputs} if run.outputs else set()
+    whole = [model for model in there if model.status == "READY" and model.model_id in linked]
+    if whole:
+        return 0
+    for model in there:
+        client.delete_logged_model(model.model_id)
+    log_model(client, run_id, checkpoint, name, step)
+    return 1
+
+
 def log_model(client: Any, run_id: str, checkpoint: Path, name: str, step: int) -> None:
     """Log a checkpoint folder as the run's model `name`: load_model("runs:/RUN_ID/NAME").
 

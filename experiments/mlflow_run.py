@@ -1,139 +1,173 @@
-"""One MLflow run by its id, through the client alone: no global state, no active run."""
+"""One MLflow run by its id, through the client alone: no global state, no active run.
 
-import fcntl
+Everything here sends what the store lacks, and says how much that was.
+"""
+
 import hashlib
 import json
-import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dcvae.manifest import COLUMNS
-from experiments.machine import MachineMonitor
 from experiments.mlflow_study import Study, describe_experiment, find_experiment, find_parent
 
-PARAMS_A_BATCH = 100  # MLflow's own limit
+BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's own limits
 DIGEST_DIGITS = 32  # of a dataset: MLflow takes 36
-SQLITE = "sqlite:///"
+KEY_TAG = "dcvae.run"  # of a run, by which it is found again though its id was lost
 PARENT_TAG = "mlflow.parentRunId"
 CONTEXT_TAG = "mlflow.data.context"
 COLUMN_TYPES = {"duration": "double", "sample_rate": "long"}  # the others are strings
 
 
-@contextmanager
-def one_at_a_time(uri: str) -> Iterator[None]:
-    """Of the processes that open a store on disk, let one in: MLflow fails where two make tables.
+@dataclass(frozen=True)
+class Identity:
+    """What a run is before any store knows it."""
 
-    The lock is on the store's folder, so it leaves no file, and ends with the process. A folder
-    that cannot be locked is not; a server sees to it itself.
-    """
-    folder = Path(uri.removeprefix(SQLITE)).absolute().parent
-    if not uri.startswith(SQLITE) or not folder.is_dir():
-        yield
-        return
-    # takes a second, in which the others would wait
-    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+    key: str  # of no other run
+    name: str
+    experiment: str
+    started: float  # seconds of the epoch
+    study: Study | None
 
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some file systems know no locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+
+def find_run(client: Any, identity: Identity, run_id: str | None) -> tuple[Any, bool]:
+    """The run, and whether it was made: the one of that id, else of that key, else a new one."""
+    from mlflow.exceptions import MlflowException
+
+    if run_id is not None:
+        try:
+            return client.get_run(run_id), False
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+    experiment = find_experiment(client, identity.experiment)
+    found = client.search_runs([experiment], f"tags.`{KEY_TAG}` = '{identity.key}'")
+    if found:
+        return client.get_run(found[-1].info.run_id), False
+    start = round(identity.started * 1000)
+    made = client.create_run(
+        experiment, start_time=start, run_name=identity.name, tags={KEY_TAG: identity.key}
+    )
+    return client.get_run(made.info.run_id), True
 
 
 class MLflowRun:
-    """A run that is new, or goes on; below the parent of its study where that is given."""
+    """A run, and what its store has of it."""
 
-    def __init__(
-        self, uri: str, experiment: str, name: str, run_id: str | None, study: Study | None = None
-    ) -> None:
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        # MLflow announces every table of a new store
-        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-        from mlflow import MlflowClient
+    def __init__(self, client: Any, run: Any, started: float) -> None:
+        """`run` is what the client's get_run gave; `started` is in seconds of the epoch."""
+        self.client, self.id, self.started = client, run.info.run_id, started
+        self.experiment = run.info.experiment_id
+        self.status = run.info.status
+        self.params, self.tags = run.data.params, run.data.tags
+        self.digests = {used.dataset.digest for used in run.inputs.dataset_inputs}
+        metrics = run.data._metric_objs  # the last of each; `metrics` leaves out their steps
+        self.steps = {metric.key: metric.step for metric in metrics}
+        self.files: dict[str, dict[str, int | None]] = {}  # sizes, by folder
 
-        self.uri = uri
-        self.monitor: MachineMonitor | None = None
-        self.is_new = run_id is None
-        with one_at_a_time(uri):
-            self.client = MlflowClient(uri)
-            if run_id is None:
-                experiment_id = find_experiment(self.client, experiment)
-                run_id = self.client.create_run(experiment_id, run_name=name).info.run_id
-            else:
-                self.client.update_run(run_id, status="RUNNING")
-            self.run_id = run_id
-            if study:
-                self.join(study)
-
-    def join(self, study: Study) -> None:
+    def join(self, study: Study) -> int:
         """Become a child of the study's parent, in an experiment that says what both are."""
-        experiment_id = self.client.get_run(self.run_id).info.experiment_id
-        describe_experiment(self.client, experiment_id)
-        parent = find_parent(self.client, experiment_id, study)
-        self.client.set_tag(self.run_id, PARENT_TAG, parent)
+        describe_experiment(self.client, self.experiment)
+        return self.send_tags({PARENT_TAG: find_parent(self.client, self.experiment, study)})
 
-    def log_params(self, params: dict[str, Any]) -> None:
+    def send_params(self, params: dict[str, Any]) -> int:
+        """Those it has no value of: MLflow takes no other value for one that it has."""
         from mlflow.entities import Param
 
-        entries = [Param(name, str(value)) for name, value in params.items()]
-        for first in range(0, len(entries), PARAMS_A_BATCH):
-            self.client.log_batch(self.run_id, params=entries[first : first + PARAMS_A_BATCH])
+        lacking = [Param(name, str(params[name])) for name in params if name not in self.params]
+        return self.send_batches("params", lacking)
 
-    def log_metrics(self, step: int, metrics: dict[str, float]) -> None:
+    def send_tags(self, tags: dict[str, str]) -> int:
+        from mlflow.entities import RunTag
+
+        lacking = [RunTag(name, tags[name]) for name in tags if self.tags.get(name) != tags[name]]
+        self.tags = self.tags | tags
+        return self.send_batches("tags", lacking)
+
+    def send_rows(self, rows: Iterable[dict[str, Any]]) -> int:
+        """The metrics of rows in the order of their steps; how many rows had some to send.
+
+        A metric is sent beyond the last step that there is of it. Its time is its row's, so that
+        the store itself drops a point that comes again after an answer was lost.
+        """
         from mlflow.entities import Metric
 
-        now = int(time.time() * 1000)
-        self.client.log_batch(
-            self.run_id, metrics=[Metric(name, value, now, step) for name, value in metrics.items()]
-        )
+        lacking, count = [], 0
+        for row in rows:
+            step, now = row["step"], round((self.started + row["time"]) * 1000)
+            metrics = {name: row[name] for name in row if name not in ("step", "time")}
+            new = [name for name in metrics if step > self.steps.get(name, -1)]
+            for name in new:
+                value = math.nan if metrics[name] is None else metrics[name]
+                lacking.append(Metric(name, value, now, step))
+                self.steps[name] = step
+            count += bool(new)
+        self.send_batches("metrics", lacking)
+        return count
 
-    def set_tags(self, tags: dict[str, str]) -> None:
-        for name, value in tags.items():
-            self.client.set_tag(self.run_id, name, value)
+    def send_batches(self, kind: str, entries: list[Any]) -> int:
+        """Metrics, params or tags, as many at once as MLflow takes; how many there were."""
+        for first in range(0, len(entries), BATCH[kind]):
+            batch = {kind: entries[first : first + BATCH[kind]]}
+            self.client.log_batch(self.id, **batch)
+        return len(entries)
 
-    def log_dataset(self, manifest: Path, corpus: dict[str, Any]) -> None:
-        """The manifest as what the run was trained on; again with the same content adds nothing.
+    def send_dataset(self, manifest: Path, corpus: dict[str, Any]) -> int:
+        """The manifest as what the run was trained on, as long as it is where it was.
 
         `corpus` holds the fields of dcvae.provenance.Corpus.
         """
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
+        if not manifest.is_file():
+            return 0
+        digest = hashlib.sha256(manifest.read_bytes()).hexdigest()[:DIGEST_DIGITS]
+        if digest in self.digests:
+            return 0
         columns = [{"name": name, "type": COLUMN_TYPES.get(name, "string")} for name in COLUMNS]
         dataset = Dataset(
             name=corpus["name"],
-            digest=hashlib.sha256(manifest.read_bytes()).hexdigest()[:DIGEST_DIGITS],
+            digest=digest,
             source_type="local",
             source=json.dumps({"uri": str(manifest)}),
             schema=json.dumps({"mlflow_colspec": columns}),
             profile=json.dumps(corpus),
         )
         context = InputTag(CONTEXT_TAG, "training")
-        self.client.log_inputs(self.run_id, datasets=[DatasetInput(dataset, [context])])
+        self.client.log_inputs(self.id, datasets=[DatasetInput(dataset, [context])])
+        return 1
 
-    def log_artifacts(self, path: Path, folder: str) -> None:
-        log = self.client.log_artifacts if path.is_dir() else self.client.log_artifact
-        log(self.run_id, str(path), folder)
+    def send_files(self, folder: Path) -> int:
+        """The files of a folder as artifacts below its name: those that lack or differ in size."""
+        if folder.name not in self.files:
+            listed = self.client.list_artifacts(self.id, folder.name)
+            self.files[folder.name] = {Path(one.path).name: one.file_size for one in listed}
+        there, count = self.files[folder.name], 0
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            size = path.stat().st_size if path.is_file() else None
+            if size is None or path.name.startswith(".") or there.get(path.name) == size:
+                continue
+            self.client.log_artifact(self.id, str(path), folder.name)
+            there[path.name] = size
+            count += 1
+        return count
 
-    def log_model(self, checkpoint: Path, name: str, step: int) -> None:
-        from experiments.logged_model import log_model
+    def send_model(self, checkpoint: Path, step: int) -> int:
+        from experiments.logged_model import send_model
 
-        log_model(self.client, self.run_id, checkpoint, name, step)
+        return send_model(self.client, self.id, checkpoint, checkpoint.name, step)
 
-    def watch_machine(self) -> None:
-        """Log the machine's load (system/...) from a thread, every ten seconds until `rest`."""
-        started = self.client.get_run(self.run_id).info.start_time / 1000
-        self.monitor = MachineMonitor(self.log_metrics, started)
-
-    def rest(self) -> None:
-        """Let the machine be."""
-        if self.monitor is not None:
-            self.monitor.stop()
-
-    def finish(self, status: str) -> None:
-        self.rest()
-        self.client.set_terminated(self.run_id, status)
+    def send_status(self, status: str, ended: float | None) -> int:
+        """RUNNING, FINISHED, FAILED or KILLED; `ended` in seconds of the epoch, if known."""
+        if status == self.status:
+            return 0
+        if status == "RUNNING":
+            self.client.update_run(self.id, status=status)
+        else:
+            end = round(ended * 1000) if ended else None
+            self.client.set_terminated(self.id, status, end)
+        self.status = status
+        return 1

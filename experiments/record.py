@@ -2,14 +2,16 @@
 
 import json
 import subprocess
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from dcvae.atomic import replacing
-from experiments.tracking import flatten
+from experiments.flattening import flatten
 
 NAME = "run.json"
+WRITING = threading.Lock()  # training writes from one thread, the mirror from another
 
 
 class RunError(ValueError):
@@ -18,6 +20,11 @@ class RunError(ValueError):
 
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def epoch(moment: str) -> float:
+    """What `now` gave, as seconds of the epoch."""
+    return datetime.fromisoformat(moment).timestamp()
 
 
 def read_record(run_dir: Path) -> dict[str, Any] | None:
@@ -29,10 +36,25 @@ def read_record(run_dir: Path) -> dict[str, Any] | None:
         record: dict[str, Any] = json.loads(path.read_text())
     except json.JSONDecodeError as error:
         raise RunError(f"{path} is damaged ({error}); remove {run_dir} to start anew") from error
+    if not isinstance(record, dict):
+        raise RunError(f"{path} is damaged (it holds no object); remove {run_dir} to start anew")
     return record
 
 
 def write_record(run_dir: Path, record: dict[str, Any]) -> None:
+    """Write all but "mlflow": what `write_mlflow` noted stays, whatever `record` holds."""
+    with WRITING:
+        noted = (read_record(run_dir) or {}).get("mlflow")
+        replace_record(run_dir, record | ({"mlflow": noted} if noted else {}))
+
+
+def write_mlflow(run_dir: Path, known: dict[str, str]) -> None:
+    """Note where the run is found in MLflow: its "tracking_uri" and "run_id"."""
+    with WRITING:
+        replace_record(run_dir, (read_record(run_dir) or {}) | {"mlflow": known})
+
+
+def replace_record(run_dir: Path, record: dict[str, Any]) -> None:
     with replacing(run_dir / NAME) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n")
 

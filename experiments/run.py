@@ -1,6 +1,7 @@
 """Train one ablation: accelerate launch experiments/run.py ablation=no_dispersive
 
-The only file that names Hydra: below it there is no configuration object, only arguments.
+With composing.py the only file that names Hydra: below them there is no configuration object,
+only arguments.
 """
 
 import logging
@@ -20,44 +21,35 @@ import torch
 from accelerate import Accelerator, DataLoaderConfiguration
 from accelerate.utils import set_seed
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, InstantiationException
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 
 from dcvae.errors import user_errors
-from dcvae.locking import folder_lock
+from dcvae.locking import check_free, folder_lock
 from dcvae.provenance import Corpus
 from experiments.checkpointing import Progress
+from experiments.composing import COMPOSING_ERRORS, run_folder, settle
 from experiments.data.clips import training_clips, training_loader, validation_waves
 from experiments.hardware import choose_precision, use_all_cores
 from experiments.interruption import EXIT_STATUS, Interrupted, Interruption
-from experiments.mlflow_study import Study
 from experiments.objective import Objective
 from experiments.record import check_same_config, git_commit, now, read_record, write_record
-from experiments.tracking import Tracker, flatten
+from experiments.tracking import Tracker
 from experiments.trainer import Trainer
 from experiments.validation import Validation
 
-CONF = Path(__file__).parent / "conf"
-USER_ERRORS = ("run.py", HydraException, OmegaConfBaseException)
+USER_ERRORS = ("run.py", *COMPOSING_ERRORS)
 
 
 def train(cfg: DictConfig, size: str, ablation: str, data: str) -> None:
-    """Train in the run's folder, which the first process holds as long as it does."""
-    check_types(cfg, size)
-    check_processes(os.environ)
-    run_dir = Path(cfg.runs_dir, size, ablation, f"seed{cfg.seed}")
-    first = os.environ.get("RANK", "0") == "0"
-    with folder_lock(run_dir) if first else nullcontext():
-        train_in(run_dir, cfg, size, ablation, data)
-
-
-def train_in(run_dir: Path, cfg: DictConfig, size: str, ablation: str, data: str) -> None:
     """Build the parts from their sections, and fit; a finished run is left as it is."""
-    if cfg.vocoder.get("path"):  # so that the analysis finds it from any folder
-        cfg.vocoder.path = str(Path(cfg.vocoder.path).resolve())
-    config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    config = settle(cfg, size)
+    check_processes(os.environ)
+    run_dir = run_folder(config, size, ablation)
+    first = os.environ.get("RANK", "0") == "0"
+    if first:
+        check_free(run_dir)
     earlier = read_record(run_dir) or {}
     if earlier:
         check_same_config(run_dir, earlier, config)
@@ -91,21 +83,17 @@ def train_in(run_dir: Path, cfg: DictConfig, size: str, ablation: str, data: str
         "manifest": str(manifest),
         "started": earlier.get("started", now()),
         "finished": None,
+        "mlflow": None,  # the mirror notes it
         **trainer.facts(),
     }
-    if accelerator.is_main_process:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        if cfg.mlflow is not None:
-            name = f"{size}/{ablation}/seed{cfg.seed}"
-            study = Study(size, Path(cfg.runs_dir).resolve())
-            tracker.open_mlflow(cfg.mlflow.experiment, name, earlier.get("mlflow"), study)
-        record["mlflow"] = tracker.describe()
-        write_record(run_dir, record)
-        tracker.log_record(record)
-        tracker.watch_machine()
-    progress = fit(trainer, tracker, record)
-    if accelerator.is_main_process:
-        finish(run_dir, record, progress, tracker)
+    with folder_lock(run_dir) if first else nullcontext():
+        if first:
+            write_record(run_dir, record)
+            if cfg.mlflow is not None:
+                tracker.start_mirroring()
+        progress = fit(trainer, tracker, record)
+        if first:
+            finish(run_dir, record, progress, tracker)
     accelerator.end_training()
 
 
@@ -176,17 +164,6 @@ def warn_of_lone_clips(config: dict[str, Any]) -> None:
         )
 
 
-def check_types(cfg: DictConfig, size: str) -> None:
-    """ValueError for a number that became something else: trainer.steps=many."""
-    files = [CONF / "config.yaml", CONF / "size" / f"{size}.yaml"]
-    stated = OmegaConf.merge(*map(OmegaConf.load, files))
-    given = flatten(OmegaConf.to_container(cfg))  # type: ignore[arg-type]
-    for name, value in flatten(OmegaConf.to_container(stated)).items():  # type: ignore[arg-type]
-        now_is = given.get(name)
-        if isinstance(value, int | float) and not isinstance(now_is, int | float | None):
-            raise ValueError(f"{name} must be a number such as {value}, not {now_is!r}")
-
-
 def build(section: DictConfig | None) -> Any:
     """Hydra's instantiate, but a part's own complaint is passed on as it is."""
     try:
@@ -226,10 +203,7 @@ def finish(run_dir: Path, record: dict[str, Any], progress: Progress, tracker: T
     ended = {"status": "finished", "finished": now(), "best_step": progress.best_step}
     write_record(run_dir, record | times | ended)
     tracker.log_metrics(progress.step, {f"run/{name}": value for name, value in times.items()})
-    tracker.log_artifacts(run_dir / "last", "last")
     tracker.finish("FINISHED")
-    if (run_dir / "best").is_dir():
-        tracker.log_model(run_dir / "best", "best", progress.best_step)
     critics = " with the critics on" if record["config"]["adversary"] else ""
     print(
         f"{run_dir}: {progress.step} steps over {progress.speech_seconds / 60:.0f} minutes of"

@@ -49,20 +49,16 @@ class Validation:
             losses.append(float(reconstruction_loss(output.mel, mel)))
             variances.append(float(output.latent.clean.var()))
             if number < self.examples and tracker.active:
-                self.keep_example(clip, mel, output.mel, step, tracker)
+                self.keep_example(clip, mel, output.mel, step)
         model.train(was_training)
         return {
             "validation/reconstruction": sum(losses) / len(losses),
             "validation/latent_variance": sum(variances) / len(variances),
         }
 
-    def keep_example(
-        self, clip: Clip, mel: Tensor, reconstruction: Tensor, step: int, tracker: Tracker
-    ) -> None:
+    def keep_example(self, clip: Clip, mel: Tensor, reconstruction: Tensor, step: int) -> None:
         """Write a picture of both mels [1, M, F] and the reconstruction's sound."""
         picture = self.folder / f"{clip.name}-step{step:07d}.png"
         save_mel_picture(picture, mel[0], reconstruction[0])
-        sound = picture.with_suffix(".wav")
-        write_audio(sound, self.vocoder(reconstruction)[0], SAMPLE_RATE)
-        tracker.log_artifacts(picture, "validation")
-        tracker.log_artifacts(sound, "validation")
+        sound = self.vocoder(reconstruction)[0]
+        write_audio(picture.with_suffix(".wav"), sound, SAMPLE_RATE)

@@ -1,4 +1,4 @@
-"""Legends under a figure, for more names than fit beside it."""
+"""Names where room is short: legends under a figure, and titles on two lines."""
 
 from collections.abc import Sequence
 
@@ -43,3 +43,9 @@ def legend_columns(names: Sequence[str], size: float, width: float) -> int:
         if sum(widths) + columns * KEY * size <= INCH * width - 1.5 * size:
             return columns
     return 1
+
+
+def folded(name: str, letters: int) -> str:
+    """A long name on two lines, at the last underscore that fits."""
+    cut = name.rfind("_", 0, letters) + 1
+    return name if len(name) <= letters or not cut else f"{name[:cut]}\n{name[cut:]}"

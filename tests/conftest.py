@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from torch import Tensor
 
 from dcvae import read_audio
 from dcvae.manifest import Clip, read_manifest
+from dcvae.provenance import Corpus
+from experiments.record import now, write_record
 
 DATA = Path(__file__).parent / "data"
 APT = """#!/bin/sh
@@ -59,34 +62,90 @@ def speech(clips: list[Clip]) -> Tensor:
     return torch.stack([torch.nn.functional.pad(w, (0, 64 * 256 - len(w))) for w in waves])
 
 
+class MlflowServer:
+    """An MLflow server on the loopback that can be stopped and started again; `root` is its disk.
+
+    `store` is its database, an sqlite file unless said otherwise.
+    """
+
+    def __init__(self, root: Path, store: str | None = None) -> None:
+        self.root = root
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.store = store or f"sqlite:///{root / 'store.db'}"
+        self.process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        command = [
+            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1",
+            "--port", str(self.port), "--backend-store-uri", self.store,
+            "--artifacts-destination", str(self.root / "store"), "--workers", "1",
+        ]  # fmt: skip
+        environment = os.environ | {
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_TRACKING_URI": "",
+        }
+        log = self.root / "server.log"
+        with log.open("a") as file:
+            self.process = subprocess.Popen(
+                command, cwd=self.root, env=environment, stdout=file, stderr=file,
+                start_new_session=True,
+            )  # fmt: skip
+        wait_for(f"{self.address}/health", self.process, log)
+
+    def stop(self) -> None:
+        """Kill it, with its worker."""
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an MLflow server on the loopback, with an sqlite store; it ends with us."""
-    root = tmp_path_factory.mktemp("server")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
-        "--backend-store-uri", f"sqlite:///{root / 'store.db'}",
-        "--artifacts-destination", str(root / "store"), "--workers", "1",
-    ]  # fmt: skip
-    environment = os.environ | {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_TRACKING_URI": "",
-    }
-    with (root / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            command, cwd=root, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
+    server = MlflowServer(tmp_path_factory.mktemp("server"))
     try:
-        address = f"http://127.0.0.1:{port}"
-        wait_for(f"{address}/health", process, root / "server.log")
-        yield address
+        server.start()
+        yield server.address
     finally:
-        os.killpg(process.pid, signal.SIGKILL)  # with its worker
-        process.wait()
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def new_server() -> type[MlflowServer]:
+    """For a server of one's own, to stop it."""
+    return MlflowServer
+
+
+@pytest.fixture(scope="session")
+def write_run() -> Callable[..., None]:
+    """Makes a run folder SIZE/ABLATION/seedN with the run.json that training begins with."""
+    return write_run_json
+
+
+def write_run_json(folder: Path, experiment: str = "test", **changes: Any) -> None:
+    """`changes` are other values of run.json."""
+    manifest = DATA / "manifest.csv"
+    folder.mkdir(parents=True)
+    record = {
+        "ablation": folder.parts[-2],
+        "size": folder.parts[-3],
+        "seed": int(folder.name.removeprefix("seed")),
+        "commit": "abc",
+        "corpus": asdict(Corpus.of("prompts", manifest.name, read_manifest(manifest))),
+        "status": "running",
+        "config": {"model": {"noise": "uniform"}, "mlflow": {"experiment": experiment}},
+        "claim": {"text": "Parts matter.", "metric": "stoi", "direction": "down"},
+        "manifest": str(manifest),
+        "started": now(),
+        "finished": None,
+        "mlflow": None,
+    }
+    write_record(folder, record | changes)
 
 
 def wait_for(address: str, process: subprocess.Popen, log: Path) -> None:

@@ -11,8 +11,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from dcvae import LogMel
+from experiments.flattening import flatten
 from experiments.objective import Objective
-from experiments.tracking import flatten
 from experiments.trainer import Trainer
 
 CONF = Path(__file__).parents[1] / "experiments" / "conf"

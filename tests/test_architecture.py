@@ -45,11 +45,11 @@ def test_nothing_is_unpickled(path):
     assert "joblib" not in imports(path)
 
 
-def test_hydra_is_named_by_run_alone():
+def test_hydra_is_named_by_run_and_composing_alone():
     named = {
         str(path.relative_to(ROOT)) for path in FILES if imports(path) & {"hydra", "omegaconf"}
     }
-    assert named == {"experiments/run.py"}
+    assert named == {"experiments/run.py", "experiments/composing.py"}
 
 
 def test_no_configuration_object_below_run():

@@ -1,7 +1,7 @@
 """Training and analysis tracked at an MLflow server, as where several machines share one."""
 
 import json
-from dataclasses import asdict
+from collections.abc import Callable
 from pathlib import Path
 
 import mlflow
@@ -10,9 +10,8 @@ import pytest
 
 from analysis.runs import Run
 from analysis.tracking import log_study
-from dcvae.manifest import read_manifest
-from dcvae.provenance import Corpus
 from experiments.mlflow_study import Study
+from experiments.record import read_record
 from experiments.tracking import Tracker
 
 MANIFEST = Path(__file__).parent / "data" / "manifest.csv"
@@ -25,36 +24,25 @@ def server(mlflow_server, monkeypatch):
     return mlflow_server
 
 
-def track(folder: Path, ablation: str, study: Study) -> Run:
+def track(folder: Path, write_run: Callable) -> Run:
     """A run as run.py tracks it, and as the analysis finds it."""
-    folder.mkdir(parents=True)
-    corpus = asdict(Corpus.of("prompts", MANIFEST.name, read_manifest(MANIFEST)))
+    write_run(folder, "served")
     tracker = Tracker(folder)
-    tracker.open_mlflow("served", f"{study.size}/{ablation}/seed0", None, study)
-    tracker.log_record(
-        {
-            "ablation": ablation,
-            "size": study.size,
-            "seed": 0,
-            "commit": "abc",
-            "config": {"model": {"noise": "uniform"}},
-            "claim": {"text": "Parts matter.", "metric": "stoi", "direction": "down"},
-            "manifest": str(MANIFEST),
-            "corpus": corpus,
-        }
-    )
+    tracker.start_mirroring()
     tracker.log_metrics(1, {"train/loss": 1.0})
-    tracker.log_artifacts(folder / "metrics.jsonl", "last")
+    (folder / "last").mkdir()
+    (folder / "last" / "config.json").write_text("{}")
     tracker.finish("FINISHED")
-    known = tracker.describe()
-    assert known
-    return Run(folder, ablation, study.size, 0, folder, MANIFEST, {}, mlflow=known)
+    record = read_record(folder)
+    assert record
+    size, ablation = folder.parts[-3:-1]
+    return Run(folder, ablation, size, 0, folder, MANIFEST, {}, mlflow=record["mlflow"])
 
 
-def test_a_server_holds_what_a_local_store_does(server, tmp_path):
+def test_a_server_holds_what_a_local_store_does(server, tmp_path, write_run):
     study = Study("tiny", tmp_path / "runs")
     folder = study.runs_dir / "tiny"
-    runs = [track(folder / name / "seed0", name, study) for name in ("baseline", "plain_ae")]
+    runs = [track(folder / name / "seed0", write_run) for name in ("baseline", "plain_ae")]
     pd.DataFrame({"ablation": ["baseline"], "value": [0.5]}).to_csv(folder / "statistics.csv")
     pd.DataFrame({"ablation": ["plain_ae"]}).to_csv(folder / "claims.csv")
     log_study(folder, runs)
@@ -79,7 +67,7 @@ def test_a_server_holds_what_a_local_store_does(server, tmp_path):
     assert used.dataset.name == "prompts"
     assert json.loads(used.dataset.source)["uri"] == str(MANIFEST)
     (kept,) = client.list_artifacts(child.info.run_id, "last")
-    assert kept.path == "last/metrics.jsonl"
+    assert kept.path == "last/config.json"
     tables = {one.path for one in client.list_artifacts(parent.info.run_id, "analysis")}
     assert {"analysis/statistics.json", "analysis/claims.json"} <= tables
     assert not (tmp_path / "mlruns").exists()  # all went through the server

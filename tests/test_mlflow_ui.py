@@ -2,17 +2,14 @@
 
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import soundfile
 
-from dcvae.manifest import read_manifest
-from dcvae.provenance import Corpus
-from experiments.mlflow_study import Study
+from experiments.record import read_record
 from experiments.tracking import Tracker
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -31,45 +28,37 @@ SEEN = """for (const one of
   localStorage.setItem(`mlflow.${one}_v1`, 'true')"""
 
 
-def track(folder: Path, ablation: str, study: Study) -> str:
+def track(folder: Path, write_run: Callable[..., None]) -> str:
     """A run as run.py tracks it, with sound; its id."""
-    folder.mkdir(parents=True)
+    ablation = folder.parts[-2]
+    noise = "uniform" if ablation == "baseline" else "none"
+    config = {"model": {"noise": noise}, "mlflow": {"experiment": "shown"}}
+    write_run(folder, claim=None, config=config)
     tracker = Tracker(folder)
-    tracker.open_mlflow("shown", f"{study.size}/{ablation}/seed0", None, study)
-    tracker.log_record(
-        {
-            "ablation": ablation,
-            "size": study.size,
-            "seed": 0,
-            "commit": "abc",
-            "config": {"model": {"noise": "uniform" if ablation == "baseline" else "none"}},
-            "claim": None,
-            "manifest": str(MANIFEST),
-            "corpus": asdict(Corpus.of("prompts", MANIFEST.name, read_manifest(MANIFEST))),
-        }
-    )
+    tracker.start_mirroring()
     for step, value in zip((10, 20, 30), VALUES[ablation], strict=True):
         tracker.log_metrics(step, {METRIC: value})
-    soundfile.write(folder / "x.wav", *soundfile.read(SPEECH), subtype="PCM_16")
-    tracker.log_artifacts(folder / "x.wav", "validation")
+    (folder / "validation").mkdir()
+    sound = folder / "validation" / "x.wav"
+    soundfile.write(sound, *soundfile.read(SPEECH), subtype="PCM_16")
     tracker.finish("FINISHED")
-    known = tracker.describe()
-    assert known
-    return known["run_id"]
+    record = read_record(folder)
+    assert record
+    return record["mlflow"]["run_id"]
 
 
 @pytest.fixture(scope="module")
 def study_page(
-    mlflow_server: str, tmp_path_factory: pytest.TempPathFactory
+    mlflow_server: str, write_run: Callable[..., None], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, dict[str, str]]:
     """The address of the experiment's page, and the ids of its children by their ablation."""
     import mlflow
 
-    study = Study("tiny", tmp_path_factory.mktemp("study"))
+    study = tmp_path_factory.mktemp("study") / "tiny"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
         patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-        runs = {name: track(study.runs_dir / name, name, study) for name in VALUES}
+        runs = {name: track(study / name / "seed0", write_run) for name in VALUES}
         experiment = mlflow.MlflowClient(mlflow_server).get_experiment_by_name("shown")
     assert experiment
     return f"{mlflow_server}/#/experiments/{experiment.experiment_id}", runs

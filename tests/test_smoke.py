@@ -20,7 +20,11 @@ SMALL = ["size=debug", "data=filelist", f"data.train={MANIFEST}"]
 
 def call(folder: Path, *command: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a command of this environment in `folder`."""
-    environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "MLFLOW_TRACKING_URI": ""}
+    environment = os.environ | {
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "MLFLOW_TRACKING_URI": "",
+        "DCVAE_MLFLOW_PATIENCE": "300",  # for a machine that is busy
+    }
     return subprocess.run(
         list(map(str, command)),
         cwd=folder,

@@ -7,12 +7,13 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from reports.collect import Study
+from reports.legends import folded
 from reports.listening import FRAMES_PER_SECOND, shortest
 from reports.plot import Plot
 from reports.style import current
 
 COLUMNS = 5
-SHORT = 16  # letters that fit over a panel
+LETTER = 0.09  # inches over a panel
 QUIETEST = -8.0  # natural log: the floor of the colours; the mel's own is -11.5
 FURTHEST = 3.0  # natural log: the end of the differences' colours
 
@@ -40,12 +41,13 @@ def draw(panels: pd.DataFrame) -> Figure:
         row, column = 2 * (place // columns), place % columns
         above, below = grid[row, column], grid[row + 1, column]
         image = show(above, mel, "magma", QUIETEST, loudest)
-        above.set_title(name, fontsize=9 if len(name) < SHORT else 7)
+        above.set_title(folded(name, int(width / (columns + 1) / LETTER)), fontsize=8)
         if place:
             difference = show(below, mel - original, "RdBu_r", -FURTHEST, FURTHEST)
     scales = [(image, 0, "log-mel")] + [(difference, 1, "difference")] * (len(mels) > 1)
-    for scale, row, label in scales:
-        figure.colorbar(scale, ax=grid[row::2], label=label, aspect=15, shrink=0.9)
+    for scale, row, label in scales:  # beside their own row, or one after the other
+        beside = grid if strips > 1 else grid[row]
+        figure.colorbar(scale, ax=beside, label=label, aspect=15 * strips, shrink=0.9)
     figure.supxlabel("seconds", fontsize=8.5)
     figure.supylabel("mel bin", fontsize=8.5)
     return figure

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from reports.collect import Run, Study
+from reports.legends import folded
 from reports.metrics import LATENTS
 from reports.plot import Plot
 from reports.style import MARKERS, PALETTE, current
@@ -69,12 +70,6 @@ def draw(points: pd.DataFrame) -> Figure:
         others = bool((~points[label].isin(list(styles))).any())
         name_labels(figure, label, corner, styles, others)
     return figure
-
-
-def folded(name: str, letters: int) -> str:
-    """A long name on two lines, at the last underscore that fits."""
-    cut = name.rfind("_", 0, letters) + 1
-    return name if len(name) <= letters or not cut else f"{name[:cut]}\n{name[cut:]}"
 
 
 def styles_of(labels: pd.Series) -> dict[str, tuple[str, str]]:

@@ -12,6 +12,7 @@ from analysis import quality, questions, samples
 from analysis.cli import main
 from analysis.table import read_table, summarise
 from dcvae.audio import read_audio, write_audio
+from dcvae.locking import folder_lock
 from dcvae.manifest import Clip, read_manifest, write_manifest
 from dcvae.mel import HOP
 
@@ -252,3 +253,23 @@ def test_a_corpus_that_is_gone_is_named(
     with pytest.raises(SystemExit):
         main([str(run), *QUICK])
     assert "none of the 3 test clips can be read" in capsys.readouterr().err
+
+
+def test_the_studys_statistics_can_be_left_to_a_later_call(
+    scored: list[Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "debug" / "baseline" / "seed0"
+    shutil.copytree(scored[0], folder)
+    main([str(folder), *QUICK, "--clips", "4", "--no-study"])
+    assert not (tmp_path / "debug" / "statistics.csv").exists()
+    main([str(folder), *QUICK, "--clips", "4"])
+    assert (tmp_path / "debug" / "statistics.csv").exists()
+
+
+def test_a_run_that_another_analysis_scores_is_left_alone(
+    scored: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with folder_lock(scored[0] / "analysis"), pytest.raises(SystemExit) as ended:
+        main([str(scored[0]), *QUICK, "--clips", "4"])
+    assert ended.value.code == 2
+    assert "in use" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dcvae.locking import FolderInUseError, folder_lock, is_locked
+from dcvae.locking import FolderInUseError, check_free, folder_lock, is_locked
 
 ROOT = Path(__file__).parents[2]
 MANIFEST = ROOT / "tests" / "data" / "manifest.csv"
@@ -123,6 +123,8 @@ def test_one_process_at_a_time_holds_a_folder(tmp_path):
         assert is_locked(tmp_path)
         with pytest.raises(FolderInUseError, match="in use"), folder_lock(tmp_path):
             pass
+        with pytest.raises(FolderInUseError, match="in use"):
+            check_free(tmp_path)
     assert not is_locked(tmp_path)
     with folder_lock(tmp_path):
         pass
@@ -130,6 +132,10 @@ def test_one_process_at_a_time_holds_a_folder(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
+    check_free(tmp_path / "not" / "there")
+    assert not (tmp_path / "not").exists()
+    with pytest.raises(OSError, match=r"file/run cannot be written: .* is no folder"):
+        check_free(tmp_path / "file" / "run")
     with (
         pytest.raises(OSError, match="file/run cannot be written"),
         folder_lock(tmp_path / "file" / "run"),

@@ -1,6 +1,5 @@
 """A logged model in a real MLflow store, as MLflow itself loads it."""
 
-import logging
 import subprocess
 import sys
 
@@ -10,8 +9,7 @@ from mlflow import MlflowClient
 
 from dcvae import Codec, SpeechAutoencoder
 from experiments import logged_model
-from experiments.logged_model import log_model, requirements
-from experiments.tracking import Tracker
+from experiments.logged_model import log_model, requirements, send_model
 
 LOADED_ELSEWHERE = """
 import sys
@@ -107,18 +105,18 @@ def test_a_model_that_cannot_be_packaged_is_marked(checkpoint, client, run, monk
     assert [model.status for model in models(client, run)] == ["FAILED"]
 
 
-def test_training_does_not_end_by_it(tmp_path, checkpoint, store, monkeypatch, caplog):
+def test_a_model_is_sent_once_and_what_was_cut_off_is_removed(checkpoint, client, run, monkeypatch):
     def full(*_):
         raise OSError("No space left on device")
 
     monkeypatch.setattr(logged_model, "package", full)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
-    tracker = Tracker(tmp_path)
-    tracker.open_mlflow(tmp_path.name, "run", None)
-    with caplog.at_level(logging.WARNING, "experiments.tracking"):
-        tracker.log_model(checkpoint, "best", 7)
-    (said,) = [one.message for one in caplog.records if one.name == "experiments.tracking"]
-    assert "No space left on device" in said
+    with pytest.raises(OSError, match="No space"):
+        send_model(client, run.run_id, checkpoint, "best", 7)
+    monkeypatch.undo()
+    assert send_model(client, run.run_id, checkpoint, "best", 7) == 1
+    assert send_model(client, run.run_id, checkpoint, "best", 7) == 0
+    (model,) = models(client, run)
+    assert model.status == "READY"
 
 
 def test_requirements_are_exact_and_can_be_had():

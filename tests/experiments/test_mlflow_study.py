@@ -7,9 +7,10 @@ import mlflow
 import pytest
 
 from experiments import mlflow_study
-from experiments.mlflow_run import one_at_a_time
+from experiments.mirror import Mirror
+from experiments.mlflow_store import one_at_a_time
 from experiments.mlflow_study import Study, describe_experiment, find_parent
-from experiments.tracking import Tracker
+from experiments.record import read_record
 
 
 @pytest.fixture(scope="module")
@@ -23,27 +24,23 @@ def children(client, parent) -> set[str]:
     return {run.info.run_id for run in runs}
 
 
-def test_runs_of_a_study_have_one_parent(tmp_path, store, monkeypatch):
+def test_runs_of_a_study_have_one_parent(tmp_path, store, write_run):
     """A run that goes on keeps it; another size and another folder have parents of their own."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     client = mlflow.MlflowClient(store)
-    tiny, base = Study("tiny", tmp_path / "runs"), Study("base", tmp_path / "runs")
-    elsewhere = Study("tiny", tmp_path / "other")
     parents, runs = [], []
-    for name, study in (("a", tiny), ("b", tiny), ("a", base), ("a", elsewhere)):
-        tracker = Tracker(tmp_path)
-        tracker.open_mlflow("parents", f"{study.size}/{name}/seed0", None, study)
-        runs.append(tracker.describe())
-        parents.append(client.get_run(runs[-1]["run_id"]).data.tags["mlflow.parentRunId"])
-        tracker.finish("FAILED")
-    first, again = Tracker(tmp_path), runs[0]
-    first.open_mlflow("parents", "tiny/a/seed0", again, tiny)
+    for name in ("runs/tiny/a", "runs/tiny/b", "runs/base/a", "other/tiny/a"):
+        folder = tmp_path / name / "seed0"
+        write_run(folder, "parents")
+        Mirror(folder, store).bring_up_to_date("FAILED")
+        runs.append(read_record(folder)["mlflow"]["run_id"])
+        parents.append(client.get_run(runs[-1]).data.tags["mlflow.parentRunId"])
+    Mirror(tmp_path / "runs" / "tiny" / "a" / "seed0", store).bring_up_to_date("RUNNING")
     assert parents[0] == parents[1]
     assert len(set(parents)) == 3
-    assert children(client, parents[0]) == {runs[0]["run_id"], runs[1]["run_id"]}
+    assert children(client, parents[0]) == set(runs[:2])
     parent = client.get_run(parents[0])
     assert (parent.info.run_name, parent.info.status) == ("tiny", "FINISHED")
-    assert parent.data.tags["dcvae.study"] == tiny.id
+    assert parent.data.tags["dcvae.study"] == Study("tiny", tmp_path / "runs").id
     assert not parent.data.params
     assert mlflow.active_run() is None
 

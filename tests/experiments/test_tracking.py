@@ -1,38 +1,64 @@
-import hashlib
+"""A tracker as training uses it, with stores that fail and hang."""
+
 import json
 import logging
+import os
+import re
+import socket
+import threading
 import time
-from dataclasses import asdict
-from pathlib import Path
 
 import mlflow
-import psutil
 import pytest
 
-from dcvae.manifest import COLUMNS, read_manifest
-from dcvae.provenance import Corpus
-from experiments.tracking import Tracker, flatten
+from experiments import mirroring
+from experiments.flattening import flatten
+from experiments.record import read_record
+from experiments.tracking import Tracker
 
-MANIFEST = Path(__file__).parents[1] / "data" / "manifest.csv"
-RECORD = {
-    "ablation": "x",
-    "size": "debug",
-    "seed": 0,
-    "commit": "old",
-    "config": {"a": 1},
-    "claim": {"text": "Parts matter.", "metric": "stoi", "direction": "down"},
-    "manifest": str(MANIFEST),
-    "corpus": asdict(Corpus.of("prompts", MANIFEST.name, read_manifest(MANIFEST))),
-}
+PATIENCE = 30  # seconds for a thread to come to what it should
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(mirroring, "EVERY", 0.05)
+    monkeypatch.setattr(mirroring, "FIRST_PAUSE", 0.05)
+
+
+@pytest.fixture
+def folder(tmp_path, write_run):
+    write_run(tmp_path / "debug" / "x" / "seed0")
+    return tmp_path / "debug" / "x" / "seed0"
+
+
+@pytest.fixture
+def tracker(folder):
+    """Its thread ends with the test, also where it lacks something."""
+    tracker = Tracker(folder)
+    yield tracker
+    if tracker.mirroring is not None:
+        tracker.mirroring.done.set()
+        tracker.mirroring.finish("FAILED", 0)
+        tracker.mirroring.thread.join(PATIENCE)
+        assert not tracker.mirroring.thread.is_alive()
+
+
+@pytest.fixture
+def said(caplog):
+    """The mirror's and the tracker's own lines so far."""
+    caplog.set_level(logging.INFO, "experiments")
+    return lambda: [one.message for one in caplog.records if one.name.startswith("experiments")]
 
 
 def rows(folder):
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-def warnings(caplog) -> list[str]:
-    """What the tracker itself said: MLflow announces a new store in the same log."""
-    return [record.message for record in caplog.records if record.name == "experiments.tracking"]
+def until(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert condition()
 
 
 def test_flatten_names_leaves_by_their_path():
@@ -44,148 +70,134 @@ def test_flatten_names_leaves_by_their_path():
     }
 
 
-def test_file_keeps_every_metric_and_a_rewound_one_only_the_past(tmp_path):
-    tracker = Tracker(tmp_path)
-    for step in (1, 2, 3):
-        tracker.log_metrics(step, {"train/loss": step / 2})
-    with (tmp_path / "metrics.jsonl").open("a") as file:
-        file.write('{"step": 4, "trai')  # killed while it wrote
-    tracker.rewind(2)
-    assert [(row["step"], row["train/loss"]) for row in rows(tmp_path)] == [(1, 0.5), (2, 1.0)]
-
-
-def test_not_a_number_is_null_in_the_file(tmp_path):
-    Tracker(tmp_path).log_metrics(1, {"train/loss": float("nan")})
-    assert rows(tmp_path)[0]["train/loss"] is None
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
-
-
-def test_mlflow_holds_params_tags_metrics_and_artifacts(tmp_path, store, monkeypatch):
-    (tmp_path / "picture.png").write_bytes(b"png")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
-    tracker = Tracker(tmp_path)
-    tracker.open_mlflow("test", "a/b/c", None)
-    many = {f"p{i}": i for i in range(150)}
-    tracker.log_record(RECORD | {"config": {"m": many}})
-    tracker.log_metrics(1, {"train/loss": 2.0})
-    tracker.log_metrics(2, {"train/loss": 1.0})
+def test_without_mlflow_there_is_a_file_and_no_thread(folder, tracker):
+    threads = threading.active_count()
+    tracker.log_metrics(1, {"train/loss": 0.5})
     tracker.finish("FINISHED")
-    client = mlflow.MlflowClient(store)
-    run = client.get_run(tracker.describe()["run_id"])
-    assert run.data.params["m.p149"] == "149"
-    names = ("ablation", "size", "seed", "commit", "corpus", "claim")
-    tags = [run.data.tags[name] for name in names]
-    assert tags == ["x", "debug", "0", "old", "prompts", "Parts matter."]
-    assert run.info.status == "FINISHED"
-    history = client.get_metric_history(run.info.run_id, "train/loss")
-    assert [(metric.step, metric.value) for metric in history] == [(1, 2.0), (2, 1.0)]
-
-
-def test_the_same_mlflow_run_goes_on(tmp_path, store, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
-    first, again, elsewhere = Tracker(tmp_path), Tracker(tmp_path), Tracker(tmp_path)
-    first.open_mlflow("test", "run", None)
-    again.open_mlflow("test", "run", first.describe())
-    assert again.describe() == first.describe()
-    elsewhere.open_mlflow("test", "run", {"tracking_uri": "http://other", "run_id": "x"})
-    assert elsewhere.describe()["run_id"] not in ("x", first.describe()["run_id"])
-
-
-def test_a_run_that_goes_on_at_another_commit_keeps_mlflow(tmp_path, store, monkeypatch, caplog):
-    """MLflow refuses to change a param: what was logged at the start stays, the tags follow."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
-    first, again = Tracker(tmp_path), Tracker(tmp_path)
-    first.open_mlflow("test", "run", None)
-    first.log_record(RECORD)
-    with caplog.at_level(logging.WARNING):
-        again.open_mlflow("test", "run", first.describe())
-        again.log_record(RECORD | {"commit": "new"})
-        again.log_metrics(1, {"train/loss": 1.0})
-    assert not warnings(caplog)
-    run = mlflow.MlflowClient(store).get_run(first.describe()["run_id"])
-    assert run.data.params["commit"] == "old"
-    assert run.data.tags["commit"] == "new"
-    assert run.data.metrics["train/loss"] == 1.0
-    assert len(run.inputs.dataset_inputs) == 1
-
-
-def test_training_goes_on_without_mlflow(tmp_path, caplog, store, monkeypatch):
-    """A store that cannot be opened at the start, and one that goes away in the middle."""
-    tracker = Tracker(tmp_path)
-    with caplog.at_level(logging.WARNING):
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////dev/null/mlflow.db")
-        tracker.open_mlflow("test", "run", None)
-    assert len(warnings(caplog)) == 1
-    assert warnings(caplog)[0].startswith(
-        "MLflow does not answer; metrics.jsonl goes on without it"
-    )
-    assert tracker.describe() is None
-    tracker.log_metrics(1, {"train/loss": 1.0})
-
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
-    tracker.open_mlflow("test", "run", None)
-
-    def refuse(*_, **__):
-        raise ConnectionError("refused")
-
-    monkeypatch.setattr(tracker.mlflow, "log_metrics", refuse)
-    with caplog.at_level(logging.WARNING):
-        tracker.log_metrics(2, {"train/loss": 2.0})
-        tracker.log_metrics(3, {"train/loss": 3.0})
-        tracker.finish("FINISHED")
-    assert warnings(caplog)[1:] == [
-        "MLflow does not answer; metrics.jsonl goes on without it: refused"
-    ]
-    assert [row["train/loss"] for row in rows(tmp_path)] == [1.0, 2.0, 3.0]
+    assert threading.active_count() == threads
+    assert [row["train/loss"] for row in rows(folder)] == [0.5]
 
 
 def test_other_ranks_track_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Tracker().log_metrics(1, {"train/loss": 1.0})
+    tracker = Tracker()
+    tracker.start_mirroring()
+    tracker.log_metrics(1, {"train/loss": 1.0})
+    tracker.finish("FINISHED")
     assert not list(tmp_path.iterdir())
 
 
-def test_the_dataset_is_the_manifest(tmp_path, store, monkeypatch):
-    """Its digest is the file's; MLflow's own reader of sources finds the file again."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
-    tracker = Tracker(tmp_path)
-    tracker.open_mlflow("test", "run", None)
-    tracker.log_record(RECORD | {"claim": None})
-    run = mlflow.MlflowClient(store).get_run(tracker.describe()["run_id"])
-    assert "claim" not in run.data.tags
-    (used,) = run.inputs.dataset_inputs
-    assert {tag.key: tag.value for tag in used.tags} == {"mlflow.data.context": "training"}
-    assert used.dataset.name == "prompts"
-    assert hashlib.sha256(MANIFEST.read_bytes()).hexdigest().startswith(used.dataset.digest)
-    assert Path(mlflow.data.get_source(used.dataset).load()) == MANIFEST
-    profile = json.loads(used.dataset.profile)
-    assert profile["clips"] == len(MANIFEST.read_text().splitlines()) - 1
-    assert profile["hours"] > 0
-    columns = json.loads(used.dataset.schema)["mlflow_colspec"]
-    schema = mlflow.types.Schema.from_json(json.dumps(columns))
-    assert tuple(schema.input_names()) == COLUMNS
+def test_the_time_of_a_row_counts_from_the_first_sitting(tmp_path, write_run):
+    folder = tmp_path / "debug" / "x" / "seed0"
+    write_run(folder, started="2026-01-02T03:04:05+00:00")
+    Tracker(folder).log_metrics(1, {})
+    assert rows(folder)[0]["time"] == pytest.approx(time.time() - 1767323045, abs=60)
 
 
-def test_the_machine_is_watched_until_the_end(tmp_path, store, monkeypatch):
+def test_a_store_follows_while_training_goes_on(folder, tracker, tmp_path, monkeypatch, said):
+    store = f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
-    client = mlflow.MlflowClient(store)
-    tracker = Tracker(tmp_path)
-    tracker.open_mlflow("test", "run", None)
-    run_id = tracker.describe()["run_id"]
-    tracker.watch_machine()
-    thread = tracker.mlflow.monitor.thread
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and not client.get_run(run_id).data.metrics:
-        time.sleep(0.05)
+    tracker.start_mirroring()
+    tracker.log_metrics(1, {"train/loss": 2.0})
+    until(lambda: read_record(folder)["mlflow"])
+    client, run_id = mlflow.MlflowClient(store), read_record(folder)["mlflow"]["run_id"]
+    until(lambda: "train/loss" in client.get_run(run_id).data.metrics)
+    assert client.get_run(run_id).info.status == "RUNNING"
+    until(lambda: "system/cpu_utilization_percentage" in client.get_run(run_id).data.metrics)
+    tracker.log_metrics(2, {"train/loss": 1.0})
+    tracker.finish("KILLED")
+    run = client.get_run(run_id)
+    assert (run.info.status, run.data.metrics["train/loss"]) == ("KILLED", 1.0)
+    assert said() == []
+
+
+def test_a_server_that_hangs_holds_up_nothing(folder, tracker, monkeypatch, said):
+    """It accepts, and never answers: the rows are written while the first request still waits."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+        monkeypatch.setenv("DCVAE_MLFLOW_PATIENCE", "0.1")
+        tracker.start_mirroring()
+        server.settimeout(PATIENCE)
+        connection, _ = server.accept()
+        assert connection.recv(10).startswith(b"GET")
+        for step in range(500):
+            tracker.log_metrics(step, {"train/loss": 1.0})
+        tracker.finish("FINISHED")
+        assert len(rows(folder)) == 500
+        assert said() == [  # no failure yet: the request waits
+            f"MLflow has not got all of {folder}; this sends the rest:"
+            f" python -m experiments.tracking sync {folder}"
+        ]
+        connection.close()
+
+
+def test_an_outage_is_one_warning_and_its_end_one_line(
+    folder, tracker, tmp_path, monkeypatch, said
+):
+    (tmp_path / "disk").write_text("no folder")
+    store = f"sqlite:///{tmp_path}/disk/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    tries = []
+    bring = mirroring.Mirror.bring_up_to_date
+    monkeypatch.setattr(
+        mirroring.Mirror, "bring_up_to_date", lambda *args: tries.append(1) or bring(*args)
+    )
+    tracker.start_mirroring()
+    tracker.log_metrics(1, {"train/loss": 1.0})
+    until(lambda: len(tries) > 3)
+    assert len(said()) == 1
+    assert re.match("MLflow fails, training goes on: .*disk", said()[0])
+    (tmp_path / "disk").unlink()
+    until(lambda: len(said()) > 1)
+    tracker.log_metrics(2, {"train/loss": 2.0})
     tracker.finish("FINISHED")
-    assert not thread.is_alive()
-    metrics = client.get_run(run_id).data.metrics
-    share = metrics["system/system_memory_usage_percentage"] / 100
-    used = metrics["system/system_memory_usage_megabytes"] * 1e6
-    assert used / share == pytest.approx(psutil.virtual_memory().total, rel=0.05)
-    assert not (tmp_path / "metrics.jsonl").exists()
+    assert said()[1:] == [f"MLflow answers again, and has all of {folder}"]
+    known = read_record(folder)["mlflow"]
+    history = mlflow.MlflowClient(store).get_metric_history(known["run_id"], "train/loss")
+    assert [point.step for point in history] == [1, 2]
+
+
+def test_artifacts_that_cannot_be_kept_stop_neither_training_nor_metrics(
+    folder, tracker, tmp_path, monkeypatch, said
+):
+    """A full or lost disk on MLflow's side."""
+    store = f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    monkeypatch.setenv("DCVAE_MLFLOW_PATIENCE", "1")
+    client = mlflow.MlflowClient(store)
+    (tmp_path / "root").write_text("no folder")
+    client.create_experiment("test", artifact_location=str(tmp_path / "root"))
+    (folder / "validation").mkdir()
+    (folder / "validation" / "a.png").write_bytes(b"png")
+    tracker.start_mirroring()
+    until(said)
+    tracker.log_metrics(1, {"train/loss": 1.0})
+    tracker.finish("FINISHED")
+    fails, lacks = said()
+    assert fails.startswith("MLflow fails, training goes on")
+    assert lacks.endswith(f"sync {folder}")
+    run = client.get_run(read_record(folder)["mlflow"]["run_id"])
+    assert (run.data.metrics["train/loss"], run.info.status) == (1.0, "FINISHED")
+
+
+def test_a_process_is_not_forked_while_a_thread_imports():
+    """It could never import the same module; MLflow is imported while workers are started."""
+    from experiments.mlflow_store import importing
+
+    forked = threading.Event()
+
+    def fork():
+        if child := os.fork():
+            os.waitpid(child, 0)
+            forked.set()
+        else:
+            os._exit(0 if importing.acquire(blocking=False) else 1)
+
+    with importing:
+        thread = threading.Thread(target=fork, daemon=True)
+        thread.start()
+        assert not forked.wait(0.2)
+    assert forked.wait(PATIENCE)
+    thread.join()

@@ -1,0 +1,86 @@
+"""A run's whole configuration as Hydra composes it, without starting the run: no torch here.
+
+Beside run.py the only file that names Hydra: a study must know of every run, before the first
+starts, what run.py will compare with the folder that it finds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from experiments.flattening import flatten
+
+CONF = Path(__file__).parent / "conf"
+T = TypeVar("T")
+COMPOSING_ERRORS = (HydraException, OmegaConfBaseException)
+
+
+@dataclass(frozen=True)
+class Composed:
+    """What a run is trained with, and where."""
+
+    config: dict[str, Any]
+    size: str
+    run_dir: Path
+
+
+def compose_runs(ablation: str, seeds: Sequence[int], overrides: Sequence[str]) -> list[Composed]:
+    """The configurations of these seeds, all else equal: Hydra is asked once, for it takes time.
+
+    HydraException, OmegaConfBaseException or ValueError for overrides that do not compose.
+    """
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        composed = compose(
+            "config", overrides=[f"ablation={ablation}", *overrides], return_hydra_config=True
+        )
+    size = composed.hydra.runtime.choices["size"]
+    with open_dict(composed):
+        del composed["hydra"]
+    found = []
+    for seed in seeds:
+        composed.seed = seed
+        config = settle(composed, size)
+        found.append(Composed(config, size, run_folder(config, size, ablation)))
+    return found
+
+
+def settle(composed: DictConfig, size: str) -> dict[str, Any]:
+    """The configuration as plain values, its types checked and its paths made absolute."""
+    check_types(composed, size)
+    if composed.vocoder.get("path"):  # so that the analysis finds it from any folder
+        composed.vocoder.path = str(Path(composed.vocoder.path).resolve())
+    config: dict[str, Any] = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    return config
+
+
+def run_folder(config: dict[str, Any], size: str, ablation: str) -> Path:
+    return Path(config["runs_dir"], size, ablation, f"seed{config['seed']}")
+
+
+def check_types(composed: DictConfig, size: str) -> None:
+    """ValueError for a number that became something else: trainer.steps=many."""
+    files = [CONF / "config.yaml", CONF / "size" / f"{size}.yaml"]
+    stated = OmegaConf.merge(*map(OmegaConf.load, files))
+    given = flatten(OmegaConf.to_container(composed))  # type: ignore[arg-type]
+    for name, value in flatten(OmegaConf.to_container(stated)).items():  # type: ignore[arg-type]
+        now_is = given.get(name)
+        if isinstance(value, int | float) and not isinstance(now_is, int | float | None):
+            raise ValueError(f"{name} must be a number such as {value}, not {now_is!r}")
+
+
+def read_typed(schema: type[T], path: Path, changes: Sequence[str]) -> T:
+    """An object of the dataclass `schema` from a YAML file and "a.b=value" on top of it.
+
+    OmegaConfBaseException for a key that `schema` does not have, and for a value of another type.
+    """
+    merged = OmegaConf.merge(
+        OmegaConf.structured(schema), OmegaConf.load(path), OmegaConf.from_dotlist(list(changes))
+    )
+    typed: T = OmegaConf.to_object(merged)  # type: ignore[assignment]
+    return typed

@@ -1,0 +1,1 @@
+"""Studies: a list of runs, from the plan to the finished report. No torch in these modules."""

@@ -1,0 +1,70 @@
+"""The commands of a study, as lists of arguments and with the environment that they need."""
+
+import shlex
+import sys
+from pathlib import Path
+
+from experiments.studies.machine import find_gpus
+from experiments.studies.options import Analysis, Study
+from experiments.studies.plan import Plan, Row
+
+RUN = str(Path(__file__).parents[1] / "run.py")
+PYTHON = (sys.executable, "-m")
+LAUNCH = (
+    *PYTHON, "accelerate.commands.launch", "--quiet", "--multi_gpu", "--num_machines", "1",
+    "--mixed_precision", "no", "--dynamo_backend", "no",
+)  # fmt: skip
+
+
+def train_command(study: Study, row: Row) -> list[str]:
+    """One process is started as it is: the launcher would turn every exit status into 1."""
+    if study.processes == 1:
+        return [sys.executable, RUN, *row.overrides]
+    port = study.port or 0  # at which the launcher finds a free one
+    return [
+        *LAUNCH, "--num_processes", str(study.processes), "--main_process_port", str(port),
+        RUN, *row.overrides,
+    ]  # fmt: skip
+
+
+def analyse_command(analysis: Analysis, run_dir: Path) -> list[str]:
+    """Without the study's statistics, which need all runs and come at the end."""
+    return [*PYTHON, "analysis", str(run_dir), *analysis.arguments(), "--no-study"]
+
+
+def end_commands(plan: Plan, run_dirs: list[Path]) -> list[list[str]]:
+    """What is made once of all runs: the study's statistics, the report."""
+    commands = []
+    if plan.study.analysis and run_dirs:
+        options = plan.study.analysis.arguments()
+        commands.append([*PYTHON, "analysis", *map(str, run_dirs), *options])
+    if plan.study.report:
+        commands.append([*PYTHON, "reports.build", str(plan.runs_dir), "--size", plan.size])
+    return commands
+
+
+def environment(study: Study, gpus: list[str] | None = None) -> dict[str, str]:
+    """What a run's processes need in their environment: GPUs, or gloo where there are none."""
+    needed = {}
+    if gpus is not None:
+        needed["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+    if study.processes > 1 and not has_gpus(study):
+        needed["ACCELERATE_USE_CPU"] = "true"
+    return needed
+
+
+def has_gpus(study: Study) -> bool:
+    """Whether the runs will see GPUs: SLURM gives one to each process unless told otherwise."""
+    if study.executor == "slurm":
+        return bool(study.slurm.get("gpus_per_node", study.processes))
+    return bool(study.gpus if study.gpus is not None else find_gpus())
+
+
+def quoted(command: list[str], variables: dict[str, str]) -> str:
+    """A line for a shell."""
+    return " ".join(
+        [
+            *(f"{name}={shlex.quote(value)}" for name, value in variables.items()),
+            shlex.join(command),
+        ]
+    )

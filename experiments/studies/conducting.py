@@ -1,0 +1,135 @@
+"""A plan carried out: all runs, then what is made of them together."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from dcvae.locking import folder_lock
+from experiments.studies.board import make_board
+from experiments.studies.commands import (
+    analyse_command,
+    end_commands,
+    environment,
+    quoted,
+    train_command,
+)
+from experiments.studies.engine import PERIOD, Engine, Entry, Stop
+from experiments.studies.executors import Executor, LocalExecutor
+from experiments.studies.job import Ending, Job
+from experiments.studies.ledger import Ledger
+from experiments.studies.plan import Plan, Row
+from experiments.studies.progress import tail
+from experiments.studies.states import FINISHED, SKIPPED, state_of
+from experiments.studies.summary import exit_status, last_lines, summarise
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def describe(plan: Plan) -> list[str]:
+    """The commands that are left, as lines for a shell, with a comment on how each run stands."""
+    shares, lines = make_shares(plan), []
+    for number, row in enumerate(plan.rows):
+        job = make_job(plan, row)
+        state = state_of(row.run_dir, job.analyse is not None)
+        lines.append(f"# {row.name}: {state}")
+        variables = environment(plan.study, shares[number % len(shares)] if shares else None)
+        if state != FINISHED:
+            lines += [quoted(command, variables) for command in (job.train, job.analyse) if command]
+    ends = end_commands(plan, [row.run_dir for row in plan.rows])
+    gpus = shares[0] if shares else None
+    if ends:
+        lines.append("# of all runs")
+    return [*lines, *(quoted(command, gpu_variables(gpus)) for command in ends)]
+
+
+def conduct(plan: Plan, fail_fast: bool = False) -> int:
+    """Run everything; the exit status."""
+    started, stop = time.monotonic(), Stop()
+    entries = [Entry(row.name, make_job(plan, row)) for row in plan.rows]
+    shares = make_shares(plan)
+    with alone(plan), catching_signals(stop):
+        ledger = Ledger(plan.folder / "jobs.json")
+        engine = Engine(make_executor(plan), ledger, stop, shares, fail_fast)
+        with make_board() as board:
+            engine.run(entries, board.show)
+        print(summarise(entries, time.monotonic() - started), flush=True)
+        done = [entry.run_dir for entry in entries if entry.state in (FINISHED, SKIPPED)]
+        commands = end_commands(plan, done)
+        if done and commands and not stop:
+            log = plan.folder / "logs" / "study.log"
+            ending = Ending(log, commands, gpu_variables(shares[0] if shares else None))
+            if not end(ending, stop) and not stop:
+                return 1
+        return exit_status(entries, stop)
+
+
+def end(ending: Ending, stop: Stop) -> bool:
+    """Statistics and report: whether they were made."""
+    handle = LocalExecutor(1).submit(ending)
+    while not handle.done():
+        if stop:
+            handle.terminate()
+        time.sleep(PERIOD)
+    made = handle.result().state == FINISHED
+    if made:
+        print(tail(ending.log, 4096).rstrip().rpartition("\n")[2], flush=True)
+    elif not stop:
+        print(f"the end of {ending.log}:", *last_lines(ending.log), sep="\n    ", flush=True)
+    return made
+
+
+def make_job(plan: Plan, row: Row) -> Job:
+    analysis = plan.study.analysis
+    return Job(
+        run_dir=row.run_dir,
+        log=plan.folder / "logs" / f"{row.ablation}-seed{row.seed}.log",
+        train=train_command(plan.study, row),
+        analyse=analyse_command(analysis, row.run_dir) if analysis else None,
+        variables=environment(plan.study),
+    )
+
+
+def make_executor(plan: Plan) -> Executor:
+    if plan.study.executor == "local":
+        return LocalExecutor(plan.study.jobs)
+    from experiments.studies.submitted import SubmititExecutor
+
+    return SubmititExecutor(plan.study, plan.folder)
+
+
+def make_shares(plan: Plan) -> list[list[str]] | None:
+    """The GPUs of each job that runs at once; None where they are not named."""
+    gpus, each = plan.study.gpus, plan.study.processes
+    if gpus is None:
+        return None
+    return [gpus[first : first + each] for first in range(0, plan.study.jobs * each, each)]
+
+
+def gpu_variables(gpus: Sequence[str] | None) -> dict[str, str]:
+    return {} if gpus is None else {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}
+
+
+def alone(plan: Plan) -> AbstractContextManager[None]:
+    """Two studies that submit would submit twice; local ones share the runs by their locks."""
+    return nullcontext() if plan.study.executor == "local" else folder_lock(plan.folder)
+
+
+@contextmanager
+def catching_signals(stop: Stop) -> Iterator[None]:
+    """The first signal sets `stop` for this block; further ones change nothing."""
+
+    def catch(number: int, _: object) -> None:
+        if stop.signal is None:
+            stop.signal = number
+        if number == signal.SIGHUP:  # the terminal is gone, and what is written to it would fail
+            sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+
+    before = {number: signal.signal(number, catch) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

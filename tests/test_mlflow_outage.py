@@ -1,0 +1,214 @@
+"""A server that goes away in the middle of a run, and a run that is killed, as MLflow sees them."""
+
+import json
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+
+from experiments import mirroring
+from experiments.record import read_record
+from experiments.tracking import Tracker
+
+PATIENCE = 60  # seconds
+POSTGRES = [shutil.which("initdb") or "", *Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+# a training of 60 steps that resumes from the checkpoint of step 20
+TRAINING = """
+import sys, time
+from pathlib import Path
+from experiments.tracking import Tracker
+
+tracker, first = Tracker(Path(sys.argv[1])), int(sys.argv[2])
+tracker.start_mirroring()
+tracker.rewind(first)
+for step in range(first + 1, 61):
+    tracker.log_metrics(step, {"train/loss": 1 / step})
+    if step % 10 == 0:
+        tracker.log_metrics(step, {"validation/reconstruction": 1 / step})
+    time.sleep(0.05 if first == 0 else 0)
+tracker.finish("FINISHED")
+"""
+
+
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """The address of a PostgreSQL database, which ends with us; it does not run as root."""
+    initdb = next((path for path in map(str, POSTGRES) if path), None)
+    as_root = os.geteuid() == 0
+    if initdb is None or (as_root and not shutil.which("setpriv")):
+        pytest.skip("no PostgreSQL: apt-get install postgresql")
+    pytest.importorskip("psycopg2", reason="psycopg2-binary is not installed")
+    other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if as_root else []
+    root = Path(tempfile.mkdtemp())  # pytest's own folders are closed to other users
+    if as_root:
+        os.chown(root, 65534, 65534)
+
+    def call(program: str, *arguments: str) -> None:
+        path = Path(initdb).resolve().with_name(program)
+        command = [*other, str(path), "-D", str(root / "data"), *arguments]
+        subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL)
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    try:
+        call("initdb", "-A", "trust", "-U", "mlflow", "--no-sync")
+        options = f"-p {port} -k {root} -c listen_addresses=127.0.0.1 -F"
+        call("pg_ctl", "-w", "-o", options, "-l", str(root / "log"), "start")
+        yield f"postgresql+psycopg2://mlflow@127.0.0.1:{port}/postgres"
+    finally:
+        if (root / "data" / "postmaster.pid").exists():
+            call("pg_ctl", "-m", "immediate", "stop")
+        shutil.rmtree(root)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def server(request: Any, new_server: Any, tmp_path: Path) -> Iterator[Any]:
+    store = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    made = new_server(tmp_path, store)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, write_run: Callable, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(mirroring, "EVERY", 0.1)
+    write_run(tmp_path / "runs" / "debug" / "x" / "seed0")
+    return tmp_path / "runs" / "debug" / "x" / "seed0"
+
+
+def until(condition: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert condition()
+
+
+def points(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """What the folder's rows say, by metric: step and value."""
+    found: dict[str, list[tuple[int, float]]] = {}
+    for name in ("metrics.jsonl", "machine.jsonl"):
+        lines = (folder / name).read_text().splitlines() if (folder / name).exists() else []
+        for row in map(json.loads, lines):
+            for key in row.keys() - {"step", "time"}:
+                found.setdefault(key, []).append((row["step"], row[key]))
+    return found
+
+
+def find_run(folder: Path, address: str) -> tuple[Any, Any]:
+    record = read_record(folder)
+    assert record
+    assert record["mlflow"]["tracking_uri"] == address
+    client = mlflow.MlflowClient(address)
+    return client, client.get_run(record["mlflow"]["run_id"])
+
+
+def assert_all_is_there_once(folder: Path, address: str) -> None:
+    client, run = find_run(folder, address)
+    wanted = points(folder)
+    assert set(run.data.metrics) == set(wanted)
+    for key, expected in wanted.items():
+        history = client.get_metric_history(run.info.run_id, key)
+        got = [(point.step, point.value) for point in history]
+        assert [step for step, _ in got] == [step for step, _ in expected], key
+        assert [value for _, value in got] == pytest.approx([v for _, v in expected]), key
+
+
+def test_a_server_that_is_away_in_the_middle(server, folder, monkeypatch, caplog):
+    caplog.set_level(logging.INFO, "experiments")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address)
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.5")
+    (folder / "validation").mkdir()
+    tracker = Tracker(folder)
+    tracker.start_mirroring()
+    for step in range(1, 50):
+        tracker.log_metrics(step, {"train/loss": 1 / step})
+    until(lambda: (read_record(folder) or {})["mlflow"])
+    until(lambda: "train/loss" in find_run(folder, server.address)[1].data.metrics)
+    server.stop()
+    for step in range(50, 100):
+        tracker.log_metrics(step, {"train/loss": 1 / step})
+    (folder / "validation" / "a.png").write_bytes(b"picture")
+    until(lambda: caplog.messages)
+    server.start()
+    for step in range(100, 150):
+        tracker.log_metrics(step, {"train/loss": 1 / step, "train/late": step})
+    (folder / "last").mkdir()
+    (folder / "last" / "config.json").write_text("{}")
+    tracker.finish("FINISHED")
+    assert_all_is_there_once(folder, server.address)
+    client, run = find_run(folder, server.address)
+    assert run.info.status == "FINISHED"
+    for name in ("validation/a.png", "last/config.json"):
+        kept = client.list_artifacts(run.info.run_id, name.partition("/")[0])
+        assert [one.path for one in kept] == [name]
+    ours = [one.message for one in caplog.records if one.name.startswith("experiments")]
+    assert len(ours) == 2
+    assert ours[0].startswith("MLflow fails, training goes on: ")
+    assert ours[1].startswith("MLflow answers again")
+
+
+def test_a_run_that_is_killed_goes_on_as_the_same(mlflow_server, folder):
+    """kill -9 after step 30, of which step 20 was saved."""
+    environment = os.environ | {"MLFLOW_TRACKING_URI": mlflow_server}
+    command = [sys.executable, "-c", TRAINING, str(folder)]
+    first = subprocess.Popen([*command, "0"], env=environment)
+    until(lambda: (read_record(folder) or {})["mlflow"])
+    until(lambda: len(points(folder).get("train/loss", [])) >= 30)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    known = (read_record(folder) or {})["mlflow"]
+    subprocess.run([*command, "20"], env=environment, check=True)
+    assert (read_record(folder) or {})["mlflow"] == known
+    assert [step for step, _ in points(folder)["train/loss"]] == [*range(1, 61)]
+    assert_all_is_there_once(folder, mlflow_server)
+    client, run = find_run(folder, mlflow_server)
+    assert run.info.status == "FINISHED"
+    same = f"tags.ablation = 'x' AND tags.`mlflow.parentRunId` = '{parent_of(run)}'"
+    assert len(client.search_runs([run.info.experiment_id], same)) == 1
+
+
+def parent_of(run: Any) -> str:
+    return str(run.data.tags["mlflow.parentRunId"])
+
+
+def test_what_a_dead_server_missed_is_sent_later(new_server, folder, tmp_path):
+    """The run ends while it is away; `sync` sends the rest, and then nothing."""
+    server = new_server(tmp_path)
+    environment = os.environ | {
+        "MLFLOW_TRACKING_URI": server.address,
+        "DCVAE_MLFLOW_PATIENCE": "0.5",
+    }
+
+    def call(*command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *command], env=environment, capture_output=True, text=True, check=True
+        )
+
+    trained = call("-c", TRAINING, str(folder), "0")
+    assert trained.stdout == ""
+    assert trained.stderr.splitlines()[-1].endswith(f"tracking sync {folder}")
+    assert len(trained.stderr.splitlines()) == 2
+    sync = ("-m", "experiments.tracking", "sync", str(folder))
+    try:
+        server.start()
+        first, second = call(*sync), call(*sync)
+        assert_all_is_there_once(folder, server.address)
+    finally:
+        server.stop()
+    assert first.stdout.startswith(f"{folder}: sent 1 run, ")
+    assert "66 rows" in first.stdout
+    assert second.stdout == f"{folder}: nothing to send to {server.address}\n"
+    assert first.stderr == second.stderr == ""
