@@ -1,5 +1,6 @@
 """The parts of a size's baseline, as the configuration states them."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from dcvae import SpeechAutoencoder, load_vocoder, read_audio
 from dcvae.discriminators import MultiBandDiscriminator, PatchDiscriminator
 from dcvae.mel import HOP, SAMPLE_RATE
 from experiments.adversary import Adversary
+from experiments.data.clips import validation_waves
 from experiments.objective import Objective
 from experiments.optim import build_optimizers
 from experiments.tracking import Tracker
@@ -22,6 +24,7 @@ from experiments.validation import Validation
 
 CONF = Path(__file__).parents[1] / "conf"
 SPEECH = Path(__file__).parents[2] / "tests" / "data"
+MANIFEST = SPEECH / "manifest.csv"
 
 
 def configuration(size: str) -> dict[str, Any]:
@@ -62,12 +65,21 @@ def model_arguments(size: str) -> dict[str, Any]:
 
 
 def build_trainer(
-    size: str, precision: str, folder: Path, wave: Tensor, device: str, **model: object
+    size: str,
+    precision: str,
+    folder: Path,
+    data: Tensor | DataLoader[Tensor],
+    device: str,
+    settings: Mapping[str, object] | None = None,
+    **model: object,
 ) -> Trainer:
     """The trainer of a size with both critics from the first step, past its warmup.
 
-    `precision` is "bf16" or "no"; the wave [B, T] is all that its loader has; `model` overrides.
+    `precision` is "bf16" or "no"; `data` is its loader, or one batch of waves [B, T] that is all
+    there is; `settings` and `model` override what the size says of the trainer and of the model.
     """
+    if isinstance(data, Tensor):
+        data = DataLoader(list(data), batch_size=len(data))  # type: ignore[arg-type]
     config = configuration(size)
     torch.manual_seed(0)
     autoencoder = SpeechAutoencoder(**{**config["model"], **model})
@@ -83,17 +95,17 @@ def build_trainer(
             optimizer=partial(build_optimizers, **critics["optimizer"]),
             start=0.0,
         ),
-        loader=DataLoader(list(wave), batch_size=len(wave)),  # type: ignore[arg-type]
+        loader=data,
         validation=Validation(
-            waves=[],
+            waves=validation_waves(MANIFEST, count=2),
             examples=0,
             vocoder=load_vocoder(),
             run_dir=folder,
             device=torch.device(device),
         ),
-        tracker=Tracker(None),
+        tracker=Tracker(folder),
         run_dir=folder,
-        **{**config["trainer"], "warmup": 0},
+        **{**config["trainer"], "warmup": 0, **(settings or {})},
     )
 
 

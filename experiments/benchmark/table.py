@@ -1,14 +1,21 @@
 """Tables of what was measured, and the spread of what was measured many times."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import quantiles
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Markdown, row by row as they come."""
-    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}", flush=True)
+    for line in markdown(columns, rows):
+        print(line, flush=True)
+
+
+def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The lines of a table."""
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{'---|' * len(columns)}"
     for row in rows:
-        print(f"| {' | '.join(row)} |", flush=True)
+        yield f"| {' | '.join(row)} |"
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:

@@ -4,27 +4,27 @@ The real step of the real trainer, optimizers and both critics included, on real
 """
 
 import argparse
-import resource
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.data import DataLoader
 
 from dcvae.mel import SAMPLE_RATE
-from experiments.benchmark.parts import build_trainer, configuration, speech
+from experiments.benchmark.card import Step, peak_memory, share_of_card, synchronise
+from experiments.benchmark.parts import MANIFEST, build_trainer, configuration, speech
 from experiments.benchmark.published import PublishedStep
 from experiments.benchmark.table import print_table, spread
+from experiments.benchmark.waiting import long_loader, share_of_waiting
 from experiments.hardware import choose_precision, describe_device, use_all_cores
 from experiments.optim import build_optimizers
 from experiments.trainer import Trainer
 
 COLUMNS = ["way", "steps/s", "s of speech/s", "peak memory", "FLOP/s, share of the card's"]
-Step = Callable[[Tensor], dict[str, Tensor]]
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -35,6 +35,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--steps", type=int, default=8, help="timed, of each way")
     parser.add_argument("--precision", default="auto", help="auto, bf16 or no")
     parser.add_argument("--against", choices=["published"], help="measure beside it, in turns")
+    parser.add_argument("--loader", action="store_true", help="time the wait for data as well")
+    parser.add_argument("--manifest", type=Path, default=MANIFEST, help="what --loader reads")
     parser.add_argument("--threads", type=int, help="of a CPU; all that there are by default")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args(arguments)
@@ -45,13 +47,20 @@ def main(arguments: Sequence[str]) -> None:
     print(f"{describe_device(torch.device(options.device))}, torch {torch.__version__}")
     print(f"size={options.size}, {options.batch} x {options.frames} frames, both critics\n")
     wave = speech(options.batch, options.frames)
-    with tempfile.TemporaryDirectory() as folder:
-        trainer = build_trainer(options.size, precision, Path(folder), wave, options.device)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        data: Tensor | DataLoader[Tensor] = wave
+        if options.loader:
+            shape = options.batch, options.frames, options.steps
+            data = long_loader(options.size, options.manifest, *shape, folder)
+        trainer = build_trainer(options.size, precision, folder, data, options.device)
         ways: dict[str, Step] = {precision_name(precision): partial(trainer.train_step, step=0)}
         if options.against:
             ways["published"] = published_step(options.size, trainer)
         seconds = take_turns(ways, wave.to(options.device), options.steps)
         report(ways, seconds, wave.to(options.device))
+        if options.loader:
+            print(share_of_waiting(trainer, options.steps))
 
 
 def precision_name(precision: str) -> str:
@@ -112,40 +121,3 @@ def report(ways: dict[str, Step], seconds: dict[str, list[float]], wave: Tensor)
         ours, theirs = seconds.values()
         ratios = [slow / fast for fast, slow in zip(ours, theirs, strict=True)]
         print(f"{spread(ratios)} times the published way's steps/s, turn by turn.")
-
-
-def peak_memory(step: Step, wave: Tensor) -> str:
-    """Of one more step on a GPU, which tells them apart; else of the process so far."""
-    if wave.device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(wave.device)
-        step(wave)
-        return f"{torch.cuda.max_memory_allocated(wave.device) / 2**30:.2f} GiB"
-    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB"
-
-
-def share_of_card(step: Step, wave: Tensor, seconds: float) -> str:
-    """FLOP/s of a step, and their share of what a bfloat16 matrix product reaches here."""
-    if wave.device.type != "cuda":
-        return "-"
-    with FlopCounterMode(display=False) as counter:
-        step(wave)
-    rate = counter.get_total_flops() / seconds
-    return f"{rate / 1e12:.1f} T, {rate / matrix_rate(wave.device):.0%}"
-
-
-def matrix_rate(device: torch.device, size: int = 8192, repeats: int = 20) -> float:
-    """FLOP/s of a bfloat16 matrix product on a GPU."""
-    matrix = torch.randn(size, size, device=device, dtype=torch.bfloat16)
-    for _ in range(3):
-        matrix @ matrix
-    synchronise(device)
-    began = time.perf_counter()
-    for _ in range(repeats):
-        matrix @ matrix
-    synchronise(device)
-    return 2 * size**3 * repeats / (time.perf_counter() - began)
-
-
-def synchronise(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -1,5 +1,6 @@
 import copy
 import re
+import time
 from functools import partial
 
 import pytest
@@ -7,9 +8,10 @@ import torch
 
 from dcvae.discriminators import MultiBandDiscriminator
 from experiments.benchmark.__main__ import main
-from experiments.benchmark.parts import build_trainer, configuration, speech
+from experiments.benchmark.parts import MANIFEST, build_trainer, configuration, speech
 from experiments.benchmark.published import BandLoop, PublishedStep
 from experiments.benchmark.table import spread
+from experiments.benchmark.waiting import long_loader, share_of_waiting
 from experiments.optim import build_optimizers
 
 
@@ -53,11 +55,38 @@ def test_the_published_way_takes_the_same_steps(tmp_path):
 
 def test_a_table_with_ratios_is_printed(capsys):
     options = "--size debug --batch 2 --frames 64 --steps 2 --precision no --against published"
+    options += " --loader"
     main(["train", *options.split(), "--device", "cpu"])
     text = capsys.readouterr().out
     assert re.search(r"\| ours, float32 \| [\d.]+ \([\d.]+ to [\d.]+\) \|", text)
     assert re.search(r"\| published \|", text)
     assert re.search(r"[\d.]+ \([\d.]+ to [\d.]+\) times the published way's", text)
+    assert re.search(r"[\d.]+ \([\d.]+ to [\d.]+\)% of the time is spent waiting", text)
+
+
+def test_waiting_is_told_from_working(tmp_path):
+    """A loader and a step that sleep: a third of the time and two thirds."""
+
+    class Slow:
+        def batches(self):
+            while True:
+                time.sleep(0.05)
+                yield torch.zeros(1)
+
+        def train_step(self, wave, step):
+            time.sleep(0.1)
+
+    share = float(share_of_waiting(Slow(), 3).split()[0])
+    assert 20 < share < 50
+
+
+def test_an_epoch_lasts_as_long_as_the_benchmark(tmp_path):
+    loader = long_loader("debug", MANIFEST, 8, 64, 5, tmp_path)
+    assert len(loader) >= 6
+    assert next(iter(loader)).shape == (8, 64 * 256)
+    (tmp_path / "none.csv").write_text(MANIFEST.read_text().replace(",train", ",test"))
+    with pytest.raises(ValueError, match=r"none\.csv has no training clip of 1 s"):
+        long_loader("debug", tmp_path / "none.csv", 8, 64, 5, tmp_path)
 
 
 def test_an_unknown_size_or_subject_is_one_line(capsys):
