@@ -19,14 +19,15 @@ def long_loader(
 ) -> DataLoader[Tensor]:
     """The loader that training has, on the manifest's training clips again and again.
 
-    So often that an epoch lasts `steps` steps and one to warm up: the manifest that says so is
-    written into `folder`. Workers and seconds of a clip are those of the size.
+    So often that all steps and what comes before them lie in one epoch: the manifest that says so
+    is written into `folder`. Workers and seconds of a clip are those of the size.
     """
     settings = configuration(size)["loader"]
     clips = training_clips(manifest, settings["min_seconds"])
     if not clips:
         raise ValueError(f"{manifest} has no training clip of {settings['min_seconds']:g} s")
-    times = -(-batch * (steps + 2) // len(clips))
+    batches = steps + 2 * settings["num_workers"] + 3  # a worker is two ahead, accelerate is one
+    times = -(-batch * batches // len(clips))
     write_manifest(folder / "manifest.csv", clips * times)
     return training_loader(
         folder / "manifest.csv",
@@ -37,12 +38,14 @@ def long_loader(
 def share_of_waiting(trainer: Trainer, steps: int) -> str:
     """In percent, step by step, of what the step and the wait for its batch take together."""
     shares, batches = [], trainer.batches()
-    for turn in range(steps + 1):
+    loader = trainer.loader
+    for _ in range(1 + loader.num_workers * (loader.prefetch_factor or 0)):
+        next(batches)  # no stock that was laid in while the workers started
+    for _ in range(steps):
         began = time.perf_counter()
         wave = next(batches)
         waited = time.perf_counter() - began
         trainer.train_step(wave, step=0)
         synchronise(wave.device)
-        if turn:  # the first one starts the workers
-            shares.append(100 * waited / (time.perf_counter() - began))
+        shares.append(100 * waited / (time.perf_counter() - began))
     return f"{spread(shares, 1)}% of the time is spent waiting for the loader's next batch."

@@ -2,6 +2,7 @@ import copy
 import re
 import time
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -64,10 +65,12 @@ def test_a_table_with_ratios_is_printed(capsys):
     assert re.search(r"[\d.]+ \([\d.]+ to [\d.]+\)% of the time is spent waiting", text)
 
 
-def test_waiting_is_told_from_working(tmp_path):
+def test_waiting_is_told_from_working():
     """A loader and a step that sleep: a third of the time and two thirds."""
 
     class Slow:
+        loader = SimpleNamespace(num_workers=1, prefetch_factor=2)
+
         def batches(self):
             while True:
                 time.sleep(0.05)
@@ -82,7 +85,7 @@ def test_waiting_is_told_from_working(tmp_path):
 
 def test_an_epoch_lasts_as_long_as_the_benchmark(tmp_path):
     loader = long_loader("debug", MANIFEST, 8, 64, 5, tmp_path)
-    assert len(loader) >= 6
+    assert len(loader) >= 8
     assert next(iter(loader)).shape == (8, 64 * 256)
     (tmp_path / "none.csv").write_text(MANIFEST.read_text().replace(",train", ",test"))
     with pytest.raises(ValueError, match=r"none\.csv has no training clip of 1 s"):
