@@ -28,10 +28,12 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser("experiments.benchmark analysis", description=__doc__)
     parser.add_argument("--size", default="base")
     parser.add_argument("--questions", default="quality,latents,latent_noise", metavar="A,B")
-    parser.add_argument("--clips", type=int, default=20, help="of the test split, at most")
+    parser.add_argument("--clips", type=int, default=20, help="but `latents` takes all labelled")
     parser.add_argument("--manifest", type=Path, default=MANIFEST)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args(arguments)
+    if not options.manifest.is_file():
+        raise ValueError(f"{options.manifest}: there is no such manifest")
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / options.size / "random" / "seed0"
         write_untrained(run, options.size, options.manifest.resolve())

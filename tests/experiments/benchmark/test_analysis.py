@@ -33,3 +33,9 @@ def test_what_the_analysis_complains_of_is_passed_on(capsys, monkeypatch):
     with pytest.raises(SystemExit, match="2"):
         main(["analysis", "--size", "debug", "--device", "cpu"])
     assert capsys.readouterr().err.endswith("ended early: analysis: no such thing\n")
+
+
+def test_a_manifest_that_is_not_there_is_named(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["analysis", "--size", "debug", "--manifest", "none.csv"])
+    assert capsys.readouterr().err.endswith("none.csv: there is no such manifest\n")
