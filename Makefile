@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 ENV := . $(BIN)/activate &&
 PORT ?= 5000
 
-.PHONY: help setup corpus demo test chaos report report-pdf lint mlflow clean
+.PHONY: help setup corpus demo test chaos bench report report-pdf lint mlflow clean
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,10 @@ demo: setup  ## Train the baseline and three ablations on real speech, score the
 
 test: setup  ## Run all tests, on two cores
 	@$(ENV) OMP_NUM_THREADS=1 DCVAE_THREADS=1 pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+bench: setup  ## Time training beside the published way, and inference: some minutes
+	@$(ENV) python -m experiments.benchmark train --against published --steps 6
+	@$(ENV) python -m experiments.benchmark inference --sizes tiny base --vocoders griffin_lim --repeats 3
 
 report: setup  ## Write reports/out/index.html from all runs that were analysed
 	@$(ENV) python -m reports.build

@@ -6,8 +6,6 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator, skip_first_batches
-from accelerate.state import GradientState
-from accelerate.utils import GradientAccumulationPlugin
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
@@ -15,6 +13,7 @@ from tqdm import tqdm
 
 from dcvae import LogMel, SpeechAutoencoder
 from dcvae.provenance import Training
+from experiments.accumulating import accumulate_batches
 from experiments.adversary import Adversary
 from experiments.averaging import averaged
 from experiments.checkpointing import Checkpoints, Progress
@@ -25,6 +24,7 @@ from experiments.metering import Meter
 from experiments.objective import Objective
 from experiments.optim import match_precision, set_learning_rate, warmup_cosine
 from experiments.processes import anywhere, draw_alike
+from experiments.quickening import quicken
 from experiments.tracking import Tracker
 from experiments.validation import Validation
 
@@ -66,7 +66,7 @@ class Trainer:
         run besides (dcvae.provenance.Training).
         """
         self.accelerator = accelerator
-        self.accumulate_batches(accumulate)
+        accumulate_batches(accumulate)
         self.compiled = compile
         self.prepare_model(model, ema)
         self.loader = accelerator.prepare(loader)
@@ -93,20 +93,11 @@ class Trainer:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         model.bottleneck.share_noise(self.accelerator.process_index, self.accelerator.num_processes)
         average = averaged(model, ema) if ema is not None else None  # while the model is bare
-        if self.compiled:
-            compile_in_place(model, self.accelerator.device)
+        self.compiled = self.compiled and compile_in_place(model, self.accelerator.device)
+        if not self.compiled:
+            quicken(model.backbone)
         self.model = self.accelerator.prepare(model)
         self.average = average and self.accelerator.prepare_model(average, evaluation_mode=True)
-
-    @staticmethod
-    def accumulate_batches(count: int) -> None:
-        """Let every `count` batches make a step, across the ends of epochs.
-
-        By the state that all of accelerate shares, as Accelerator's own argument does.
-        """
-        if count < 1:
-            raise ValueError(f"trainer.accumulate is the batches a step, 1 or more, not {count}")
-        GradientState(GradientAccumulationPlugin(num_steps=count, sync_with_dataloader=False))
 
     def fit(self, interruption: Interruption | None = None) -> Progress:
         """Train to the last step, validate and save on the way, and say how far it came.

@@ -75,6 +75,36 @@ def test_muon_takes_a_filter_as_its_matrix_in_any_memory_format():
     torch.testing.assert_close(filters.flatten(1), matrix)
 
 
+@pytest.mark.parametrize("bfloat16", [True, False])
+@pytest.mark.parametrize("shape", [(8, 24), (24, 8)])
+def test_a_batch_of_matrices_is_one_after_the_other(shape, bfloat16):
+    matrices = torch.randn(3, *shape, generator=torch.Generator().manual_seed(0))
+    alone = torch.stack([orthogonalise(one, bfloat16=bfloat16) for one in matrices])
+    together = orthogonalise(matrices, bfloat16=bfloat16)
+    torch.testing.assert_close(together, alone, rtol=1e-2 if bfloat16 else 1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_parameters_updated_together_move_as_they_do_alone(memory_format):
+    generator = torch.Generator().manual_seed(0)
+    starts = [torch.randn(8, 4, 3, 3, generator=generator) for _ in range(3)]
+    moved = []
+    for batched in (False, True):
+        params = [nn.Parameter(s.clone().to(memory_format=memory_format)) for s in starts]
+        for parameter in params:
+            parameter.grad = parameter.detach() * 2 + 1
+        muon = Muon(params, lr=0.1)
+        muon.param_groups[0]["bfloat16"] = False
+        if batched:
+            with torch.no_grad():
+                muon.update(params, muon.param_groups[0])
+        else:
+            muon.step()
+        moved.append(torch.stack([parameter.detach() for parameter in params]))
+    assert (moved[0] - torch.stack(starts)).abs().max() > 1e-3
+    torch.testing.assert_close(*moved)
+
+
 def test_filters_go_to_muon_and_all_else_to_adamw():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.GroupNorm(1, 4))
     nn.utils.parametrizations.weight_norm(model[0])

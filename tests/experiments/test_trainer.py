@@ -4,9 +4,9 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from dcvae import SpeechAutoencoder
+from experiments.accumulating import accumulate_batches
 from experiments.checkpointing import Progress
 from experiments.metering import Meter, NonFiniteLossError
-from experiments.trainer import Trainer
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_accumulated_batches_make_the_step_of_one_large_batch(trainer, tmp_path,
 
 def test_a_step_has_a_batch():
     with pytest.raises(ValueError, match=r"trainer\.accumulate is the batches a step, 1 or more"):
-        Trainer.accumulate_batches(0)
+        accumulate_batches(0)
 
 
 def test_first_non_finite_loss_ends_training_by_name(trainer, tmp_path):

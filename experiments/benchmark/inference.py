@@ -10,22 +10,20 @@ import json
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-import yaml
 from torch import Tensor
 
 from dcvae import Codec, LogMel, SpeechAutoencoder, load_vocoder, read_audio
-from dcvae.errors import user_errors
 from dcvae.mel import HOP, SAMPLE_RATE
 from dcvae.vocoders import Vocoder
+from experiments.benchmark.parts import model_arguments
+from experiments.benchmark.table import print_table
 from experiments.hardware import describe_device
 
-CONF = Path(__file__).parent / "conf"
-SPEECH = Path(__file__).parents[1] / "tests" / "data" / "en_pm_invalid_option.flac"  # 3.2 s
+SPEECH = Path(__file__).parents[2] / "tests" / "data" / "en_pm_invalid_option.flac"  # 3.2 s
 FASTER = ["bfloat16", "faster"]
 MODELS = ["size", "batch", "encode float32", *FASTER, "decode float32", *FASTER, "error"]
 VOCODERS = ["vocoder", "batch", "factor"]
@@ -40,8 +38,7 @@ BIGVGAN = {  # the published v2 model for 22 kHz and 80 bands
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser("experiments.benchmark", description=__doc__)
-    parser.add_argument("what", choices=["inference"])
+    parser = argparse.ArgumentParser("experiments.benchmark inference", description=__doc__)
     parser.add_argument("--sizes", nargs="*", default=["tiny", "base", "full"])
     parser.add_argument("--vocoders", nargs="*", default=["griffin_lim", "bigvgan"])
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 16])
@@ -50,19 +47,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--repeats", type=int, default=5, help="of which the best one counts")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args(arguments)
-    with user_errors("experiments.benchmark"):
-        print(f"{describe_device(torch.device(options.device))}, torch {torch.__version__}\n")
-        wave = read_audio(options.audio, stop=options.frames * HOP / SAMPLE_RATE)[None]
-        bench = Bench(wave, options.repeats, options.device)
-        if options.sizes:
-            rows = (bench.model(size, batch) for size in options.sizes for batch in options.batches)
-            print_table(MODELS, rows)
-        if options.vocoders:
-            print()
-            with tempfile.TemporaryDirectory() as folder:
-                loaded = {name: untrained(name, Path(folder)) for name in options.vocoders}
-                pairs = ((name, batch) for name in loaded for batch in options.batches)
-                print_table(VOCODERS, (bench.vocoder(*pair, loaded[pair[0]]) for pair in pairs))
+    print(f"{describe_device(torch.device(options.device))}, torch {torch.__version__}\n")
+    wave = read_audio(options.audio, stop=options.frames * HOP / SAMPLE_RATE)[None]
+    bench = Bench(wave, options.repeats, options.device)
+    if options.sizes:
+        rows = (bench.model(size, batch) for size in options.sizes for batch in options.batches)
+        print_table(MODELS, rows)
+    if options.vocoders:
+        print()
+        with tempfile.TemporaryDirectory() as folder:
+            loaded = {name: untrained(name, Path(folder)) for name in options.vocoders}
+            pairs = ((name, batch) for name in loaded for batch in options.batches)
+            print_table(VOCODERS, (bench.vocoder(*pair, loaded[pair[0]]) for pair in pairs))
 
 
 class Bench:
@@ -117,15 +113,6 @@ class Bench:
         return [min(times) / speech for times in taken]
 
 
-def model_arguments(size: str) -> dict[str, Any]:
-    """SpeechAutoencoder's arguments, as the configuration states them for a size's baseline."""
-    path = CONF / "size" / f"{size}.yaml"
-    if not path.is_file():
-        raise ValueError(f"no size is named {size!r}: choose from {CONF / 'size'}")
-    stated = [yaml.safe_load(file.read_text())["model"] for file in (CONF / "config.yaml", path)]
-    return {name: value for name, value in (stated[0] | stated[1]).items() if name != "_target_"}
-
-
 def untrained(name: str, folder: Path) -> Vocoder:
     """A vocoder by name; BigVGAN in its published size, with random weights."""
     if name != "bigvgan":
@@ -139,14 +126,3 @@ def untrained(name: str, folder: Path) -> Vocoder:
     (folder / "config.json").write_text(json.dumps(BIGVGAN))
     torch.save({"generator": network.state_dict()}, folder / "bigvgan_generator.pt")
     return load_vocoder(name, path=folder)
-
-
-def print_table(columns: Sequence[str], rows: Iterator[list[str]]) -> None:
-    """Markdown, row by row as they come."""
-    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
-    for row in rows:
-        print(f"| {' | '.join(row)} |", flush=True)
-
-
-if __name__ == "__main__":
-    main()

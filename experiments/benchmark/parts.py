@@ -1,0 +1,121 @@
+"""The parts of a size's baseline, as the configuration states them."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from accelerate import Accelerator
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from dcvae import SpeechAutoencoder, load_vocoder, read_audio
+from dcvae.discriminators import MultiBandDiscriminator, PatchDiscriminator
+from dcvae.mel import HOP, SAMPLE_RATE
+from experiments.adversary import Adversary
+from experiments.data.clips import validation_waves
+from experiments.objective import Objective
+from experiments.optim import build_optimizers
+from experiments.tracking import Tracker
+from experiments.trainer import Trainer
+from experiments.validation import Validation
+
+CONF = Path(__file__).parents[1] / "conf"
+SPEECH = Path(__file__).parents[2] / "tests" / "data"
+MANIFEST = SPEECH / "manifest.csv"
+
+
+def configuration(size: str) -> dict[str, Any]:
+    """The baseline of a size, as Hydra would compose it; ValueError for an unknown one."""
+    path = CONF / "size" / f"{size}.yaml"
+    if not path.is_file():
+        raise ValueError(f"no size is named {size!r}: choose from {CONF / 'size'}")
+    stated = [yaml.safe_load(file.read_text()) for file in (CONF / "config.yaml", path)]
+    return merged(*stated)
+
+
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`base` with the leaves of `over`; what names classes is left out."""
+    result = {name: value for name, value in base.items() if not name.startswith("_")}
+    for name, value in over.items():
+        inner = result.get(name)
+        if isinstance(inner, dict) and isinstance(value, dict):
+            value = merged(inner, value)  # noqa: PLW2901
+        result[name] = value
+    return {
+        name: merged(value, {}) if isinstance(value, dict) else number(value)
+        for name, value in result.items()
+    }
+
+
+def number(value: Any) -> Any:
+    """YAML 1.1 takes 1.0e-3 for a number, and 1e-3 for text; Hydra takes both for numbers."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def model_arguments(size: str) -> dict[str, Any]:
+    """SpeechAutoencoder's arguments."""
+    arguments: dict[str, Any] = configuration(size)["model"]
+    return arguments
+
+
+def build_trainer(
+    size: str,
+    precision: str,
+    folder: Path,
+    data: Tensor | DataLoader[Tensor],
+    device: str,
+    settings: Mapping[str, object] | None = None,
+    **model: object,
+) -> Trainer:
+    """The trainer of a size with both critics from the first step, past its warmup.
+
+    `precision` is "bf16" or "no"; `data` is its loader, or one batch of waves [B, T] that is all
+    there is; `settings` and `model` override what the size says of the trainer and of the model.
+    """
+    if isinstance(data, Tensor):
+        data = DataLoader(list(data), batch_size=len(data))  # type: ignore[arg-type]
+    config = configuration(size)
+    torch.manual_seed(0)
+    autoencoder = SpeechAutoencoder(**{**config["model"], **model})
+    critics = config["adversary"]
+    return Trainer(
+        accelerator=Accelerator(cpu=device == "cpu", mixed_precision=precision),
+        model=autoencoder,
+        objective=Objective(**config["losses"]),
+        optimizers=build_optimizers([autoencoder], **config["optimizer"]),
+        adversary=Adversary(
+            patch=PatchDiscriminator(**critics["patch"]),
+            bands=MultiBandDiscriminator(**critics["bands"]),
+            optimizer=partial(build_optimizers, **critics["optimizer"]),
+            start=0.0,
+        ),
+        loader=data,
+        validation=Validation(
+            waves=validation_waves(MANIFEST, count=2),
+            examples=0,
+            vocoder=load_vocoder(),
+            run_dir=folder,
+            device=torch.device(device),
+        ),
+        tracker=Tracker(folder),
+        run_dir=folder,
+        **{**config["trainer"], "warmup": 0, **(settings or {})},
+    )
+
+
+def speech(batch: int, frames: int) -> Tensor:
+    """Real speech [B, frames * HOP] at 22,050 Hz: the test clips one after the other, in turns."""
+    clips = [read_audio(path) for path in sorted(SPEECH.glob("*.flac"))]
+    if not clips:
+        raise ValueError(f"there is no speech in {SPEECH}: run this in a checkout")
+    samples = frames * HOP
+    line = torch.cat(clips)
+    line = line.repeat(-(-batch * samples // len(line)))
+    assert SAMPLE_RATE == 22050
+    return line[: batch * samples].view(batch, samples).clone()
