@@ -26,8 +26,9 @@ demo: setup  ## Train the baseline and three ablations on real speech, score the
 test: setup  ## Run all tests, on two cores
 	@$(ENV) OMP_NUM_THREADS=1 DCVAE_THREADS=1 pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-bench: setup  ## Time training beside the published way, and inference: some minutes
+bench: setup  ## Time training and loading beside the published way, and inference: some minutes
 	@$(ENV) python -m experiments.benchmark train --against published --steps 6
+	@$(ENV) python -m experiments.benchmark data --turns 3
 	@$(ENV) python -m experiments.benchmark inference --sizes tiny base --vocoders griffin_lim --repeats 3
 
 report: setup  ## Write reports/out/index.html from all runs that were analysed

@@ -1,10 +1,10 @@
-"""What things cost: python -m experiments.benchmark train|inference|analysis --help"""
+"""What things cost: python -m experiments.benchmark train|data|inference|analysis --help"""
 
 import sys
 
 from dcvae.errors import user_errors
 
-SUBJECTS = ("train", "inference", "analysis")
+SUBJECTS = ("train", "data", "inference", "analysis")
 
 
 def main(arguments: list[str]) -> None:
@@ -15,6 +15,8 @@ def main(arguments: list[str]) -> None:
     with user_errors("experiments.benchmark"):
         if subject == "train":
             from experiments.benchmark.train import main as run
+        elif subject == "data":
+            from experiments.benchmark.data import main as run
         elif subject == "inference":
             from experiments.benchmark.inference import main as run
         else:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from dcvae import LogMel, read_audio
 from dcvae.manifest import read_manifest
-from experiments import benchmark_data
-from experiments.benchmark_data import COLUMNS, PublishedClips, Setting, rows
+from experiments.benchmark import data
+from experiments.benchmark.data import COLUMNS, PublishedClips, Setting, rows
 
-MANIFEST = Path(__file__).parents[1] / "data" / "manifest.csv"
+MANIFEST = Path(__file__).parents[2] / "data" / "manifest.csv"
 
 
 def test_the_reference_is_the_mel_of_a_piece_of_the_clip() -> None:
@@ -19,7 +19,7 @@ def test_the_reference_is_the_mel_of_a_piece_of_the_clip() -> None:
 
 
 def test_every_corpus_has_a_row(monkeypatch) -> None:
-    monkeypatch.setattr(benchmark_data, "LONG", 12)
+    monkeypatch.setattr(data, "LONG", 12)
     setting = Setting(frames=32, batch=2, workers=0, turns=1)
     table = list(rows(MANIFEST, setting, 4, 2))
     assert [row[0] for row in table] == [

@@ -1,4 +1,6 @@
-"""What loading costs: crops a second out of the workers, beside the published way of getting them.
+"""What loading costs: python -m experiments.benchmark data
+
+Crops a second out of the workers, beside the published way of getting them.
 
 The published way decodes and resamples the whole file, cuts a random crop out of it and computes
 its log-mel, all in the worker, with torchaudio where that is installed and with this suite's own
@@ -26,6 +28,7 @@ from torch.utils.data import DataLoader, Dataset
 from dcvae.audio import read_audio
 from dcvae.manifest import Clip, Manifest, fixed_hash, read_manifest, write_manifest
 from dcvae.mel import HOP, SAMPLE_RATE, LogMel
+from experiments.benchmark.table import print_table
 from experiments.data.cache import open_cache
 from experiments.data.clips import Clips, leave_signals_alone
 
@@ -91,7 +94,7 @@ def rows(
     """Table rows of COLUMNS: for `count` clips of the manifest, which may be None, then for
     ten-minute files in several containers, made of those clips or of the tests' own.
     """
-    speech = read_manifest(manifest or Path(__file__).parents[1] / "tests" / "data/manifest.csv")
+    speech = read_manifest(manifest or Path(__file__).parents[2] / "tests" / "data/manifest.csv")
     clips = spread(speech, count)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -169,28 +172,17 @@ def write_long(folder: Path, wave: Tensor, suffix: str, kind: str) -> Path:
     return manifest
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command line may say."""
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("experiments.benchmark data", description=__doc__)
     parser.add_argument("--manifest", type=Path, help="of short clips (the tests' own)")
     parser.add_argument("--clips", type=int, default=600)
     parser.add_argument("--long-crops", type=int, default=40, help="of each ten-minute file a turn")
     parser.add_argument("--threads", type=int, default=1, help="of this process, which does mel")
     for name, value in vars(Setting()).items():
         parser.add_argument(f"--{name}", type=int, default=value)
-
-
-def main(options: argparse.Namespace) -> None:
-    """Print the table as Markdown, row by row."""
+    options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     reader = "torchaudio" if has_torchaudio() else "the suite's reader (torchaudio is missing)"
     print(f"The published way reads with {reader}.\n")
     setting = Setting(options.frames, options.batch, options.workers, options.turns)
-    print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
-    for row in rows(options.manifest, setting, options.clips, options.long_crops):
-        print(f"| {' | '.join(row)} |", flush=True)
-
-
-if __name__ == "__main__":
-    it = argparse.ArgumentParser("experiments.benchmark_data", description=__doc__)
-    add_arguments(it)
-    main(it.parse_args())
+    print_table(COLUMNS, rows(options.manifest, setting, options.clips, options.long_crops))
