@@ -70,11 +70,13 @@ def disturbed(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("disturbed")
     first = start(folder)
     wait_until(first, reached(folder / RUN, 11))
+    os.killpg(first.pid, signal.SIGSTOP)  # it waits for the second one to be refused
     second = start(folder)
     status, errors = end(second)
     assert (status, len(errors.strip().splitlines())) == (2, 1)
     assert "in use by another process" in errors
     os.killpg(first.pid, signal.SIGTERM)
+    os.killpg(first.pid, signal.SIGCONT)
     status, errors = end(first)
     assert status == 75, errors
     assert json.loads((folder / RUN / "run.json").read_text())["status"] == "interrupted"
