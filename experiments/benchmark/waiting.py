@@ -28,7 +28,7 @@ def long_loader(
         raise ValueError(f"{manifest} has no training clip of {settings['min_seconds']:g} s")
     batches = steps + 2 * settings["num_workers"] + 3  # a worker is two ahead, accelerate is one
     times = -(-batch * batches // len(clips))
-    write_manifest(folder / "manifest.csv", clips * times)
+    write_manifest(folder / "manifest.csv", list(clips) * times)
     return training_loader(
         folder / "manifest.csv",
         **{**settings, "segment_frames": frames, "batch_size": batch},
