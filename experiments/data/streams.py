@@ -30,7 +30,6 @@ from experiments.data.index import split_of
 
 STREAM = "stream.json"  # beside a manifest whose training split streams
 ROWS = 100_000  # of an epoch where nobody says how many there are
-PASSES = 1000  # orders of an epoch's rows, for a worker that reads them again
 HEAD = 65536  # bytes of a file by which it is known
 MAGIC = {b"fLaC": ".flac", b"OggS": ".ogg", b"RIFF": ".wav", b"ID3": ".mp3", b"\xff": ".mp3"}
 log = logging.getLogger(__name__)
@@ -123,9 +122,7 @@ class StreamedClips(IterableDataset[Tensor]):
         seed: int,
         min_seconds: float,
     ) -> None:
-        # several shards at once are read by threads, for whose end `datasets` sleeps every pass
-        self.stream = stream.shuffle(seed, buffer_size=source.buffer, max_buffer_input_shards=1)
-        self.column = source.column
+        self.stream, self.column, self.buffer = stream, source.column, source.buffer
         self.segment_samples, self.min_seconds = segment_frames * HOP, min_seconds
         self.batch_size, self.batches, self.seed = batch_size, batches, seed
         self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # workers hear of it
@@ -148,9 +145,8 @@ class StreamedClips(IterableDataset[Tensor]):
         """Crops without end; ValueError where the rows give none."""
         number = 0
         for turn in count():
-            self.stream.set_epoch(epoch * PASSES + turn)
             before = number
-            for row in self.stream:
+            for row in self.shuffled(f"{self.seed}/{epoch}/{turn}"):
                 content = (row[self.column] or {}).get("bytes")
                 if content and row_split(content) == SPLITS[0]:
                     crop = self.crop(content, f"{key}/{number}")
@@ -159,6 +155,13 @@ class StreamedClips(IterableDataset[Tensor]):
                         yield crop
             if number == before:
                 raise ValueError("data=hub: the stream gives no clip to train on")
+
+    def shuffled(self, key: str) -> Any:
+        """The rows in an order of their own: by its seed, as all workers share a stream's epoch."""
+        # several shards at once are read by threads, for whose end `datasets` sleeps every pass
+        return self.stream.shuffle(
+            fixed_hash(key) % 2**32, buffer_size=self.buffer, max_buffer_input_shards=1
+        )
 
     def crop(self, content: bytes, key: str) -> Tensor | None:
         """One crop of a file's content, None where there is none."""
