@@ -97,7 +97,10 @@ class SpeechAutoencoder(nn.Module):
 
     def decode(self, latents: Tensor, frames: int | None = None) -> Tensor:
         """Latents [B, C, H, L] -> float32 log-mel [B, M, F], F = `frames` or L * compression."""
-        output = self.backbone.decoder(latents.to(self.dtype)).float().squeeze(1)
+        kind = latents.device.type
+        autocast = torch.is_autocast_enabled(kind)  # whose shortcuts would carry float32 along
+        dtype = torch.get_autocast_dtype(kind) if autocast else self.dtype
+        output = self.backbone.decoder(latents.to(dtype)).float().squeeze(1)
         return (output * self.mel_std + self.mel_mean)[:, :N_MELS, :frames]
 
     @property

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import cached
 from torch.optim import Optimizer
 
 from dcvae.discriminators import Judgement
@@ -56,10 +57,9 @@ class Adversary:
         Where batches accumulate the step is that of the last one; the others add their gradient.
         """
         with self.accelerator.autocast():
-            judged_real, judged_fake = self.critics(real), self.critics(fake)
-        loss = discriminator_loss(
-            [one.logits for one in judged_real], [one.logits for one in judged_fake]
-        )
+            judged = self.critics(torch.cat([real, fake]))
+        of_real, of_fake = zip(*(one.logits.chunk(2) for one in judged), strict=True)
+        loss = discriminator_loss(of_real, of_fake)
         self.accelerator.backward(loss)
         if self.accelerator.sync_gradients:
             self.accelerator.clip_grad_norm_(self.critics.parameters(), clip_norm)
@@ -72,7 +72,7 @@ class Adversary:
         """The generator's terms; frozen critics pass gradient on to `fake` and keep none."""
         # without DDP, which would go on to expect gradients for the critics
         critics = self.accelerator.unwrap_model(self.critics).requires_grad_(False)
-        with self.accelerator.autocast():
+        with self.accelerator.autocast(), cached():  # weights are normed once for both
             with torch.no_grad():
                 judged_real = critics(real)
             judged_fake = critics(fake)

@@ -31,7 +31,7 @@ from dcvae.provenance import Corpus
 from experiments.checkpointing import Progress
 from experiments.composing import COMPOSING_ERRORS, run_folder, settle
 from experiments.data.clips import training_clips, training_loader, validation_waves
-from experiments.hardware import choose_precision, use_all_cores
+from experiments.hardware import choose_precision, keep_freed_memory, use_all_cores
 from experiments.interruption import EXIT_STATUS, Interrupted, Interruption
 from experiments.objective import Objective
 from experiments.record import check_same_config, git_commit, now, read_record, write_record
@@ -62,6 +62,7 @@ def train(cfg: DictConfig, size: str, ablation: str, data: str) -> None:
         dataloader_config=DataLoaderConfiguration(split_batches=True, non_blocking=True),
     )
     use_all_cores(processes=int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    keep_freed_memory()
     with accelerator.main_process_first():
         manifest = Path(build(cfg.data)).resolve()
     tracker = Tracker(run_dir if accelerator.is_main_process else None)

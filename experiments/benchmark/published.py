@@ -17,8 +17,13 @@ from torch.nn.utils.parametrize import is_parametrized
 from torch.optim import AdamW, Optimizer
 
 from dcvae import LogMel, SpeechAutoencoder
-from dcvae.discriminators import SLOPE, Judgement, MultiBandDiscriminator
-from dcvae.losses import discriminator_loss, feature_matching_loss, generator_loss
+from dcvae.discriminators import (
+    SLOPE,
+    Judgement,
+    MultiBandDiscriminator,
+    PatchDiscriminator,
+)
+from dcvae.losses import discriminator_loss, generator_loss
 from experiments.objective import Objective
 from experiments.optim import NEWTON_SCHULZ, Muon
 
@@ -53,6 +58,23 @@ class BandLoop(nn.Module):
         depth = len(features) // len(self.stacks)
         later = [one for number, one in enumerate(features) if number % depth]
         return Judgement(logits, [*later, logits])
+
+
+class ContiguousPatch(nn.Module):
+    """A patch critic's function in the contiguous layout."""
+
+    def __init__(self, patch: nn.Module) -> None:
+        super().__init__()
+        assert isinstance(patch, PatchDiscriminator)
+        self.layers, self.output = patch.layers, patch.output
+
+    def forward(self, mel: Tensor) -> Judgement:
+        hidden, features = mel.unsqueeze(1), []
+        for layer in self.layers:
+            hidden = functional.leaky_relu(layer(hidden), SLOPE)
+            features.append(hidden)
+        logits = self.output(hidden)
+        return Judgement(logits, [*features[1:], logits])
 
 
 class PlainMuon(Muon):
@@ -102,7 +124,8 @@ class PublishedStep:
         device = next(model.parameters()).device
         self.mel = LogMel().to(device)
         self.model = weight_normed(model).to(device)
-        self.critics = nn.ModuleList([deepcopy(patch), BandLoop(deepcopy(bands))]).to(device)
+        critics = [ContiguousPatch(deepcopy(patch)), BandLoop(deepcopy(bands))]
+        self.critics = nn.ModuleList(critics).to(device)
         self.objective, self.clip_norm = objective, clip_norm
         self.optimizers = [plain(one) for one in optimizer([self.model])]
         self.critic_optimizers = [plain(one) for one in critic_optimizer([self.critics])]
@@ -115,10 +138,12 @@ class PublishedStep:
         critic = self.learn(mel, output.mel.detach())
         real, fake = self.judge(mel), self.judge(output.mel)
         terms["adversarial"] = generator_loss([one.logits for one in fake])
-        terms["feature_matching"] = feature_matching_loss(
-            [feature for one in real for feature in one.features],
-            [feature for one in fake for feature in one.features],
-        )
+        differences = [
+            functional.l1_loss(of_fake, of_real)
+            for judged_real, judged_fake in zip(real, fake, strict=True)
+            for of_real, of_fake in zip(judged_real.features, judged_fake.features, strict=True)
+        ]
+        terms["feature_matching"] = torch.stack(differences).sum()
         loss = self.objective.total(terms)
         loss.backward()
         self.take(self.model, self.optimizers)

@@ -20,7 +20,12 @@ from experiments.benchmark.parts import MANIFEST, build_trainer, configuration, 
 from experiments.benchmark.published import PublishedStep
 from experiments.benchmark.table import print_table, spread
 from experiments.benchmark.waiting import long_loader, share_of_waiting
-from experiments.hardware import choose_precision, describe_device, use_all_cores
+from experiments.hardware import (
+    choose_precision,
+    describe_device,
+    keep_freed_memory,
+    use_all_cores,
+)
 from experiments.optim import build_optimizers
 from experiments.trainer import Trainer
 
@@ -54,9 +59,10 @@ def main(arguments: Sequence[str]) -> None:
             shape = options.batch, options.frames, options.steps
             data = long_loader(options.size, options.manifest, *shape, folder)
         trainer = build_trainer(options.size, precision, folder, data, options.device)
-        ways: dict[str, Step] = {precision_name(precision): partial(trainer.train_step, step=0)}
+        ours = partial(trainer.train_step, step=0)
+        ways: dict[str, Step] = {precision_name(precision): keeping_memory(ours, True)}
         if options.against:
-            ways["published"] = published_step(options.size, trainer)
+            ways["published"] = keeping_memory(published_step(options.size, trainer), False)
         seconds = take_turns(ways, wave.to(options.device), options.steps)
         report(ways, seconds, wave.to(options.device))
         if options.loader:
@@ -83,6 +89,16 @@ def published_step(size: str, trainer: Trainer) -> PublishedStep:
         partial(build_optimizers, **config["adversary"]["optimizer"]),
         config["trainer"]["clip_norm"],
     )
+
+
+def keeping_memory(step: Step, keep: bool) -> Step:
+    """The step under the allocator that its way of training has."""
+
+    def take(wave: Tensor) -> dict[str, Tensor]:
+        keep_freed_memory(keep)
+        return step(wave)
+
+    return take
 
 
 def take_turns(ways: dict[str, Step], wave: Tensor, steps: int) -> dict[str, list[float]]:

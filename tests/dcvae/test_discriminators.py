@@ -26,8 +26,9 @@ def test_grouped_bands_equal_ten_small_stacks():
     logits = critic.output(torch.cat(outputs, dim=2))
     torch.testing.assert_close(judged.logits, logits)
     expected = [hidden for _, _, hidden in sorted(features, key=lambda f: f[:2])] + [logits]
-    assert len(judged.features) == 4 * 10 + 1
-    for ours, theirs in zip(judged.features, expected, strict=True):
+    maps = [one for stack in judged.features for one in stack]
+    assert len(maps) == 4 * 10 + 1
+    for ours, theirs in zip(maps, expected, strict=True):
         torch.testing.assert_close(ours, theirs)
 
 
@@ -47,7 +48,7 @@ def test_published_critics_have_the_published_layers():
 
 def test_patch_features_halve_and_skip_the_first_layer():
     judged = PatchDiscriminator(channels=4)(MEL)
-    assert [tuple(f.shape[1:]) for f in judged.features] == [
+    assert [tuple(f.shape[2:]) for f in judged.features] == [
         (8, 20, 16), (16, 10, 8), (32, 5, 4), (64, 2, 2), (1, 1, 1)
     ]  # fmt: skip
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional
 
 from dcvae.losses import (
     discriminator_loss,
@@ -67,9 +68,22 @@ def test_least_squares_terms_of_two_critics():
     assert discriminator_loss(real, fake).item() == pytest.approx(expected)
 
 
-def test_feature_matching_sums_the_means_of_the_maps():
-    real = [torch.tensor([1.0, 3.0]), torch.tensor([[4.0]])]
-    fake = [torch.tensor([2.0, 1.0]), torch.tensor([[4.5]])]
-    assert feature_matching_loss(real, fake).item() == pytest.approx(1.5 + 0.5)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_feature_matching_sums_the_means_of_the_maps(dtype):
+    """Its own backward against autograd's of torch's l1_loss, map by map."""
+    generator = torch.Generator().manual_seed(0)
+    real, fake = torch.randn(2, 3, 2, 4, 5, 6, generator=generator).to(dtype)
+    fake[0, 0, 0, 0] = real[0, 0, 0, 0]  # where the gradient is 0
+    ours, theirs = fake.clone().requires_grad_(), fake.clone().requires_grad_()
+    loss = feature_matching_loss([real, real[:1]], [ours, 3 * ours[:1]])
+    expected = sum(
+        functional.l1_loss(f.float(), r.float()) for r, f in zip(real, theirs, strict=True)
+    )
+    expected = expected + functional.l1_loss(3 * theirs[0].float(), real[0].float())
+    loss.backward()
+    expected.backward()
+    tolerance = 1e-2 if dtype == torch.bfloat16 else 1e-6
+    torch.testing.assert_close(loss, expected, rtol=tolerance, atol=0)
+    torch.testing.assert_close(ours.grad, theirs.grad)
     with pytest.raises(ValueError, match="shorter"):
-        feature_matching_loss(real, fake[:1])
+        feature_matching_loss([real, real], [fake])

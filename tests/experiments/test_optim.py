@@ -25,6 +25,20 @@ def test_orthogonalise_keeps_singular_vectors_and_evens_singular_values():
         assert (ours - torch.diag(diagonal)).abs().max() < 0.1
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(24, 40), (16, 144), (144, 16)])
+def test_several_steps_at_once_are_the_steps_one_by_one(rows, columns):
+    """The quintic as its authors write it, in float64; singular values over two decades."""
+    matrix = torch.randn(rows, columns, generator=torch.Generator().manual_seed(0))
+    u, _, v = torch.linalg.svd(matrix, full_matrices=False)
+    matrix = u * torch.logspace(0, -2, min(rows, columns)) @ v
+    x = matrix.double() / matrix.norm()
+    for _ in range(5):
+        gram = x @ x.T
+        x = 3.4445 * x - 4.7750 * gram @ x + 2.0315 * gram @ gram @ x
+    torch.testing.assert_close(orthogonalise(matrix, bfloat16=False).double(), x, rtol=0, atol=2e-5)
+    assert (orthogonalise(matrix) - x).norm() < 0.1 * x.norm()
+
+
 def test_muon_equals_torchs_on_matrices():
     """torch.optim.Muon takes matrices alone; its match_rms_adamw is our scale of 0.2."""
     start = torch.randn(16, 48, generator=torch.Generator().manual_seed(0))
@@ -81,7 +95,8 @@ def test_a_batch_of_matrices_is_one_after_the_other(shape, bfloat16):
     matrices = torch.randn(3, *shape, generator=torch.Generator().manual_seed(0))
     alone = torch.stack([orthogonalise(one, bfloat16=bfloat16) for one in matrices])
     together = orthogonalise(matrices, bfloat16=bfloat16)
-    torch.testing.assert_close(together, alone, rtol=1e-2 if bfloat16 else 1e-5, atol=1e-5)
+    tolerance = 2e-2 if bfloat16 else 1e-5  # of entries of .15; products of a batch round otherwise
+    torch.testing.assert_close(together, alone, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])

@@ -2,12 +2,13 @@ import copy
 
 import pytest
 import torch
-from diffusers.models.autoencoders.autoencoder_dc import DCUpBlock2d
+from diffusers.models.autoencoders.autoencoder_dc import DCDownBlock2d, DCUpBlock2d
 from diffusers.models.normalization import RMSNorm
 from torch import nn
 
 from dcvae import SpeechAutoencoder
-from experiments.quickening import QuickNorm, QuickUpBlock, quicken
+from experiments.quickening import QuickNorm, quicken
+from experiments.resampling import QuickDownBlock, QuickUpBlock
 
 SMALL = {
     "channels": [8, 8, 8, 16, 16],
@@ -38,7 +39,13 @@ def gradients(module: nn.Module, features: torch.Tensor) -> list[torch.Tensor]:
         (RMSNorm(6, 1e-5, elementwise_affine=True, bias=True), (2, 3, 4, 6)),
         (DCUpBlock2d(8, 4, interpolate=True), (2, 8, 3, 5)),
         (DCUpBlock2d(8, 8, interpolate=True), (2, 8, 3, 5)),
+        (DCUpBlock2d(8, 2, interpolate=True), (2, 8, 3, 5)),
+        (DCUpBlock2d(4, 8, interpolate=True), (2, 4, 3, 5)),
         (DCUpBlock2d(8, 1, interpolate=True, shortcut=False), (2, 8, 3, 5)),
+        (DCDownBlock2d(4, 16), (2, 4, 6, 10)),
+        (DCDownBlock2d(4, 8), (2, 4, 6, 10)),
+        (DCDownBlock2d(8, 8), (2, 8, 6, 10)),
+        (DCDownBlock2d(8, 4), (2, 8, 6, 10)),
     ],
 )
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
@@ -47,7 +54,7 @@ def test_a_part_and_its_gradients_are_those_of_diffusers(part, shape, memory_for
     random_weights(plain)
     quick = copy.deepcopy(plain)
     quicken(nn.Sequential(quick))
-    assert type(quick) in (QuickNorm, QuickUpBlock)
+    assert type(quick) in (QuickNorm, QuickDownBlock, QuickUpBlock)
     features = torch.randn(shape, dtype=torch.double, generator=torch.Generator().manual_seed(0))
     features = features.contiguous(memory_format=memory_format)
     if isinstance(part, RMSNorm):
