@@ -62,14 +62,15 @@ def feature_matching_loss(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Ten
 
 
 class MeanDifference(torch.autograd.Function):
-    """The mean of |fake - real| in float32; its gradient needs no copy of the maps in float32."""
+    """The mean of |fake - real| in float32; its gradient needs no more than the difference."""
 
     @staticmethod
     def forward(ctx: Any, fake: Tensor, real: Tensor) -> Tensor:
-        ctx.save_for_backward(fake, real)
-        return fake.to(torch.float32, copy=True).sub_(real).abs_().mean()
+        difference = fake - real
+        ctx.save_for_backward(difference)
+        return difference.to(torch.float32, copy=True).abs_().mean()
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        fake, real = ctx.saved_tensors
-        return torch.sub(fake, real).sign_().mul_(gradients[0] / fake.numel()), None
+        (difference,) = ctx.saved_tensors
+        return difference.sign().mul_(gradients[0] / difference.numel()), None

@@ -39,14 +39,13 @@ class QuickNorm(RMSNorm):
 class ChannelNormalise(torch.autograd.Function):
     """y = x / rms(x) * weight + bias over the last axis (Zhang and Sennrich, 2019).
 
-    The squares are summed in float32 or wider and the weights' gradients too; all that has the
-    size of x stays in its dtype.
+    Sums are taken in float32 or wider and kept in the dtype of x, as is all that has its size.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
         wide = torch.promote_types(x.dtype, torch.float32)
-        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=wide)
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True).to(wide)
         scale = torch.rsqrt(length.square() / x.shape[-1] + eps).to(x.dtype)
         unit = x * scale
         ctx.save_for_backward(unit, scale, weight)

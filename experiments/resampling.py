@@ -76,11 +76,9 @@ class Interleave(torch.autograd.Function):
         if shortcut is not None:
             dtype = torch.promote_types(dtype, shortcut.dtype)
         picture = empty_like(phases, (batch, channels // 4, 2 * rows - 2, 2 * columns - 2), dtype)
-        for part, place in zip(crops(phases), phases_of(picture), strict=True):
-            place.copy_(part)
-        if shortcut is not None:
-            for part, place in zip(spread(shortcut, ctx.repeats), phases_of(picture), strict=True):
-                place.add_(part)
+        added = [None] * 4 if shortcut is None else spread(shortcut, ctx.repeats)
+        for part, place, more in zip(crops(phases), phases_of(picture), added, strict=True):
+            place.copy_(part) if more is None else torch.add(part, more, out=place)
         return picture
 
     @staticmethod
