@@ -25,6 +25,7 @@ from experiments.objective import Objective
 from experiments.optim import match_precision, set_learning_rate, warmup_cosine
 from experiments.processes import anywhere, draw_alike
 from experiments.quickening import quicken
+from experiments.recomputing import recompute_stages
 from experiments.tracking import Tracker
 from experiments.validation import Validation
 
@@ -53,6 +54,7 @@ class Trainer:
         clip_norm: float,
         accumulate: int,
         ema: float | None,
+        recompute: bool,
         compile: bool,  # noqa: A002
         log_every: int,
         validate_every: int,
@@ -61,14 +63,14 @@ class Trainer:
     ) -> None:
         """`warmup` counts steps, `final_lr` is the share of the learning rate that is left at the
         end, `clip_norm` bounds the gradient's norm. A step takes `accumulate` batches; the weights
-        that are judged and kept are an average of that decay `ema`, if there is one; `compile` is
-        for the autoencoder. Three count steps, and `described` is what the model cards tell of the
-        run besides (dcvae.provenance.Training).
+        that are judged and kept are an average of that decay `ema`, if there is one; `recompute`
+        and `compile` are for the autoencoder. Three count steps, and `described` is what the model
+        cards tell of the run besides (dcvae.provenance.Training).
         """
         self.accelerator = accelerator
         accumulate_batches(accumulate)
         self.compiled = compile
-        self.prepare_model(model, ema)
+        self.prepare_model(model, ema, recompute)
         self.loader = accelerator.prepare(loader)
         match_precision(optimizers, accelerator.mixed_precision)
         self.optimizers: list[Optimizer] = [accelerator.prepare(one) for one in optimizers]
@@ -87,7 +89,7 @@ class Trainer:
         self.adversary_start = round(adversary.start * steps) if adversary else steps
         self.progress = Progress()
 
-    def prepare_model(self, model: SpeechAutoencoder, ema: float | None) -> None:
+    def prepare_model(self, model: SpeechAutoencoder, ema: float | None, recompute: bool) -> None:
         """Put the model and its average on the device, where accelerate saves and restores both."""
         if self.accelerator.mixed_precision == "bf16":  # in float32 it can be slower
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -96,6 +98,8 @@ class Trainer:
         self.compiled = self.compiled and compile_in_place(model, self.accelerator.device)
         if not self.compiled:
             quicken(model.backbone)
+        if recompute:
+            recompute_stages(model.backbone)
         self.model = self.accelerator.prepare(model)
         self.average = average and self.accelerator.prepare_model(average, evaluation_mode=True)
 

@@ -86,7 +86,7 @@ def small_trainer(
         ),
         tracker=Tracker(run_dir if accelerator.is_main_process else None),
         run_dir=run_dir,
-        **(settings | {"compile": False} | options),
+        **(settings | {"recompute": False, "compile": False} | options),
     )
 
 
