@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.studies.machine import find_gpus
@@ -45,12 +46,15 @@ def end_commands(plan: Plan, run_dirs: list[Path]) -> list[list[str]]:
 
 def environment(study: Study, gpus: list[str] | None = None) -> dict[str, str]:
     """What a run's processes need in their environment: GPUs, or gloo where there are none."""
-    needed = {}
-    if gpus is not None:
-        needed["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+    needed = gpu_variables(gpus)
     if study.processes > 1 and not has_gpus(study):
         needed["ACCELERATE_USE_CPU"] = "true"
     return needed
+
+
+def gpu_variables(gpus: Sequence[str] | None) -> dict[str, str]:
+    """What lets a process see these GPUs alone."""
+    return {} if gpus is None else {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}
 
 
 def has_gpus(study: Study) -> bool:

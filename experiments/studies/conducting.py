@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from dcvae.locking import folder_lock
@@ -13,6 +13,7 @@ from experiments.studies.commands import (
     analyse_command,
     end_commands,
     environment,
+    gpu_variables,
     quoted,
     train_command,
 )
@@ -106,10 +107,6 @@ def make_shares(plan: Plan) -> list[list[str]] | None:
     if gpus is None:
         return None
     return [gpus[first : first + each] for first in range(0, plan.study.jobs * each, each)]
-
-
-def gpu_variables(gpus: Sequence[str] | None) -> dict[str, str]:
-    return {} if gpus is None else {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}
 
 
 def alone(plan: Plan) -> AbstractContextManager[None]:

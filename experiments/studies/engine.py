@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from experiments.studies.commands import gpu_variables
 from experiments.studies.executors import Executor, Handle
 from experiments.studies.job import Job
 from experiments.studies.ledger import Ledger
@@ -151,7 +152,7 @@ class Engine:
         else:
             if self.shares is not None:
                 entry.gpus = entry.gpus or self.shares.pop(0)
-                entry.job.variables["CUDA_VISIBLE_DEVICES"] = ",".join(entry.gpus)
+                entry.job.variables.update(gpu_variables(entry.gpus))
             entry.handle = self.executor.submit(entry.job)
             entry.state = RUNNING
             found = self.executor.remember(entry.handle)

@@ -12,7 +12,9 @@ from matplotlib.transforms import Bbox
 
 from analysis.statistics import summarise_study
 from analysis.table import Row, make_table, write_table
-from reports.collect import Run, Study
+from reports.collect import Run, Study, collect
+from reports.paper_table import Table
+from reports.paper_tables import all_tables
 from reports.statistics import STATISTICS, TEXTS, Record, Statistics
 
 Values = Mapping[tuple[str, str, str], float]  # by ablation, condition, metric
@@ -113,6 +115,16 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for ablation in LEVEL:
         write_run(root, ablation)
     return root
+
+
+@pytest.fixture(scope="module")
+def study(runs: Path) -> Study:
+    return collect(runs)
+
+
+@pytest.fixture(scope="module")
+def tables(study: Study) -> dict[str, Table]:
+    return {table.name: table for table in all_tables(study)}
 
 
 def study_of(ablations: list[str], values: Values, claims: list[Record] | None = None) -> Study:

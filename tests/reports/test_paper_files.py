@@ -7,7 +7,7 @@ import pytest
 
 from reports.build import main
 from reports.captions import caption
-from reports.collect import Study, collect
+from reports.collect import Study
 from reports.files import ReportError
 from reports.latex import escape
 from reports.numbers import MINUS, UNKNOWN
@@ -19,16 +19,6 @@ from reports.save_tables import save_tables
 from reports.text_tables import markdown
 
 DATE = "2025-01-31"
-
-
-@pytest.fixture(scope="module")
-def study(runs: Path) -> Study:
-    return collect(runs)
-
-
-@pytest.fixture(scope="module")
-def tables(study: Study) -> dict[str, Table]:
-    return {table.name: table for table in all_tables(study)}
 
 
 def test_what_is_special_is_escaped() -> None:

@@ -26,16 +26,6 @@ DAGGER = r"\rlap{\textsuperscript{$\dagger$}}"
 LETTERS = {r"$-$": MINUS, "--": UNKNOWN, r"\_": "_", r"\%": "%", "$<$": "<"}
 
 
-@pytest.fixture(scope="module")
-def study(runs: Path) -> Study:
-    return collect(runs)
-
-
-@pytest.fixture(scope="module")
-def tables(study: Study) -> dict[str, Table]:
-    return {table.name: table for table in all_tables(study)}
-
-
 class PageTable(HTMLParser):
     """Rows of texts of the page's tables, by the label of the region around each."""
 

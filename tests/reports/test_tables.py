@@ -12,11 +12,6 @@ from reports.collect import Study, collect
 from reports.metrics import LATENT, QUALITY, ROBUST, describe
 
 
-@pytest.fixture(scope="module")
-def study(runs: Path) -> Study:
-    return collect(runs)
-
-
 def test_the_ceiling_stands_beside_the_ablations_and_the_baseline_is_first(study: Study) -> None:
     (ceiling,) = tables.references(study)
     rows = tables.models(study)
