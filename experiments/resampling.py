@@ -70,9 +70,8 @@ class Interleave(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, phases: Tensor, shortcut: Tensor | None) -> Tensor:
         batch, channels, rows, columns = phases.shape
-        ctx.repeats = shortcut is not None and channels // shortcut.shape[1]
-        ctx.dtype = phases.dtype
-        dtype = phases.dtype
+        ctx.repeats = 0 if shortcut is None else channels // shortcut.shape[1]
+        dtype = ctx.dtype = phases.dtype
         if shortcut is not None:
             dtype = torch.promote_types(dtype, shortcut.dtype)
         picture = empty_like(phases, (batch, channels // 4, 2 * rows - 2, 2 * columns - 2), dtype)
