@@ -22,8 +22,9 @@ def orthogonalise(matrix: Tensor, *, bfloat16: bool = True) -> Tensor:
     Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024).
     """
     tall = matrix.shape[-2] > matrix.shape[-1]
-    x = (matrix.mT if tall else matrix).to(torch.bfloat16 if bfloat16 else torch.float32)
-    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
+    dtype = torch.bfloat16 if bfloat16 else torch.float32
+    x = (matrix.mT if tall else matrix).to(dtype, copy=True)
+    x.div_(x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7))
     wide = x.shape[-1] > 2 * x.shape[-2]  # else as they stand they cost no more
     for steps in (2, 3) if wide else (1, 1, 1, 1, 1):
         x = newton_schulz(x, steps)
@@ -55,8 +56,8 @@ class Muon(Optimizer):
 
     The step is lr * scale * sqrt(max(out, rest)). A scale of 0.2 gives it AdamW's size, so that
     one learning rate serves both (arXiv 2502.16982); DC-Speech-VAE was trained with 1.0. Weight
-    decay is decoupled. On a GPU the matrices of one shape are iterated as one batch; a processor
-    that the first of them keeps busy loses by it.
+    decay is decoupled. A step uses the gradients up. On a GPU the matrices of one shape are
+    iterated as one batch; a processor that the first of them keeps busy loses by it.
     """
 
     def __init__(
@@ -96,14 +97,14 @@ class Muon(Optimizer):
             parameter.add_(as_filter(matrix, direction), alpha=-size)
 
     def direction(self, parameter: nn.Parameter, group: dict[str, Any]) -> Tensor:
-        """Nesterov's: the gradient, on its way to the momentum that it has moved."""
+        """Nesterov's: the gradient itself, on its way to the momentum that it has moved."""
         gradient = parameter.grad
         assert gradient is not None
         state = self.state[parameter]
         if not state:
             state["momentum"] = torch.zeros_like(gradient)
         momentum = state["momentum"].lerp_(gradient, 1 - group["momentum"])
-        return gradient.lerp(momentum, group["momentum"])
+        return gradient.lerp_(momentum, group["momentum"])
 
 
 def matrix_shape(parameter: Tensor) -> tuple[int, int]:
