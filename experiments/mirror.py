@@ -9,7 +9,7 @@ from experiments.flattening import flatten
 from experiments.mlflow_run import Identity, MLflowRun, find_run
 from experiments.mlflow_store import open_store
 from experiments.mlflow_study import Study
-from experiments.record import RunError, epoch, read_record, write_mlflow
+from experiments.record import epoch, require_record, write_mlflow
 from experiments.rows import RowReader
 
 LOGS = ("metrics.jsonl", "machine.jsonl")
@@ -44,7 +44,7 @@ class Mirror:
             run = self.run or self.attach(sent)
             for reader in self.readers:
                 sent["rows"] += run.send_rows(reader.read())
-            record = self.read()
+            record = require_record(self.run_dir)
             ended = record.get("finished")
             sent["status"] += run.send_status(status, epoch(ended) if ended else None)
             sent["files"] += run.send_files(self.run_dir / "validation")
@@ -60,7 +60,7 @@ class Mirror:
 
     def attach(self, sent: Counter[str]) -> MLflowRun:
         """Find the run or make it, note its id in run.json, and send what stays as it is."""
-        record = self.read()
+        record = require_record(self.run_dir)
         identity = identify(self.run_dir, record)
         client = open_store(self.uri)
         known = record.get("mlflow") or {}
@@ -78,12 +78,6 @@ class Mirror:
         sent["dataset"] += run.send_dataset(Path(record["manifest"]), record["corpus"])
         self.run, self.readers = run, [RowReader(self.run_dir / name) for name in LOGS]
         return run
-
-    def read(self) -> dict[str, Any]:
-        record = read_record(self.run_dir)
-        if record is None:
-            raise RunError(f"{self.run_dir} is no run folder: it has no run.json")
-        return record
 
 
 def identify(run_dir: Path, record: dict[str, Any]) -> Identity:

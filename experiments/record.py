@@ -41,6 +41,14 @@ def read_record(run_dir: Path) -> dict[str, Any] | None:
     return record
 
 
+def require_record(run_dir: Path) -> dict[str, Any]:
+    """The record of a run folder; RunError where there is none."""
+    record = read_record(run_dir)
+    if record is None:
+        raise RunError(f"{run_dir} is no run folder: it has no {NAME}")
+    return record
+
+
 def write_record(run_dir: Path, record: dict[str, Any]) -> None:
     """Write all but "mlflow": what `write_mlflow` noted stays, whatever `record` holds."""
     with WRITING:

@@ -16,7 +16,7 @@ from experiments.mlflow_store import (
     hide_password,
     quieten,
 )
-from experiments.record import RunError, read_record
+from experiments.record import RunError, require_record
 
 TIMEOUT = "60"  # seconds a request: nobody's training waits
 STATUS = {"finished": "FINISHED", "failed": "FAILED"}  # all others were stopped: KILLED
@@ -31,9 +31,7 @@ def sync(run_dir: Path) -> str:
 
     ValueError or OSError, one line, where the folder is no run's or in use, or the store fails.
     """
-    record = read_record(run_dir)
-    if record is None:
-        raise RunError(f"{run_dir} is no run folder: it has no run.json")
+    record = require_record(run_dir)
     recorded = (record.get("mlflow") or {}).get("tracking_uri")
     uri = os.environ.get(URI_VARIABLE) or recorded or DEFAULT_URI
     path = Path(uri.removeprefix(SQLITE))

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from accelerate import Accelerator
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -15,6 +14,7 @@ from dcvae import SpeechAutoencoder, load_vocoder, read_audio
 from dcvae.discriminators import MultiBandDiscriminator, PatchDiscriminator
 from dcvae.mel import HOP, SAMPLE_RATE
 from experiments.adversary import Adversary
+from experiments.composing import CONF, compose_runs
 from experiments.data.clips import validation_waves
 from experiments.objective import Objective
 from experiments.optim import build_optimizers
@@ -22,40 +22,25 @@ from experiments.tracking import Tracker
 from experiments.trainer import Trainer
 from experiments.validation import Validation
 
-CONF = Path(__file__).parents[1] / "conf"
 SPEECH = Path(__file__).parents[2] / "tests" / "data"
 MANIFEST = SPEECH / "manifest.csv"
 
 
 def configuration(size: str) -> dict[str, Any]:
-    """The baseline of a size, as Hydra would compose it; ValueError for an unknown one."""
-    path = CONF / "size" / f"{size}.yaml"
-    if not path.is_file():
+    """The baseline of a size, without what names classes; ValueError for an unknown size."""
+    if not (CONF / "size" / f"{size}.yaml").is_file():
         raise ValueError(f"no size is named {size!r}: choose from {CONF / 'size'}")
-    stated = [yaml.safe_load(file.read_text()) for file in (CONF / "config.yaml", path)]
-    return merged(*stated)
+    (composed,) = compose_runs("baseline", [0], [f"size={size}"])
+    return values(composed.config)
 
 
-def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """`base` with the leaves of `over`; what names classes is left out."""
-    result = {name: value for name, value in base.items() if not name.startswith("_")}
-    for name, value in over.items():
-        inner = result.get(name)
-        if isinstance(inner, dict) and isinstance(value, dict):
-            value = merged(inner, value)  # noqa: PLW2901
-        result[name] = value
+def values(config: dict[str, Any]) -> dict[str, Any]:
+    """What stands in a configuration, without Hydra's own keys such as _target_."""
     return {
-        name: merged(value, {}) if isinstance(value, dict) else number(value)
-        for name, value in result.items()
+        name: values(value) if isinstance(value, dict) else value
+        for name, value in config.items()
+        if not name.startswith("_")
     }
-
-
-def number(value: Any) -> Any:
-    """YAML 1.1 takes 1.0e-3 for a number, and 1e-3 for text; Hydra takes both for numbers."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
 
 
 def model_arguments(size: str) -> dict[str, Any]:
