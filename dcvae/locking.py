@@ -35,6 +35,11 @@ def check_free(folder: Path) -> None:
     """What `folder_lock` would raise just now; nothing is made."""
     if is_locked(folder):
         raise FolderInUseError(f"{folder} is in use by another process")
+    check_writable(folder)
+
+
+def check_writable(folder: Path) -> None:
+    """OSError where the folder, or the nearest that is there, takes no files."""
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not there.is_dir():
         raise OSError(f"{folder} cannot be written: {there} is no folder")

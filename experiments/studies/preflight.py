@@ -1,10 +1,9 @@
 """What can be wrong with a study, told before anything starts: each check is one clear line."""
 
 import importlib.util
-import os
 import shutil
-from pathlib import Path
 
+from dcvae.locking import check_writable
 from experiments.record import check_same_config, read_record
 from experiments.studies.machine import find_gpus, is_free
 from experiments.studies.options import BUDGETS, EXECUTORS, QUESTIONS, Analysis, Study
@@ -80,12 +79,3 @@ def check_analysis(analysis: Analysis) -> None:
         value = getattr(analysis, name)
         if value not in (None, *known):
             raise ValueError(f"analysis.{name}={value}: choose from {', '.join(known)}")
-
-
-def check_writable(folder: Path) -> None:
-    """OSError where the folder, or the nearest that is there, takes no files."""
-    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not nearest.is_dir():
-        raise NotADirectoryError(f"runs_dir={folder} cannot be made: {nearest} is no folder")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise PermissionError(f"runs_dir={folder} cannot be written: no permission for {nearest}")
