@@ -53,7 +53,7 @@ def write_untrained(run: Path, size: str, manifest: Path) -> None:
         "seed": 0,
         "status": "finished",
         "steps": 0,
-        "claim": None,
+        "claims": [],
         "config": {"vocoder": {"name": "griffin_lim"}},
         "manifest": str(manifest),
     }
