@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import torch
@@ -17,13 +18,15 @@ from analysis.tracking import log_analysis, log_study
 from dcvae.errors import user_errors
 
 DEFAULT_CLIPS = 200
+CLIP_COUNTS = ("clips", "robustness_clips", "word_clips", "unseen_clips")
 
 
 def parser() -> argparse.ArgumentParser:
     it = argparse.ArgumentParser(
         prog="python -m analysis",
-        description="Ask every question about trained runs on fixed clips of the manifest's test"
-        " split. What is answered for the same checkpoint, clips and metrics is not asked again.",
+        description="Ask every question about trained runs on fixed clips of the manifest's splits"
+        " test and unseen. What is answered for the same checkpoint, clips and metrics is not asked"
+        " again.",
         epilog=f"Questions: {', '.join(questions.QUESTIONS)}.",
     )
     it.add_argument("runs", nargs="+", type=Path, metavar="RUN_DIR", help="a finished run's folder")
@@ -36,6 +39,18 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         default=Options.robustness_clips,
         help="on how many of them noise and round trips are tried (%(default)s)",
+    )
+    it.add_argument(
+        "--word-clips",
+        type=int,
+        default=Options.word_clips,
+        help="on how many test clips words are recognised, whatever --clips says (%(default)s)",
+    )
+    it.add_argument(
+        "--unseen-clips",
+        type=int,
+        default=Options.unseen_clips,
+        help="how many of the split 'unseen' are scored, if there is one (%(default)s)",
     )
     it.add_argument(
         "--whisper",
@@ -69,14 +84,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Score every run given; any that cannot be scored is reported before work begins."""
     with user_errors("analysis"):
         options = parser().parse_args(arguments)
-        for name in ("clips", "robustness_clips"):
+        for name in CLIP_COUNTS:
             if getattr(options, name) < 1:
                 flag = f"--{name.replace('_', '-')}"
                 raise ValueError(f"{flag} must be 1 or more, not {getattr(options, name)}")
         chosen = questions.choose(options.only, options.skip)
         runs = [find_run(folder, options.checkpoint, options.manifest) for folder in options.runs]
         device = device_named(options.device)
-        tools = Tools(device, Options(options.whisper, options.robustness_clips, options.budget))
+        asked = {field.name: getattr(options, field.name) for field in fields(Options)}
+        tools = Tools(device, Options(**asked))
         if options.whisper != Options.whisper:
             _ = tools.recogniser  # a wrong name is told before work begins
         with Scorer(chosen, options.clips, tools) as scorer:

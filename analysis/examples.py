@@ -1,7 +1,7 @@
 """What is kept beside the table: example clips to listen to, and every clip's labels."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,14 +55,14 @@ def write_examples(run: Run, subject: Subject) -> None:
             )
 
 
-def write_clips(path: Path, clips: Sequence[Clip], split: str) -> None:
-    """The labels by which figures group the table's clips, which are of one split, as CSV."""
+def write_clips(path: Path, clips: Iterable[Clip]) -> None:
+    """The labels by which figures and statistics group the table's clips, as CSV."""
     with (
         replacing(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("clip", "speaker", "language", "duration", "text"))
-        for clip in (one for one in clips if one.split == split):
-            row = (clip.name, clip.speaker, clip.language, f"{clip.duration:.6f}", clip.text)
-            writer.writerow(row)
+        writer.writerow(("clip", "speaker", "language", "duration", "text", "split"))
+        for clip in clips:
+            labels = (clip.speaker, clip.language, f"{clip.duration:.6f}", clip.text, clip.split)
+            writer.writerow((clip.name, *labels))

@@ -17,9 +17,9 @@ from analysis.metrics.words import count_characters, count_words
 from analysis.question import Cell, Question
 from analysis.recogniser import Reading, Recogniser
 from analysis.samples import LONGEST, Sample
-from analysis.subject import Batch, Subject
+from analysis.subject import TEST, Batch, Subject
 from analysis.table import Row
-from dcvae.manifest import Clip
+from dcvae.manifest import Clip, select_clips
 
 NAME = "intelligibility"
 
@@ -29,9 +29,13 @@ COUNTS: dict[str, Count] = {"wer": count_words, "cer": count_characters}
 
 
 def known_clips(subject: Subject) -> list[Clip]:
-    """The clips in a language that the recogniser knows."""
-    recogniser = subject.tools.recogniser
-    return [clip for clip in subject.clips if recogniser.knows(clip.language)]
+    """So many test clips as the options say, of all in a language that the recogniser knows.
+
+    They are not those of `--clips`, of which one language in many leaves too few words.
+    """
+    tools = subject.tools
+    known = [clip for clip in subject.split(TEST) if tools.recogniser.knows(clip.language)]
+    return select_clips(known, TEST, tools.options.word_clips) if known else []
 
 
 def has_text(clip: Clip) -> bool:

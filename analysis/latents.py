@@ -16,12 +16,11 @@ from analysis.metrics.neighbours import neighbour_consistency, neighbour_vote
 from analysis.metrics.probes import linear_probe, most_frequent, silhouette
 from analysis.metrics.score import Array, Score, score
 from analysis.question import Cell, Question
-from analysis.subject import Batch, Subject
+from analysis.subject import TEST, Batch, Subject
 from analysis.table import Row
-from dcvae.manifest import Clip, read_manifest, select_clips
+from dcvae.manifest import Clip, select_clips
 
 LIMIT = 2000  # clips, a fixed subset of more: cost grows with the square for map and neighbours
-SHORTEST = 1.0  # seconds
 CONDITION = "latents"
 KINDS = ("speaker", "language")
 OF_CLIP = ("tsne_1", "tsne_2", "sec")
@@ -33,9 +32,9 @@ Values = Sequence[Score] | Array
 
 def labelled_clips(subject: Subject) -> list[Clip]:
     """The test clips whose speaker or language is known, LIMIT at most; any where none is."""
-    clips = list(read_manifest(subject.run.manifest).where("test"))
+    clips = list(subject.split(TEST))
     labelled = [clip for clip in clips if clip.speaker or clip.language]
-    return select_clips(labelled or clips, "test", LIMIT, SHORTEST)
+    return select_clips(labelled or clips, TEST, LIMIT)
 
 
 def cells(subject: Subject, clip: Clip) -> list[Cell]:

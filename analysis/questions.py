@@ -10,6 +10,7 @@ from analysis import (
     quality,
     robustness,
     speaker,
+    unseen,
     visqol,
 )
 from analysis.question import Question
@@ -29,6 +30,8 @@ QUESTIONS: dict[str, Question] = {
         robustness.ROUND_TRIPS,
         interpolation.QUESTION,
         modelability.QUESTION,
+        unseen.QUALITY,
+        unseen.SPEAKER,
     )
 }
 

@@ -5,6 +5,7 @@ import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +20,7 @@ from analysis.examples import write_clips, write_examples
 from analysis.parts import Key, Part
 from analysis.question import Question
 from analysis.runs import Run
-from analysis.subject import Batch, Subject
+from analysis.subject import SHORTEST, TEST, UNSEEN, Batch, Subject
 from analysis.table import Row, describe, make_table, write_table
 from analysis.tools import Tools
 from dcvae import SpeechAutoencoder
@@ -28,9 +29,6 @@ from dcvae.checkpoint import files_sha256
 from dcvae.locking import folder_lock
 from dcvae.manifest import Clip, ManifestError, read_manifest, select_clips
 from dcvae.vocoders import Vocoder, load_vocoder
-
-SPLIT = "test"
-SHORTEST = 1.0  # seconds of a test clip
 
 
 class Scorer:
@@ -87,7 +85,7 @@ class Scorer:
         """The run with its model loaded, and what it shares with other runs."""
         model = SpeechAutoencoder.from_pretrained(run.checkpoint).to(self.tools.device)
         if run.manifest not in self.selections:
-            clips = select_clips(read_manifest(run.manifest), SPLIT, self.clips, SHORTEST)
+            clips = select_clips(read_manifest(run.manifest), TEST, self.clips, SHORTEST)
             self.selections[run.manifest] = clips
         name = json.dumps(run.vocoder, sort_keys=True)
         if name not in self.vocoders:
@@ -114,9 +112,10 @@ class Scorer:
                 answered[path.stem] = known | part.facts()
         table = make_table(run.name, run.ablation, run.seed, rows)
         write_examples(run, subject)
-        write_clips(run.analysis / "clips.csv", read_manifest(run.manifest).where(SPLIT), SPLIT)
+        manifest = read_manifest(run.manifest)
+        write_clips(run.analysis / "clips.csv", chain(*map(manifest.where, (TEST, UNSEEN))))
         write_table(run.analysis / "table.csv", table)
-        write_card(run, subject.model, table, SPLIT)
+        write_card(run, subject.model, table, TEST)
         summary = {
             "checkpoint": run.checkpoint.name,
             **basis,
@@ -157,7 +156,7 @@ def fit_clips(question: Question, subject: Subject) -> tuple[list[Clip], str]:
         clips = question.clips(subject)
     except Unavailable as error:
         return [], str(error)
-    return clips, "" if clips else "no test clip is fit for it"
+    return clips, "" if clips else "no clip is fit for it"
 
 
 def key(question: Question, clips: Sequence[Clip], subject: Subject, basis: Key) -> Key:
@@ -184,7 +183,7 @@ def ask(question: Question, clips: Sequence[Clip], subject: Subject, part: Part)
         rows += measured
     if len(subject.unreadable) == len(clips):
         first = next(iter(subject.unreadable.values()))
-        raise ManifestError(f"none of the {len(clips)} test clips can be read: {first}")
+        raise ManifestError(f"none of the {len(clips)} clips can be read: {first}")
     rows += [
         Row(clip.name, condition, metric, math.nan, subject.unreadable[clip.name])
         for clip in clips

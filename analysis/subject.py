@@ -13,9 +13,12 @@ from analysis.samples import Sample, crop, pad_mels, read_batches
 from analysis.table import Row
 from analysis.tools import Tools
 from dcvae import SpeechAutoencoder
-from dcvae.manifest import Clip
+from dcvae.manifest import Clip, Manifest, read_manifest
 from dcvae.mel import HOP
 from dcvae.vocoders import Vocoder
+
+TEST, UNSEEN = "test", "unseen"  # the splits that are scored
+SHORTEST = 1.0  # seconds of a clip that is
 
 
 @dataclass
@@ -30,6 +33,10 @@ class Subject:
     waves: WaveCache
     shared: dict[tuple[str, str], list[Row]] = field(default_factory=dict)  # see once()
     unreadable: dict[str, str] = field(default_factory=dict)  # reason by the clip's name
+
+    def split(self, name: str) -> Manifest:
+        """All clips of one split that are long enough to be scored."""
+        return read_manifest(self.run.manifest).where(name, SHORTEST)
 
     def batches(self, clips: Sequence[Clip]) -> Iterator["Batch"]:
         """The readable ones of these clips in batches; the others go to `unreadable`."""

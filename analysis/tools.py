@@ -22,6 +22,8 @@ class Options:
     whisper: str = "auto"  # which recogniser
     robustness_clips: int = 40  # on how many of the clips the robustness questions are asked
     budget: str = "quick"  # of the model that is trained on the latents
+    word_clips: int = 200  # on how many test clips words are recognised
+    unseen_clips: int = 40  # how many of unseen voices are scored
 
 
 class Tools:

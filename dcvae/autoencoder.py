@@ -119,6 +119,13 @@ class SpeechAutoencoder(nn.Module):
         return latent_channels * self.latent_bins * self.latent_frames_per_second
 
     @property
+    def free_floats_per_second(self) -> float:
+        """Of these the degrees of freedom: LayerNorm fixes mean and variance of each cell."""
+        latent_channels: int = self.config["latent_channels"]
+        fixed = 2 if self.config["layernorm"] else 0
+        return (1 - fixed / latent_channels) * self.floats_per_second
+
+    @property
     def parameters_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
 

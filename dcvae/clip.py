@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 COLUMNS = ("path", "duration", "sample_rate", "speaker", "language", "text", "split")
-SPLITS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test", "unseen")
+EVERY_CORPUS = SPLITS[:3]  # "unseen" holds whole voices that no other split has, where some can be
 
 
 class ManifestError(ValueError):

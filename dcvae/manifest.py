@@ -12,11 +12,20 @@ from pathlib import Path
 import numpy as np
 
 from dcvae.atomic import replacing
-from dcvae.clip import COLUMNS, SPLITS, Clip, ManifestError, clip_name, fixed_hash
+from dcvae.clip import (
+    COLUMNS,
+    EVERY_CORPUS,
+    SPLITS,
+    Clip,
+    ManifestError,
+    clip_name,
+    fixed_hash,
+)
 from dcvae.columnar import Manifest, to_table
 
 __all__ = [
     "COLUMNS",
+    "EVERY_CORPUS",
     "MANIFESTS",
     "SPLITS",
     "Clip",

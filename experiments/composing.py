@@ -4,7 +4,7 @@ Beside run.py the only file that names Hydra: a study must know of every run, be
 starts, what run.py will compare with the folder that it finds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +14,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from dcvae.claims import BASELINE
+from experiments.ablations import Registry, Wanted
 from experiments.flattening import flatten
 
 CONF = Path(__file__).parent / "conf"
@@ -30,14 +32,60 @@ class Composed:
     run_dir: Path
 
 
+def read_registry() -> Registry:
+    """The ablations of conf/ablation."""
+    files: dict[str, Mapping[str, Any]] = {}
+    for path in sorted((CONF / "ablation").glob("*.yaml")):
+        files[path.stem] = OmegaConf.to_container(OmegaConf.load(path))  # type: ignore[assignment]
+    return Registry(files)
+
+
+def hydra_overrides(arguments: Sequence[str], registry: Registry) -> list[str]:
+    """run.py's arguments as Hydra takes them: a composition as a list of its single ablations.
+
+    Hydra refuses a file that is listed twice, as two named compositions would have it, and knows
+    no "a+b". ValueError for an ablation that there is not, or that contradicts another.
+    """
+    given = []
+    for argument in arguments:
+        key, _, wanted = argument.partition("=")
+        if key == "ablation" and not is_sweep(wanted):
+            given += ablation_overrides(wanted, registry)
+        else:
+            given.append(argument)
+    return given
+
+
+def ablation_overrides(wanted: Wanted, registry: Registry) -> list[str]:
+    name = registry.name(wanted)
+    if name in registry.files:
+        return [f"ablation=[{name}]"]
+    return [f"ablation=[{','.join(registry.parts(name))}]", "claims=[]"]  # not the last part's
+
+
+def is_sweep(wanted: str) -> bool:
+    """Hydra's own "a,b" without brackets: one run each."""
+    return "," in wanted and not wanted.strip().startswith("[")
+
+
+def chosen_ablation(overrides: Sequence[str], registry: Registry) -> str:
+    """The name of what Hydra was given; its own record has no choice that is a list."""
+    chosen = [one.removeprefix("ablation=") for one in overrides if one.startswith("ablation=")]
+    return registry.name(chosen[-1] if chosen else BASELINE)
+
+
 def compose_runs(ablation: str, seeds: Sequence[int], overrides: Sequence[str]) -> list[Composed]:
     """The configurations of these seeds, all else equal: Hydra is asked once, for it takes time.
 
     HydraException, OmegaConfBaseException or ValueError for overrides that do not compose.
     """
+    registry = read_registry()
+    ablation = registry.name(ablation)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         composed = compose(
-            "config", overrides=[f"ablation={ablation}", *overrides], return_hydra_config=True
+            "config",
+            overrides=[*ablation_overrides(ablation, registry), *overrides],
+            return_hydra_config=True,
         )
     size = composed.hydra.runtime.choices["size"]
     with open_dict(composed):
@@ -67,7 +115,7 @@ def check_types(composed: DictConfig, size: str) -> None:
     """ValueError for a number that became something else: trainer.steps=many."""
     files = [CONF / "config.yaml", CONF / "size" / f"{size}.yaml"]
     stated = OmegaConf.merge(*map(OmegaConf.load, files))
-    given = flatten(OmegaConf.to_container(composed))  # type: ignore[arg-type]
+    given = flatten(OmegaConf.to_container(composed, resolve=True))  # type: ignore[arg-type]
     for name, value in flatten(OmegaConf.to_container(stated)).items():  # type: ignore[arg-type]
         now_is = given.get(name)
         if isinstance(value, int | float) and not isinstance(now_is, int | float | None):

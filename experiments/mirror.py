@@ -106,6 +106,6 @@ def tags(record: dict[str, Any]) -> dict[str, str]:
     """What tells runs apart."""
     found = {name: str(record[name]) for name in TAGS}
     found["corpus"] = record["corpus"]["name"]
-    if record["claim"]:
-        found["claim"] = record["claim"]["text"]
+    if claims := record.get("claims"):
+        found["claim"] = " ".join(claim["text"] for claim in claims)
     return found

@@ -1,5 +1,7 @@
 """Train one ablation: accelerate launch experiments/run.py ablation=no_dispersive
 
+Several at once are one run without all of these parts: ablation=[no_noise,no_layernorm].
+
 With composing.py the only file that names Hydra: below them there is no configuration object,
 only arguments.
 """
@@ -25,11 +27,19 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from dcvae.claims import read_claims
 from dcvae.errors import user_errors
 from dcvae.locking import check_free, folder_lock
 from dcvae.provenance import Corpus
 from experiments.checkpointing import Progress
-from experiments.composing import COMPOSING_ERRORS, run_folder, settle
+from experiments.composing import (
+    COMPOSING_ERRORS,
+    chosen_ablation,
+    hydra_overrides,
+    read_registry,
+    run_folder,
+    settle,
+)
 from experiments.data.clips import training_clips, training_loader, validation_waves
 from experiments.hardware import choose_precision, keep_freed_memory, use_all_cores
 from experiments.interruption import EXIT_STATUS, Interrupted, Interruption
@@ -45,6 +55,7 @@ USER_ERRORS = ("run.py", *COMPOSING_ERRORS)
 def train(cfg: DictConfig, size: str, ablation: str, data: str) -> None:
     """Build the parts from their sections, and fit; a finished run is left as it is."""
     config = settle(cfg, size)
+    read_claims(ablation, config["claims"])
     check_processes(os.environ)
     run_dir = run_folder(config, size, ablation)
     first = os.environ.get("RANK", "0") == "0"
@@ -80,7 +91,7 @@ def train(cfg: DictConfig, size: str, ablation: str, data: str) -> None:
         **described,
         "status": "running",
         "config": config,
-        "claim": config["claim"] if config["claim"]["text"] else None,
+        "claims": config["claims"],
         "manifest": str(manifest),
         "started": earlier.get("started", now()),
         "finished": None,
@@ -215,13 +226,16 @@ def finish(run_dir: Path, record: dict[str, Any], progress: Progress, tracker: T
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def main(cfg: DictConfig) -> None:
-    choices = HydraConfig.get().runtime.choices
+    asked = HydraConfig.get()
+    choices = asked.runtime.choices
     with user_errors(*USER_ERRORS):  # inside, before Hydra adds lines of its own
-        train(cfg, choices["size"], choices["ablation"], choices["data"])
+        ablation = chosen_ablation(asked.overrides.task, read_registry())
+        train(cfg, choices["size"], ablation, choices["data"])
 
 
 if __name__ == "__main__":
     logging.basicConfig(format="%(message)s")
     logging.getLogger("experiments").setLevel(logging.INFO)
     with user_errors(*USER_ERRORS):
+        sys.argv[1:] = hydra_overrides(sys.argv[1:], read_registry())
         main()

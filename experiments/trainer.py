@@ -173,6 +173,7 @@ class Trainer:
             "steps": self.steps,
             "parameters": model.parameters_count,
             "floats_per_second": model.floats_per_second,
+            "free_floats_per_second": model.free_floats_per_second,
             "latent_frames_per_second": model.latent_frames_per_second,
             "device": describe_device(self.accelerator.device),
             "processes": self.accelerator.num_processes,

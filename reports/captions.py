@@ -16,7 +16,7 @@ def caption(table: Table, study: Study, date: str) -> str:
     marks = [text for mark, text in MARKS.items() if mark in table.marks]
     sentences = [f"{table.title}.", table.note, *marks, models(study)]
     if table.tried:
-        sentences += [test_set(study), *counts(table)]
+        sentences += [test_set(study, table), *counts(table)]
     return " ".join([*sentences, f"{commits(study)}, {date}."])
 
 
@@ -26,11 +26,12 @@ def models(study: Study) -> str:
     return f"Models of size {study.size}, training {plural('seed', seeds)}."
 
 
-def test_set(study: Study) -> str:
+def test_set(study: Study, table: Table) -> str:
     """Corpus and split, and how many clips of it were decoded: all that have labels are encoded."""
     corpora = {str((run.described.get("corpus") or {}).get("name", "")) for run in study.runs}
     corpus = "".join(f"{name}, " for name in sorted(corpora) if name)
-    return f"Test set: {corpus}test split, {study.clips} clips decoded."
+    decoded = f", {study.clips} clips decoded" if table.split == Table.split else ""
+    return f"Test set: {corpus}{table.split} split{decoded}."
 
 
 def counts(table: Table) -> list[str]:

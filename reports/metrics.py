@@ -6,6 +6,7 @@ from reports.statistics import Estimate
 
 NOISE = "latent_noise_"
 LATENTS = "latents"  # the condition of what is measured on clean latents
+UNSEEN = "unseen"  # the condition of reconstructions of voices that training never heard
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,9 @@ def describe(condition: str, name: str) -> str:
     label = metric_of(name).label
     if condition.startswith(NOISE):
         return f"{label} at latent noise {condition.removeprefix(NOISE)}"
+    split, *reference = condition.split("_", 1)
+    if split == UNSEEN:
+        return ", ".join([label, *reference, "unseen voices"])
     if condition in ("", "reconstruction", LATENTS):
         return label
     return f"{label}, {condition.replace('_', ' ')}"

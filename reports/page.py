@@ -31,7 +31,7 @@ def measured_plots(study: Study) -> Measured:
 def render(study: Study, date: str, measured: Measured) -> str:
     """The whole page; the same study gives the same text but for the date."""
     references, models = tables.references(study), tables.models(study)
-    latent_space = tables.latent_space(study)
+    latent_space, unseen = tables.latent_space(study), tables.unseen_voices(study)
     noise = robustness.curves(study)
     findings = design_claims.findings(study, [plot.name for plot, _ in measured])
     environment = jinja2.Environment(
@@ -55,6 +55,8 @@ def render(study: Study, date: str, measured: Measured) -> str:
         metrics=tables.measured([*references, *models], QUALITY),
         references=references,
         models=models,
+        unseen=unseen,
+        unseen_metrics=tables.measured(unseen, QUALITY),
         headline=tables.headline(references[-1], models[0]),
         findings=findings,
         claims=design_claims.others(find_claims(study), findings),

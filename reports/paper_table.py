@@ -49,6 +49,7 @@ class Table:
     columns: list[Column] = field(default_factory=list)
     rows: list[list[Cell]] = field(default_factory=list)
     references: int = 0
+    split: str = "test"  # of the manifest, whose clips these are
 
     @property
     def empty(self) -> bool:

@@ -7,7 +7,7 @@ from reports.claims_table import claims
 from reports.collect import Study
 from reports.condition_tables import condition_tables
 from reports.cost_table import cost
-from reports.metrics import LATENT, LATENTS, QUALITY, Metric
+from reports.metrics import LATENT, LATENTS, QUALITY, UNSEEN, Metric
 from reports.numbers import UNKNOWN
 from reports.paper_table import (
     Cell,
@@ -42,6 +42,7 @@ def all_tables(study: Study) -> list[Table]:
     """In the paper's order; those of what was not measured are empty."""
     return [
         results(study),
+        unseen_voices(study),
         *condition_tables(study),
         separability(study),
         modelability(study),
@@ -92,6 +93,25 @@ def fact_cells(study: Study, row: tables.Result) -> list[Cell]:
         Cell(row.facts.get(title, UNKNOWN), described.get(key, math.nan))
         for key, title in FACTS.items()
     ]
+
+
+def unseen_voices(study: Study) -> Table:
+    """The same metrics of the split that holds the voices of no training clip."""
+    rows = tables.unseen_voices(study)
+
+    def is_clear(ablation: str, metric: str) -> bool:
+        return study.statistics.difference(ablation, UNSEEN, metric).clear
+
+    empty = Table(
+        "unseen-voices",
+        "Reconstruction of unseen voices",
+        "Clips of speakers who are in no other split of the corpus; where these alone speak a"
+        " language, training heard none of that either. The ceiling is the original mel through"
+        " the vocoder.",
+        references=1,
+        split=UNSEEN,
+    )
+    return filled(empty, rows, tables.measured(rows, QUALITY), is_clear)
 
 
 def separability(study: Study) -> Table:

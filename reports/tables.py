@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from reports.collect import Run, Study
-from reports.metrics import LATENT, LATENTS, QUALITY, Metric, describe
+from reports.metrics import LATENT, LATENTS, QUALITY, UNSEEN, Metric, describe
 from reports.numbers import UNKNOWN
 from reports.statistics import NOTHING, Estimate, Record
 
@@ -64,6 +64,15 @@ def latent_space(study: Study) -> list[Result]:
     rows = [row_of(study, name, LATENTS, LATENT) for name in study.ablations]
     mark_best(rows, LATENT)
     return [row for row in rows if row.known]
+
+
+def unseen_voices(study: Study) -> list[Result]:
+    """Their ceiling, and each ablation that was scored on them."""
+    rows = [row_of(study, name, UNSEEN, QUALITY) for name in study.ablations]
+    mark_best(rows, QUALITY)
+    ceiling = row_of(study, study.ablations[0], f"{UNSEEN}_ceiling", QUALITY, "ceiling")
+    known = [row for row in rows if row.known]
+    return [ceiling, *known] if known else []
 
 
 def row_of(

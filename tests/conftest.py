@@ -145,7 +145,15 @@ def write_run_json(folder: Path, experiment: str = "test", **changes: Any) -> No
         "corpus": asdict(Corpus.of("prompts", manifest.name, read_manifest(manifest))),
         "status": "running",
         "config": {"model": {"noise": "uniform"}, "mlflow": {"experiment": experiment}},
-        "claim": {"text": "Parts matter.", "metric": "stoi", "direction": "down"},
+        "claims": [
+            {
+                "text": "Parts matter.",
+                "metric": "reconstruction/stoi",
+                "direction": "down",
+                "margin": 0.01,
+                "component": "compression",
+            },
+        ],
         "manifest": str(manifest),
         "started": now(),
         "finished": None,

@@ -33,7 +33,7 @@ def track(folder: Path, write_run: Callable[..., None]) -> str:
     ablation = folder.parts[-2]
     noise = "uniform" if ablation == "baseline" else "none"
     config = {"model": {"noise": noise}, "mlflow": {"experiment": "shown"}}
-    write_run(folder, claim=None, config=config)
+    write_run(folder, claims=[], config=config)
     tracker = Tracker(folder)
     tracker.start_mirroring()
     for step, value in zip((10, 20, 30), VALUES[ablation], strict=True):

@@ -89,7 +89,7 @@ def test_python_snippets_run(used):
 
 def test_the_example_ablation_trains(used):
     (example,) = [text for kind, text in BLOCKS if kind == "yaml"]
-    assert set(yaml.safe_load(example)) == {"claim", "model"}
+    assert set(yaml.safe_load(example)) == {"claims", "model"}
     (used / "experiments" / "conf" / "ablation" / "half_noise.yaml").write_text(example)
     shell(used, smaller("accelerate launch experiments/run.py ablation=half_noise"))
 

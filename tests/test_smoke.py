@@ -54,7 +54,7 @@ def test_run_folder_describes_itself(place):
     record = json.loads((folder / "run.json").read_text())
     assert record["status"] == "finished"
     assert record["ablation"] == "baseline"
-    assert record["claim"] is None
+    assert record["claims"] == []
     assert record["config"]["model"]["noise"] == "uniform"
     assert record["floats_per_second"] == pytest.approx(430.66, abs=0.01)
     assert record["speech_seconds"] > 0

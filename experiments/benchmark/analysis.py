@@ -20,6 +20,7 @@ from experiments.benchmark.parts import MANIFEST, model_arguments
 from experiments.benchmark.table import print_table
 from experiments.hardware import describe_device
 from experiments.record import write_record
+from experiments.studies.options import CLIP_COUNTS
 
 COLUMNS = ["question", "clips", "seconds", "seconds a clip", "x real time"]
 
@@ -53,7 +54,7 @@ def write_untrained(run: Path, size: str, manifest: Path) -> None:
         "seed": 0,
         "status": "finished",
         "steps": 0,
-        "claim": None,
+        "claims": [],
         "config": {"vocoder": {"name": "griffin_lim"}},
         "manifest": str(manifest),
     }
@@ -64,7 +65,8 @@ def ask(run: Path, questions: str, clips: int, device: str) -> None:
     """Let the analysis answer; ValueError with its last line where it does not."""
     command = [
         sys.executable, "-m", "analysis", str(run), "--only", questions, "--no-study",
-        "--clips", str(clips), "--robustness-clips", str(clips), "--device", device,
+        "--device", device,
+        *(text for name in CLIP_COUNTS for text in (f"--{name.replace('_', '-')}", str(clips))),
     ]  # fmt: skip
     done = subprocess.run(
         command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from dcvae.atomic import replacing
 from dcvae.audio import AudioError, AudioInfo, decoder_name, probe_audio
-from dcvae.manifest import SPLITS, Clip, fixed_hash, write_manifest
+from dcvae.manifest import EVERY_CORPUS, SPLITS, Clip, fixed_hash, write_manifest
 from experiments.data.journal import Journal
 from experiments.data.labels import Labels, path_labels
 
@@ -29,16 +29,16 @@ class Index:
     failures: list[tuple[Path, str]]
 
 
-def split_of(name: str) -> str:
-    """About 90% train, 5% validation, 5% test, by a hash of the clip's name alone."""
-    place = fixed_hash(name) % 100
-    return SPLITS[0] if place < 90 else SPLITS[1] if place < 95 else SPLITS[2]
+def split_of(name: str, test_percent: int = 5) -> str:
+    """About 5% validation, so many percent test, the rest train, by a hash of the name alone."""
+    place = fixed_hash(name) % 100 + test_percent
+    return SPLITS[0] if place < 95 else SPLITS[1] if place < 100 else SPLITS[2]
 
 
 def fill_splits(clips: Sequence[Clip]) -> list[Clip]:
     """Give a small corpus one clip in each split, where it has three or more."""
     filled = list(clips)
-    for split in SPLITS[1:]:
+    for split in EVERY_CORPUS[1:]:
         train = [index for index, clip in enumerate(filled) if clip.split == SPLITS[0]]
         if len(train) > 1 and all(clip.split != split for clip in filled):
             moved = max(train, key=lambda index: fixed_hash(filled[index].path.name))
@@ -90,7 +90,7 @@ def index_files(
     workers: int | None = None,
     journal: Journal | None = None,
 ) -> Index:
-    """Decode each file and make its row; `name` is what the split hashes.
+    """Decode each file and make its row; `name` is hashed where the labels name no split.
 
     Clips of any length are kept: who reads the manifest chooses by `duration`. What the journal
     knows is not decoded again.
@@ -107,7 +107,7 @@ def index_files(
                 continue
             labels = label(path)
             row = (found.duration, found.sample_rate, labels.speaker, labels.language, labels.text)
-            clips.append(Clip(path, *row, split=split_of(name(path))))
+            clips.append(Clip(path, *row, split=labels.split or split_of(name(path))))
     return Index(clips, failures)
 
 
@@ -138,8 +138,9 @@ def write_index(manifest: Path, index: Index) -> str:
     write_unreadable(manifest, index.failures)
     write_manifest(manifest, index.clips)
     hours = sum(clip.duration for clip in index.clips) / 3600
+    counted = Counter(clip.split for clip in index.clips)
     counts = ", ".join(
-        f"{sum(clip.split == split for clip in index.clips)} {split}" for split in SPLITS
+        f"{counted[split]} {split}" for split in SPLITS if counted[split] or split in EVERY_CORPUS
     )
     summary = f"{manifest}: {len(index.clips)} clips, {hours:.2f} h ({counts})"
     if index.failures:

@@ -12,11 +12,12 @@ LJSPEECH = re.compile(r"LJ\d{3}-\d{4}")  # wavs/LJ001-0001.wav
 
 @dataclass(frozen=True)
 class Labels:
-    """What is known of a clip; "" is unknown."""
+    """What is known of a clip; "" is unknown, and leaves the split to a hash of its name."""
 
     speaker: str = ""
     language: str = ""
     text: str = ""
+    split: str = ""
 
 
 def path_labels(path: Path) -> Labels:

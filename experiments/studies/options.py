@@ -7,8 +7,10 @@ EXECUTORS = ("local", "slurm", "submitit_local")
 QUESTIONS = (
     "quality", "pitch", "dnsmos", "visqol", "intelligibility", "speaker", "latents",
     "latent_noise", "input_noise", "round_trips", "interpolation", "modelability",
+    "unseen", "unseen_speaker",
 )  # fmt: skip
 BUDGETS = ("quick", "paper")
+CLIP_COUNTS = ("clips", "robustness_clips", "word_clips", "unseen_clips")  # of Analysis
 
 
 @dataclass
@@ -17,6 +19,8 @@ class Analysis:
 
     clips: int | None = None
     robustness_clips: int | None = None
+    word_clips: int | None = None
+    unseen_clips: int | None = None
     only: list[str] | None = None
     skip: list[str] | None = None
     checkpoint: str | None = None

@@ -6,7 +6,14 @@ import shutil
 from dcvae.locking import check_writable
 from experiments.record import check_same_config, read_record
 from experiments.studies.machine import find_gpus, is_free
-from experiments.studies.options import BUDGETS, EXECUTORS, QUESTIONS, Analysis, Study
+from experiments.studies.options import (
+    BUDGETS,
+    CLIP_COUNTS,
+    EXECUTORS,
+    QUESTIONS,
+    Analysis,
+    Study,
+)
 from experiments.studies.plan import Plan
 
 
@@ -71,7 +78,7 @@ def check_analysis(analysis: Analysis) -> None:
             raise ValueError(
                 f"analysis: no question is named {name!r}: choose from {', '.join(QUESTIONS)}"
             )
-    for name in ("clips", "robustness_clips"):
+    for name in CLIP_COUNTS:
         value = getattr(analysis, name)
         if value is not None and value < 1:
             raise ValueError(f"analysis.{name} must be 1 or more, not {value}")

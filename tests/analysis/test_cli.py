@@ -224,6 +224,8 @@ def test_a_run_that_cannot_be_scored_is_one_line_and_status_2(
         (["--only", "quality", "--skip", "quality"], "no question to ask"),
         (["--clips", "0"], "--clips must be 1 or more"),
         (["--robustness-clips", "0"], "--robustness-clips must be 1 or more"),
+        (["--word-clips", "-1"], "--word-clips must be 1 or more"),
+        (["--unseen-clips", "0"], "--unseen-clips must be 1 or more"),
         (["--whisper", "huge"], "huge"),
         (["--device", "cuda:9"], "cannot be used here"),
     ],
@@ -252,7 +254,7 @@ def test_a_corpus_that_is_gone_is_named(
     run = make_run(tmp_path, tmp_path / "manifest.csv", "baseline")
     with pytest.raises(SystemExit):
         main([str(run), *QUICK])
-    assert "none of the 3 test clips can be read" in capsys.readouterr().err
+    assert "none of the 3 clips can be read" in capsys.readouterr().err
 
 
 def test_the_studys_statistics_can_be_left_to_a_later_call(

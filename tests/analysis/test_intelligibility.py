@@ -1,7 +1,7 @@
 """Words of outputs: every cell, against text and against reading, shared, failures counted."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,9 @@ from whisper.normalizers import EnglishTextNormalizer
 from analysis.intelligibility import QUESTION, dwer_rows, output_rows, read_originals
 from analysis.recogniser import Recogniser, load_recogniser
 from analysis.subject import Subject
+from analysis.tools import Options
 from dcvae.audio import read_audio
+from dcvae.manifest import Clip
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +31,8 @@ def subject(spoken: Path, make_subject: Callable[..., Subject], recogniser) -> S
     return made
 
 
-def ask(subject: Subject) -> pd.DataFrame:
-    rows = QUESTION.measure(subject.batches(QUESTION.clips(subject)), subject)
+def ask(subject: Subject, clips: Sequence[Clip]) -> pd.DataFrame:
+    rows = QUESTION.measure(subject.batches(clips), subject)
     return pd.DataFrame([row for some in rows for row in some])
 
 
@@ -42,11 +44,9 @@ def rate(table: pd.DataFrame, condition: str, metric: str) -> float:
 def test_only_known_languages_are_asked_and_every_cell_has_its_row(subject: Subject) -> None:
     clips = QUESTION.clips(subject)
     assert [clip.language for clip in clips] == ["en"] * 4
-    subject.clips = [replace(clips[0], text=""), clips[1]]
-    table = ask(subject)
-    expected = {
-        (clip.name, *cell) for clip in subject.clips for cell in QUESTION.cells(subject, clip)
-    }
+    clips = [replace(clips[0], text=""), clips[1]]
+    table = ask(subject, clips)
+    expected = {(clip.name, *cell) for clip in clips for cell in QUESTION.cells(subject, clip)}
     assert {tuple(row) for row in table[["clip", "condition", "metric"]].values} == expected
     assert len(table) == len(expected)
     assert table["value"].notna().all()
@@ -56,7 +56,15 @@ def test_only_known_languages_are_asked_and_every_cell_has_its_row(subject: Subj
     assert rate(table, "original", "wer") < 0.5 < rate(table, "reconstruction", "wer")
     assert rate(table, "original", "wer") <= rate(table, "ceiling", "wer")
     assert QUESTION.settings(subject) == {"recogniser": subject.tools.recogniser.name}
-    assert all(("intelligibility", clip.name) in subject.shared for clip in subject.clips)
+    assert all(("intelligibility", clip.name) in subject.shared for clip in clips)
+
+
+def test_words_are_had_of_more_clips_than_are_selected(subject: Subject) -> None:
+    clips = QUESTION.clips(subject)
+    subject.clips = subject.clips[:1]
+    assert QUESTION.clips(subject) == clips
+    subject.tools.options = Options(word_clips=3)
+    assert QUESTION.clips(subject) == clips[:3]
 
 
 def test_rates_are_jiwers_of_the_readings(subject: Subject) -> None:

@@ -21,7 +21,7 @@ def test_training_takes_the_facts_that_it_knows():
         "ablation": "plain_ae",
         "size": "tiny",
         "seed": 3,
-        "claim": None,
+        "claims": [],
         "corpus": {"name": "mine", "manifest": "mine.csv", "clips": 3, "hours": 1.0},
     }
     training = Training.of(facts)

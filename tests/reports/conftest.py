@@ -40,6 +40,8 @@ def table_rows(ablation: str, seed: int) -> list[Row]:
             ("reconstruction", "stoi"): 1.1 - clean,
             ("reconstruction", "mel_l1"): clean,
             ("untrained", "mel_l1"): 2.5,
+            ("unseen_ceiling", "stoi"): 0.9,
+            ("unseen", "stoi"): 1.0 - clean,
             ("latent_noise_0.5", "mel_l1"): clean + 0.5 * slope,
             ("latent_noise_1.0", "mel_l1"): clean + slope,
             ("latent_noise_area", "mel_l1"): clean + 0.4 * slope,

@@ -228,3 +228,16 @@ def test_an_estimate_without_a_value_or_an_interval() -> None:
     assert estimate_cell(NOTHING, 3).text == UNKNOWN
     alone = Estimate(1.0, math.nan, math.nan, 1)
     assert (estimate_cell(alone, 1).text, estimate_cell(alone, 1).interval) == ("1.0", "")
+
+
+def test_unseen_voices_are_on_the_page_and_say_of_which_split_they_are(
+    study: Study, tables: dict[str, Table]
+) -> None:
+    table = tables["unseen-voices"]
+    page = PageTable(render(study, DATE, measured_plots(study))).tables["Unseen voices"]
+    assert ["".join(row[0]) for row in page[1:]] == [row[0].text for row in table.rows]
+    assert [row[1][0] for row in page[1:]] == [row[1].text for row in table.rows]
+    assert [row[1].text for row in table.rows] == ["0.900", "0.470", "0.470", "0.520"]
+    said = caption(table, study, DATE)
+    assert "Test set: unseen split. Measurements tried for a number: 8." in said
+    assert "test split, 8 clips decoded" in caption(tables["results"], study, DATE)

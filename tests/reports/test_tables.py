@@ -25,6 +25,18 @@ def test_the_ceiling_stands_beside_the_ablations_and_the_baseline_is_first(study
     assert rows[2].best >= {"pesq_wb", "stoi", "mel_l1"}
 
 
+def test_unseen_voices_have_a_table_of_their_own(study: Study, by_hand: Callable) -> None:
+    ceiling, *models = tables.unseen_voices(study)
+    assert (ceiling.name, ceiling.values["stoi"].mean) == ("ceiling", pytest.approx(0.9))
+    assert [row.name for row in models] == ["baseline", "no_dispersive", "plain_ae"]
+    assert models[0].values["stoi"].mean == pytest.approx(0.47)
+    assert [row.best for row in models] == [set(), set(), {"stoi"}]
+    assert list(tables.measured([ceiling, *models], QUALITY)) == ["stoi"]
+    assert tables.unseen_voices(by_hand(["x"], {("x", "reconstruction", "stoi"): 1.0})) == []
+    assert describe("unseen", "mel_l1") == "mel L1, unseen voices"
+    assert describe("unseen_ceiling", "stoi") == "STOI, ceiling, unseen voices"
+
+
 def test_only_what_some_run_has_gets_a_column(study: Study) -> None:
     rows = [*tables.references(study), *tables.models(study)]
     assert list(tables.measured(rows, QUALITY)) == ["pesq_wb", "stoi", "mel_l1", "dwer"]

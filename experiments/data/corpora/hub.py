@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dcvae.atomic import replacing_folder
-from dcvae.manifest import SPLITS, write_manifest
+from dcvae.manifest import EVERY_CORPUS, write_manifest
 from experiments.data.index import Index, index_files, write_unreadable
 from experiments.data.labels import Labels
 from experiments.data.streams import (
@@ -49,7 +49,7 @@ def fetch(
     if Path(repo).is_dir():
         repo = str(Path(repo).absolute())
     source = Source(repo, subset, split, revision, column, rows or 0, buffer)
-    wanted = {name: int((clips or {}).get(name, 64)) for name in SPLITS}
+    wanted = {name: int((clips or {}).get(name, 64)) for name in EVERY_CORPUS}
     labels = {"speaker": speaker, "language": language, "text": text}
     asked = json.dumps([source.describe(), wanted, labels], sort_keys=True)
     folder = Path(cache).absolute() / hashlib.sha256(asked.encode()).hexdigest()[:12]
@@ -73,26 +73,25 @@ def _copy(
     if missing:
         known = ", ".join(stream.column_names)
         raise ValueError(f"data=hub: {source.repo} has no column {missing[0]!r}, but {known}")
-    found: dict[Path, tuple[str, Labels]] = {}
+    found: dict[Path, Labels] = {}
     left = dict(wanted)
     for row in stream.take(SCANNED * sum(wanted.values())):
         audio = row[source.column] or {}
         content = audio.get("bytes")
-        split = row_split(content) if content else SPLITS[0]
+        split = row_split(content) if content else EVERY_CORPUS[0]
         if not content or left[split] <= 0:
             continue
         left[split] -= 1
         path = folder / f"{split}-{len(found):05d}{audio_suffix(content)}"
         path.write_bytes(content)
-        found[path] = split, Labels(**{k: _label(row, v) for k, v in labels.items()})
+        found[path] = Labels(**{k: _label(row, v) for k, v in labels.items()}, split=split)
         if not any(left.values()):
             break
-    index = index_files(list(found), label=lambda path: found[path][1])
-    clips = [replace(clip, split=found[clip.path][0]) for clip in index.clips]
-    for split in SPLITS[1:]:
-        if all(clip.split != split for clip in clips):
+    index = index_files(list(found), label=found.__getitem__)
+    for split in EVERY_CORPUS[1:]:
+        if all(clip.split != split for clip in index.clips):
             raise ValueError(f"data=hub: no readable {split} clip was found in {source.repo}")
-    return Index(clips, index.failures)
+    return index
 
 
 def _label(row: Mapping[str, Any], column: str | None) -> str:

@@ -10,6 +10,7 @@ import soundfile
 from dcvae.manifest import Clip, read_manifest
 from dcvae.sources import find_files
 from experiments.data.index import fill_splits, index_files, split_of, write_index
+from experiments.data.labels import Labels
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -52,6 +53,17 @@ def test_splits_are_90_5_5_and_depend_on_the_name_alone() -> None:
     for name in ("a.wav", "b/c.flac", "č"):
         place = int(hashlib.sha256(name.encode()).hexdigest()[:16], 16) % 100
         assert split_of(name) == ("train" if place < 90 else "validation" if place < 95 else "test")
+        assert (split_of(name, 40) == "test") == (place >= 60)
+        assert (split_of(name, 40) == "train") == (place < 55)
+
+
+def test_labels_may_name_the_split(tmp_path: Path) -> None:
+    clip = DATA / "it_confbridge_dec_talk_vol_in.flac"
+    index = index_files([clip], label=lambda _: Labels("Carlo", "it", split="unseen"))
+    assert [one.split for one in index.clips] == ["unseen"]
+    summary = write_index(tmp_path / "m.csv", index)
+    assert "(0 train, 0 validation, 0 test, 1 unseen)" in summary
+    assert [one.split for one in read_manifest(tmp_path / "m.csv")] == ["unseen"]
 
 
 def test_a_small_corpus_has_all_three_splits(tmp_path: Path) -> None:

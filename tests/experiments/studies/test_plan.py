@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.cli import parser
+from analysis.cli import CLIP_COUNTS, parser
 from analysis.modelling.presets import PRESETS
 from analysis.questions import QUESTIONS as ASKED
 from experiments.composing import CONF
@@ -74,6 +74,7 @@ def test_the_analysis_has_these_options_questions_and_budgets():
     there = {action.dest for action in parser()._actions} - {"help", "runs", "no_study"}
     assert {option.name for option in fields(options.Analysis)} == there
     assert tuple(ASKED) == options.QUESTIONS
+    assert CLIP_COUNTS == options.CLIP_COUNTS
     assert tuple(PRESETS) == options.BUDGETS
 
 

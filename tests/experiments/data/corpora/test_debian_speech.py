@@ -11,8 +11,11 @@ import pytest
 import soundfile
 
 from dcvae.manifest import read_manifest
-from experiments.data.corpora.debian_speech import fetch
+from experiments.data.corpora import debian_speech
+from experiments.data.corpora.debian_speech import choose_split, fetch
 from experiments.data.corpora.debian_texts import Texts, clip_labels
+from experiments.data.index import split_of
+from experiments.data.labels import Labels
 
 DATA = Path(__file__).parents[3] / "data"
 SOUNDS = "usr/share/games/fillets-ng/sound/airplane"
@@ -144,3 +147,69 @@ def test_prompts_get_language_speaker_and_text(tmp_path: Path) -> None:
     noises = ["en_US_f_Allison/beep", "fr_CA_f_June/beep", "ru_RU_f_IvrvoiceRU/silence/3"]
     assert all(texts.is_noise(f"asterisk/sounds/{name}.g722") for name in noises)
     assert not texts.is_noise("asterisk/sounds/en_US_f_Allison/agent-pass.g722")
+
+
+def test_what_one_speaker_says_again_stays_in_one_split() -> None:
+    spelt = ("Vidíš to oko?", "vidíš to  oko", "Vidi\u0301s\u030c to oko!", "VIDÍŠ... TO OKO")
+    drawn = set()
+    for number in range(200):
+        repeats = {
+            choose_split(f"{number}-{place}.ogg", Labels("cs-m", "cs", f"{number} {text}"))
+            for place, text in enumerate(spelt)
+        }
+        assert len(repeats) == 1
+        drawn |= repeats
+    assert drawn == {"train", "validation", "test"}
+    words = [choose_split("x", Labels(who, "cs", "co")) for who in map(str, range(200))]
+    assert set(words) == drawn  # another speaker's is none
+
+
+def test_a_short_word_goes_where_its_speakers_other_language_has_it() -> None:
+    for text in ("a", "bravo", "extension"):
+        english, spanish = (choose_split("x", Labels("Allison", one, text)) for one in ("en", "es"))
+        assert english == spanish
+
+
+def test_unseen_voices_are_in_no_other_split_and_unlabelled_clips_go_by_name() -> None:
+    texts = ["", "minuti", *(f"frase numero {number}" for number in range(50))]
+    for language, speaker in (("it", "Carlo"), ("ru", "IvrvoiceRU")):
+        assert {choose_split(text, Labels(speaker, language, text)) for text in texts} == {"unseen"}
+    names = [f"packages/x/{number}.ogg" for number in range(50)]
+    for name in names:
+        assert choose_split(name, Labels("cs-v", "cs", "...")) == split_of(name)
+
+
+def test_english_sentences_are_tested_on_more_often() -> None:
+    counts = {
+        language: sum(
+            choose_split("x", Labels("Allison", language, f"please enter number {number}"))
+            == "test"
+            for number in range(4000)
+        )
+        for language in ("en", "es")
+    }
+    # binomial: a standard deviation is 31 of 1,800 and 14 of 200; five of them
+    assert abs(counts["en"] - 1800) < 160
+    assert abs(counts["es"] - 200) < 70
+
+
+def test_a_manifest_of_an_older_version_is_rebuilt_and_stays(
+    tmp_path: Path,
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cache = str(tmp_path / "cache")
+    with caplog.at_level("INFO"):
+        with monkeypatch.context() as before:
+            before.setattr(debian_speech, "INDEX_VERSION", 1)
+            old = fetch(cache, ["sounds-cs", "texts"])
+        assert "rebuilt" not in caplog.text
+        content = old.read_bytes()
+        new = fetch(cache, ["sounds-cs", "texts"])
+        (line,) = [one for one in caplog.messages if "rebuilt" in one]
+        assert line.startswith(f"{old} is of version 1 and is rebuilt: ")
+        caplog.clear()
+        assert fetch(cache, ["sounds-cs", "texts"]) == new != old
+    assert old.read_bytes() == content
+    assert "rebuilt" not in caplog.text
