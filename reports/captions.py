@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from reports.collect import Study
+from reports.study import Study
 from reports.paper_table import Table
 
 MARKS = {

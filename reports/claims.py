@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from reports.collect import Study
+from reports.study import Study
 from reports.metrics import Metric, describe, metric_of
 from reports.statistics import Estimate, Record
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from reports.claims import Claim
 from reports.claims import claims as find_claims
-from reports.collect import Study
+from reports.study import Study
 from reports.numbers import UNKNOWN, chance, plain, signed
 from reports.paper_table import Cell, Column, Table, estimate_cell, number_cell, text_cell
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from reports.claims import Claim, claim_of
-from reports.collect import BASELINE, Study
+from reports.study import BASELINE, Study
 from reports.metrics import LATENTS, describe, metric_of
 
 OPPOSITE = {"supported": "contradicted", "contradicted": "supported"}

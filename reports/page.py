@@ -10,7 +10,7 @@ import pandas as pd
 
 from reports import design_claims, listening, numbers, robustness, tables
 from reports.claims import claims as find_claims
-from reports.collect import BASELINE, Study
+from reports.study import BASELINE, Study
 from reports.embed import figure_uris
 from reports.figures import PLOTS
 from reports.metrics import LATENT, QUALITY

@@ -4,7 +4,7 @@ import math
 
 from reports import tables
 from reports.claims_table import claims
-from reports.collect import Study
+from reports.study import Study
 from reports.condition_tables import condition_tables
 from reports.cost_table import cost
 from reports.metrics import LATENT, LATENTS, QUALITY, UNSEEN, Metric
@@ -57,8 +57,8 @@ def results(study: Study) -> Table:
     rows = [*references, *models]
     metrics = tables.measured(rows, QUALITY)
 
-    def is_clear(ablation: str, metric: str) -> bool:
-        return study.statistics.difference(ablation, "reconstruction", metric).clear
+    def is_clear(system: str, metric: str) -> bool:
+        return study.statistics.difference(system, "reconstruction", metric).clear
 
     body = [
         [
@@ -99,8 +99,8 @@ def unseen_voices(study: Study) -> Table:
     """The same metrics of the split that holds the voices of no training clip."""
     rows = tables.unseen_voices(study)
 
-    def is_clear(ablation: str, metric: str) -> bool:
-        return study.statistics.difference(ablation, UNSEEN, metric).clear
+    def is_clear(system: str, metric: str) -> bool:
+        return study.statistics.difference(system, UNSEEN, metric).clear
 
     empty = Table(
         "unseen-voices",
@@ -118,8 +118,8 @@ def separability(study: Study) -> Table:
     """What the clean latents tell of speaker and language, and how they fill their space."""
     rows = tables.latent_space(study)
 
-    def is_clear(ablation: str, metric: str) -> bool:
-        return study.statistics.difference(ablation, LATENTS, metric).clear
+    def is_clear(system: str, metric: str) -> bool:
+        return study.statistics.difference(system, LATENTS, metric).clear
 
     empty = Table(
         "separability",
@@ -137,16 +137,16 @@ def modelability(study: Study) -> Table:
     metrics = {f"{condition}_{name}": one for (condition, name), one in MODELABILITY.items()}
     places = {f"{condition}_{name}": (condition, name) for condition, name in MODELABILITY}
 
-    def row_of(ablation: str) -> tables.Result:
+    def row_of(system: str) -> tables.Result:
         return tables.Result(
-            ablation,
-            {key: study.statistics.estimate(ablation, *place) for key, place in places.items()},
+            system,
+            {key: study.statistics.estimate(system, *place) for key, place in places.items()},
         )
 
-    def is_clear(ablation: str, key: str) -> bool:
-        return study.statistics.difference(ablation, *places[key]).clear
+    def is_clear(system: str, key: str) -> bool:
+        return study.statistics.difference(system, *places[key]).clear
 
-    rows = [row for row in map(row_of, study.ablations) if row.known]
+    rows = [row for row in map(row_of, study.systems) if row.known]
     tables.mark_best(rows, metrics)
     empty = Table(
         "modelability",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.collect import Study
+from reports.study import Study
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import re
 
-from reports.collect import BASELINE, Study
+from reports.study import BASELINE, Study
 from reports.metrics import NOISE, metric_of
 from reports.numbers import signed, span
 from reports.statistics import Estimate
@@ -26,11 +26,11 @@ def curves(study: Study, metric: str = "mel_l1") -> Curves:
     """One metric by ablation and latent noise, in the unit in which it is written."""
     conditions = noise_conditions(study, metric)
     return {
-        ablation: {
-            sigma: metric_of(metric).shown(study.statistics.estimate(ablation, condition, metric))
+        system: {
+            sigma: metric_of(metric).shown(study.statistics.estimate(system, condition, metric))
             for sigma, condition in conditions.items()
         }
-        for ablation in study.ablations
+        for system in study.systems
         if conditions
     }
 
@@ -38,7 +38,7 @@ def curves(study: Study, metric: str = "mel_l1") -> Curves:
 def areas(study: Study, metric: str = "mel_l1") -> dict[str, Estimate]:
     """The mean height of each ablation's curve; {} where none was measured."""
     shown = metric_of(metric).shown
-    found = {name: shown(study.statistics.estimate(name, AREA, metric)) for name in study.ablations}
+    found = {name: shown(study.statistics.estimate(name, AREA, metric)) for name in study.systems}
     return found if any(one.known for one in found.values()) else {}
 
 
@@ -53,8 +53,8 @@ def best_by_noise(found: Curves) -> dict[float, str]:
 
 def sentences(study: Study) -> list[str]:
     """Who has the lower mel L1 at each noise: the baseline or its rival."""
-    others = [one for one in study.ablations if one != BASELINE]
-    if BASELINE not in study.ablations or not others:
+    others = [one for one in study.systems if one != BASELINE]
+    if BASELINE not in study.systems or not others:
         return []
     rival = RIVAL if RIVAL in others else others[0]
     return [

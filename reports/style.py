@@ -43,13 +43,13 @@ class Look:
     marker: str
 
 
-def looks(ablations: Sequence[str], theme: Theme) -> dict[str, Look]:
+def looks(systems: Sequence[str], theme: Theme) -> dict[str, Look]:
     """A look for each ablation; the first is the baseline. Colours repeat with other dashes."""
-    styles = {ablations[0]: Look(theme.ink, "-", "o")}
-    for number, ablation in enumerate(ablations[1:]):
+    styles = {systems[0]: Look(theme.ink, "-", "o")}
+    for number, system in enumerate(systems[1:]):
         turn, colour = divmod(number, len(PALETTE))
         marker = MARKERS[1 + number % (len(MARKERS) - 1)]
-        styles[ablation] = Look(PALETTE[colour], DASHES[turn % len(DASHES)], marker)
+        styles[system] = Look(PALETTE[colour], DASHES[turn % len(DASHES)], marker)
     return styles
 
 
@@ -66,9 +66,9 @@ class Style:
         if self.theme is not PAPER:
             axes.set_title(text)
 
-    def look(self, ablation: str) -> Look:
+    def look(self, system: str) -> Look:
         """The ablation's; a reference that is none takes the muted colour."""
-        return self.looks.get(ablation, Look(self.theme.muted, "--", ""))
+        return self.looks.get(system, Look(self.theme.muted, "--", ""))
 
 
 CURRENT: ContextVar[Style] = ContextVar("style")
@@ -80,9 +80,9 @@ def current() -> Style:
 
 
 @contextmanager
-def styled(theme: Theme, ablations: Sequence[str], width: float) -> Iterator[Style]:
+def styled(theme: Theme, systems: Sequence[str], width: float) -> Iterator[Style]:
     """Draw within, with the same look for an ablation on every figure."""
-    style = Style(theme, looks(ablations, theme), width)
+    style = Style(theme, looks(systems, theme), width)
     token = CURRENT.set(style)
     try:
         with themed(theme):

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from reports.collect import Run, Study
+from reports.study import Run, Study
 from reports.metrics import LATENT, LATENTS, QUALITY, UNSEEN, Metric, describe
 from reports.numbers import UNKNOWN
 from reports.statistics import NOTHING, Estimate, Record
@@ -45,13 +45,13 @@ class Result:
 
 def references(study: Study) -> list[Result]:
     """What every model is compared with: the original where it was judged, and the ceiling."""
-    rows = [row_of(study, study.ablations[0], name, QUALITY, name) for name in REFERENCES]
+    rows = [row_of(study, study.systems[0], name, QUALITY, name) for name in REFERENCES]
     return [row for row in rows if row.known or row.name == "ceiling"]
 
 
 def models(study: Study) -> list[Result]:
     """Each ablation; the best of each metric is marked."""
-    rows = [row_of(study, name, "reconstruction", QUALITY) for name in study.ablations]
+    rows = [row_of(study, name, "reconstruction", QUALITY) for name in study.systems]
     for row in rows:
         row.untrained = study.statistics.estimate(row.name, "untrained", "mel_l1")
         row.facts = facts(study.of(row.name))
@@ -61,29 +61,29 @@ def models(study: Study) -> list[Result]:
 
 def latent_space(study: Study) -> list[Result]:
     """Each ablation whose latents were looked at."""
-    rows = [row_of(study, name, LATENTS, LATENT) for name in study.ablations]
+    rows = [row_of(study, name, LATENTS, LATENT) for name in study.systems]
     mark_best(rows, LATENT)
     return [row for row in rows if row.known]
 
 
 def unseen_voices(study: Study) -> list[Result]:
     """Their ceiling, and each ablation that was scored on them."""
-    rows = [row_of(study, name, UNSEEN, QUALITY) for name in study.ablations]
+    rows = [row_of(study, name, UNSEEN, QUALITY) for name in study.systems]
     mark_best(rows, QUALITY)
-    ceiling = row_of(study, study.ablations[0], f"{UNSEEN}_ceiling", QUALITY, "ceiling")
+    ceiling = row_of(study, study.systems[0], f"{UNSEEN}_ceiling", QUALITY, "ceiling")
     known = [row for row in rows if row.known]
     return [ceiling, *known] if known else []
 
 
 def row_of(
-    study: Study, ablation: str, condition: str, metrics: dict[str, Metric], name: str = ""
+    study: Study, system: str, condition: str, metrics: dict[str, Metric], name: str = ""
 ) -> Result:
     """One ablation's row of these metrics in one condition."""
     values = {
-        key: metric.shown(study.statistics.estimate(ablation, condition, key))
+        key: metric.shown(study.statistics.estimate(system, condition, key))
         for key, metric in metrics.items()
     }
-    return Result(name or ablation, values)
+    return Result(name or system, values)
 
 
 def mark_best(rows: Sequence[Result], metrics: dict[str, Metric]) -> None:
@@ -139,8 +139,8 @@ class Failure:
 def failures(study: Study) -> list[Failure]:
     """What could not be measured, the most frequent kinds first."""
     kinds: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    for (ablation, *kind), row in study.statistics.rows.items():
-        if row["n_failed"] > 0 and ablation in study.ablations:
+    for (system, *kind), row in study.statistics.rows.items():
+        if row["n_failed"] > 0 and system in study.systems:
             kinds[kind[0], kind[1]].append(row)
     found = [failure_of(study, describe(*kind), rows) for kind, rows in kinds.items()]
     return sorted(found, key=lambda one: (-one.failed, one.what))
@@ -148,11 +148,11 @@ def failures(study: Study) -> list[Failure]:
 
 def failure_of(study: Study, what: str, rows: Sequence[Record]) -> Failure:
     """The failures of one kind, from the rows of the ablations that have some."""
-    names = sorted((row["ablation"] for row in rows), key=study.ablations.index)
+    names = sorted((row["system"] for row in rows), key=study.systems.index)
     failed = int(sum(row["n_failed"] for row in rows))
     return Failure(
         what,
-        "all ablations" if len(names) == len(study.ablations) > 1 else ", ".join(names),
+        "all ablations" if len(names) == len(study.systems) > 1 else ", ".join(names),
         failed,
         failed + int(sum(row["n_scored"] for row in rows)),
         max(rows, key=lambda row: row["n_failed"])["reason"],

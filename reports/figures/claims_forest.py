@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from reports.collect import Study
+from reports.study import Study
 from reports.metrics import describe
 from reports.plot import Plot
 from reports.style import current

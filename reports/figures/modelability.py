@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from reports.collect import Study
+from reports.study import Study
 from reports.figures.lines import BANDS, draw_lines, labels, name_lines, panel
 from reports.plot import Plot
 from reports.style import current
@@ -24,14 +24,14 @@ def table(study: Study) -> pd.DataFrame:
     matches = map(STEP.fullmatch, found.conditions(LOSS))
     steps = sorted(int(match[1]) for match in matches if match)
     rows = []
-    for ablation in study.ablations:
-        bare = found.estimate(ablation, "no_context", LOSS).mean
-        frechet = found.estimate(ablation, "modelability", "continuation_frechet").mean
+    for system in study.systems:
+        bare = found.estimate(system, "no_context", LOSS).mean
+        frechet = found.estimate(system, "modelability", "continuation_frechet").mean
         for step in steps:
-            one = found.estimate(ablation, f"step_{step}", LOSS)
+            one = found.estimate(system, f"step_{step}", LOSS)
             if one.known:
-                rows.append((ablation, step, one.mean, one.low, one.high, bare, frechet))
-    columns = ["ablation", "step", "mean", "low", "high", "no_context", "frechet"]
+                rows.append((system, step, one.mean, one.low, one.high, bare, frechet))
+    columns = ["system", "step", "mean", "low", "high", "no_context", "frechet"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -41,7 +41,7 @@ def draw(points: pd.DataFrame) -> Figure:
     names = labels(points, "frechet", 1)
     figure, axes = panel(names)
     draw_lines(axes, points, "step")
-    bare = points.groupby("ablation", sort=False)["no_context"].first().dropna()
+    bare = points.groupby("system", sort=False)["no_context"].first().dropna()
     for name, loss in bare.items():
         reach = 1.0 if len(names) <= BANDS else 0.12  # of the axes: many would hide the curves
         colour = style.look(str(name)).colour

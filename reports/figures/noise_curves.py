@@ -5,7 +5,7 @@ from functools import partial
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.collect import Study
+from reports.study import Study
 from reports.figures.lines import draw_lines, labels, name_lines, panel
 from reports.metrics import ROBUST, metric_of
 from reports.plot import Plot
@@ -17,12 +17,12 @@ def table(study: Study, metric: str) -> pd.DataFrame:
     """Columns ablation, sigma, mean, low, high, and area: the curve's mean height."""
     heights = areas(study, metric)
     rows = [
-        (ablation, sigma, one.mean, one.low, one.high, heights[ablation].mean if heights else None)
-        for ablation, curve in curves(study, metric).items()
+        (system, sigma, one.mean, one.low, one.high, heights[system].mean if heights else None)
+        for system, curve in curves(study, metric).items()
         for sigma, one in curve.items()
         if one.known
     ]
-    return pd.DataFrame(rows, columns=["ablation", "sigma", "mean", "low", "high", "area"])
+    return pd.DataFrame(rows, columns=["system", "sigma", "mean", "low", "high", "area"])
 
 
 def draw(points: pd.DataFrame, metric: str) -> Figure:

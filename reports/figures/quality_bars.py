@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from reports.collect import Study
+from reports.study import Study
 from reports.metrics import QUALITY
 from reports.plot import Plot
 from reports.style import current

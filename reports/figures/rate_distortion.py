@@ -15,7 +15,7 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from matplotlib.transforms import ScaledTranslation
 
-from reports.collect import Study
+from reports.study import Study
 from reports.legends import legend_below
 from reports.metrics import QUALITY
 from reports.plot import Plot
@@ -32,11 +32,11 @@ WIDEST = 60.0  # points that those of one rate take at most
 def table(study: Study, metric: str) -> pd.DataFrame:
     """The columns COLUMNS: each ablation (source ""), then published systems where known."""
     described, rows = QUALITY[metric], []
-    for ablation in study.ablations:
-        rate = study.of(ablation)[0].described.get("floats_per_second")
-        one = described.shown(study.statistics.estimate(ablation, "reconstruction", metric))
+    for system in study.systems:
+        rate = study.of(system)[0].described.get("floats_per_second")
+        one = described.shown(study.statistics.estimate(system, "reconstruction", metric))
         if rate and one.known:
-            rows.append((ablation, float(rate), one.mean, one.low, one.high, "", ""))
+            rows.append((system, float(rate), one.mean, one.low, one.high, "", ""))
     ours = pd.DataFrame(rows, columns=COLUMNS)
     return pd.concat([ours, references(metric)], ignore_index=True) if rows else ours
 
@@ -114,9 +114,9 @@ def draw_side_by_side(axes: Axes, same: pd.DataFrame) -> None:
         )
 
 
-def marker_of(ablation: str) -> dict[str, Any]:
+def marker_of(system: str) -> dict[str, Any]:
     """Its colour and marker; where lines of one colour differ in dashes, markers do in filling."""
-    look = current().look(ablation)
+    look = current().look(system)
     return {
         "color": look.colour,
         "marker": look.marker,

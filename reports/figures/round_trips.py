@@ -5,7 +5,7 @@ import re
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.collect import Study
+from reports.study import Study
 from reports.figures.lines import draw_lines, panels
 from reports.metrics import metric_of
 from reports.plot import Plot
@@ -21,19 +21,19 @@ def table(study: Study) -> pd.DataFrame:
     for metric in METRICS:
         matches = map(CONDITION.fullmatch, found.conditions(metric))
         trips = sorted(int(match[1]) for match in matches if match)
-        for ablation in study.ablations:
+        for system in study.systems:
             for trip in trips:
-                one = found.estimate(ablation, f"round_trip_{trip}", metric)
+                one = found.estimate(system, f"round_trip_{trip}", metric)
                 one = metric_of(metric).shown(one)
                 if one.known:
-                    rows.append((ablation, metric, trip, one.mean, one.low, one.high))
-    return pd.DataFrame(rows, columns=["ablation", "metric", "trip", "mean", "low", "high"])
+                    rows.append((system, metric, trip, one.mean, one.low, one.high))
+    return pd.DataFrame(rows, columns=["system", "metric", "trip", "mean", "low", "high"])
 
 
 def draw(points: pd.DataFrame) -> Figure:
     """A panel a metric, a line an ablation."""
     metrics = list(points["metric"].unique())
-    names = {name: name for name in points["ablation"].unique()}
+    names = {name: name for name in points["system"].unique()}
     figure, grid = panels(metrics, [""], names, "Coded again and again")
     for (metric, _), axes in grid.items():
         draw_lines(axes, points[points["metric"] == metric], "trip")

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from reports.collect import Study
+from reports.study import Study
 from reports.legends import folded
 from reports.listening import FRAMES_PER_SECOND, shortest
 from reports.plot import Plot

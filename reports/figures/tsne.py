@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.collect import Run, Study
+from reports.study import Run, Study
 from reports.legends import folded
 from reports.metrics import LATENTS
 from reports.plot import Plot
@@ -17,7 +17,7 @@ COORDINATES = ["tsne_1", "tsne_2"]
 LABELS = ("speaker", "language")
 Corner = Literal["outside right upper", "outside right lower"]
 CORNERS: tuple[Corner, Corner] = ("outside right upper", "outside right lower")  # their names'
-COLUMNS = ["ablation", "clip", *COORDINATES, *LABELS]
+COLUMNS = ["system", "clip", *COORDINATES, *LABELS]
 SHOWN = 8  # labels with a colour of their own
 CHUNK = 100_000  # rows of a run's table that are held at once
 FEW = 8  # ablations that get the larger panels
@@ -27,7 +27,7 @@ LETTER = 0.075  # inches over a panel
 
 def table(study: Study) -> pd.DataFrame:
     """The columns COLUMNS of each ablation's first seed; "" where a label is unknown."""
-    maps = [map_of(study.of(ablation)[0]) for ablation in study.ablations]
+    maps = [map_of(study.of(system)[0]) for system in study.systems]
     return pd.concat(maps, ignore_index=True)
 
 
@@ -46,15 +46,15 @@ def map_of(run: Run) -> pd.DataFrame:
     places = rows.pivot(index="clip", columns="metric", values="value").astype(float)
     places = places.reindex(columns=COORDINATES).dropna().reset_index()
     labels = pd.read_csv(clips, usecols=["clip", *LABELS], dtype=str, keep_default_na=False)
-    return places.merge(labels, "left", "clip").fillna("").assign(ablation=run.ablation)[COLUMNS]
+    return places.merge(labels, "left", "clip").fillna("").assign(system=run.system)[COLUMNS]
 
 
 def draw(points: pd.DataFrame) -> Figure:
     """A panel an ablation: above coloured by speaker, below by language."""
-    width, ablations = current().width, list(points["ablation"].unique())
-    most = min(4 if len(ablations) <= FEW else 6, int((width - LEGEND) / NARROWEST))
-    strips = -(-len(ablations) // most)
-    columns = -(-len(ablations) // strips)
+    width, systems = current().width, list(points["system"].unique())
+    most = min(4 if len(systems) <= FEW else 6, int((width - LEGEND) / NARROWEST))
+    strips = -(-len(systems) // most)
+    columns = -(-len(systems) // strips)
     side = min(1.9, (width - LEGEND) / columns)
     height = max(3.6, len(LABELS) * strips * (side + 0.3))
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -62,10 +62,10 @@ def draw(points: pd.DataFrame) -> Figure:
     for half, (label, corner) in enumerate(zip(LABELS, CORNERS, strict=True)):
         styles = styles_of(points[label])
         panels = grid[half * strips : (half + 1) * strips].ravel()
-        for axes, ablation in zip(panels, ablations, strict=False):
-            draw_map(axes, points[points["ablation"] == ablation], label, styles)
-            axes.set_title(folded(ablation, int(side / LETTER)), fontsize=8)
-        for axes in panels[len(ablations) :]:
+        for axes, system in zip(panels, systems, strict=False):
+            draw_map(axes, points[points["system"] == system], label, styles)
+            axes.set_title(folded(system, int(side / LETTER)), fontsize=8)
+        for axes in panels[len(systems) :]:
             axes.set_visible(False)
         others = bool((~points[label].isin(list(styles))).any())
         name_labels(figure, label, corner, styles, others)

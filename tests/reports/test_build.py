@@ -16,7 +16,8 @@ import soundfile
 from PIL import Image
 
 from reports.build import main
-from reports.collect import Study, collect
+from reports.collect import collect
+from reports.study import Study
 from reports.numbers import UNKNOWN
 from reports.page import leading, measured_plots
 from reports.page import render as render_page

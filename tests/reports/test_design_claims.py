@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from reports.claims import claims
-from reports.collect import Run, Study, collect
+from reports.collect import collect
+from reports.study import Run, Study
 from reports.design_claims import DESIGN, findings, others, summary
 from reports.statistics import Statistics
 

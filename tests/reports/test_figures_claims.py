@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
-from reports.collect import Study
+from reports.study import Study
 from reports.figures import claims_forest
 from reports.statistics import CLAIMS, TEXTS, Record
 from reports.style import COLUMN, DOUBLE, LIGHT, PAPER, WIDTH, styled

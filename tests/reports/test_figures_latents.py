@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from reports.collect import Run, Study
+from reports.study import Run, Study
 from reports.figures import rate_distortion, separability, spectrum, tsne
 from reports.plot import Plot
 from reports.statistics import Record, Statistics
@@ -76,7 +76,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
             folder = root / name / f"seed{seed}"
             write_map(folder, seed * 100.0)
             described = {
-                "ablation": name, "size": "tiny", "seed": seed, "floats_per_second": rate,
+                "system": name, "size": "tiny", "seed": seed, "floats_per_second": rate,
             }  # fmt: skip
             runs.append(Run(folder, described))
     return Study("tiny", runs, Statistics(statistics_rows(), [], {}))
@@ -150,7 +150,7 @@ def test_separability_has_what_was_measured(study: Study, page: Style) -> None:
 
 def test_spectrum_is_cumulative_with_the_effective_rank(study: Study, page: Style) -> None:
     found = spectrum.table(study)
-    baseline = found[found["ablation"] == "baseline"]
+    baseline = found[found["system"] == "baseline"]
     assert list(baseline["component"]) == [1, 2, 3, 4]
     assert list(baseline["cumulative"]) == pytest.approx([0.4, 0.7, 0.9, 1.0])
     figure = drawn(spectrum.PLOTS[0], study)
@@ -166,7 +166,7 @@ def test_components_beyond_a_hundred_are_in_order() -> None:
         ("baseline", f"component_{number:02}", "eigenvalue_share"): row(1 / 2**number)
         for number in range(1, 102)
     }
-    runs = [Run(Path(), {"ablation": "baseline", "size": "tiny", "seed": 0})]
+    runs = [Run(Path(), {"system": "baseline", "size": "tiny", "seed": 0})]
     shares = spectrum.table(Study("tiny", runs, Statistics(rows, [], {})))["share"]
     assert list(shares) == sorted(shares, reverse=True)
 
@@ -174,7 +174,7 @@ def test_components_beyond_a_hundred_are_in_order() -> None:
 def test_map_is_of_the_first_seed_with_its_labels(study: Study, page: Style) -> None:
     found = tsne.table(study)
     assert len(found) == 3 * 4  # the failed clip is on no map
-    one = found[found["ablation"] == "plain_ae"]
+    one = found[found["system"] == "plain_ae"]
     assert list(one["tsne_1"]) == [0, 1, 2, 3]
     assert list(one["tsne_2"]) == [0, -1, -2, -3]
     assert list(one["speaker"]) == ["Allison", "Allison", "June", ""]
@@ -195,7 +195,7 @@ def test_only_the_most_frequent_labels_have_a_colour(page: Style) -> None:
 
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
 def test_nothing_measured_is_an_empty_table(plot: Plot, tmp_path: Path) -> None:
-    described = {"ablation": "baseline", "size": "tiny", "seed": 0, "floats_per_second": 430.0}
+    described = {"system": "baseline", "size": "tiny", "seed": 0, "floats_per_second": 430.0}
     nothing = Study("tiny", [Run(tmp_path, described)], Statistics({}, [], {}))
     assert plot.table(nothing).empty
 

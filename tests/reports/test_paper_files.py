@@ -7,7 +7,7 @@ import pytest
 
 from reports.build import main
 from reports.captions import caption
-from reports.collect import Study
+from reports.study import Study
 from reports.files import ReportError
 from reports.latex import escape
 from reports.numbers import MINUS, UNKNOWN

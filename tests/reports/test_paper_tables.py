@@ -12,7 +12,8 @@ import pytest
 
 from reports.captions import caption
 from reports.claims import claims as find_claims
-from reports.collect import Study, collect
+from reports.collect import collect
+from reports.study import Study
 from reports.latex import latex
 from reports.numbers import MINUS, UNKNOWN
 from reports.page import measured_plots, render

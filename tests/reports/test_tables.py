@@ -8,7 +8,8 @@ import pytest
 
 from reports import numbers, robustness, tables
 from reports.claims import claim_of, claims
-from reports.collect import Study, collect
+from reports.collect import collect
+from reports.study import Study
 from reports.metrics import LATENT, QUALITY, ROBUST, describe
 
 
@@ -71,7 +72,7 @@ def test_what_was_trained_is_printed(study: Study) -> None:
 
 def test_claims_are_judged_as_the_analysis_judged_them_or_not_at_all(study: Study) -> None:
     unmeasured, fragile = claims(study)
-    assert (unmeasured.ablation, unmeasured.verdict) == ("no_dispersive", "not measured")
+    assert (unmeasured.system, unmeasured.verdict) == ("no_dispersive", "not measured")
     assert "latents/speaker_probe: run `python -m analysis" in unmeasured.reason
     assert fragile.what == "mel L1 at latent noise 1.0"
     assert fragile.difference.mean == pytest.approx(0.3)
@@ -83,7 +84,7 @@ def test_claims_are_judged_as_the_analysis_judged_them_or_not_at_all(study: Stud
 
 
 def test_a_claim_about_a_rate_is_in_percent_and_may_have_no_interval() -> None:
-    texts = dict.fromkeys(("ablation", "text", "direction", "verdict", "reason"), "x")
+    texts = dict.fromkeys(("system", "text", "direction", "verdict", "reason"), "x")
     row = {**texts, "condition": "reconstruction", "metric": "dwer", "baseline": 0.1, "value": 0.3}
     unknown = dict.fromkeys(("low", "high", "effect", "p", "p_holm"), math.nan)
     one = claim_of({**row, **unknown, "difference": 0.2, "n_paired": 1.0})
