@@ -1,7 +1,8 @@
 """The runs of one study, with what their tables hold.
 
-A study's folder is RUNS/SIZE, with every run below it (ABLATION/seed<N>), or RUNS/studies/NAME, whose
-study.json names its runs, claims and factors: written by `experiments.study` before the first run.
+A study's folder is RUNS/SIZE, with every run below it (ABLATION/seed<N>), or RUNS/studies/NAME,
+whose study.json names its runs, claims and factors: `experiments.study` writes it before the first
+run.
 """
 
 import hashlib
@@ -122,8 +123,9 @@ def system_name(ablation: str, budget: int | None) -> str:
 def read_study(folder: Path) -> Study:
     """The study in `folder`.
 
-    A run that cannot be read, or whose table is of other clips or metrics than the others', does not
-    stop them: it is left out, with a line that says so. ValueError for a damaged plan.
+    A run that cannot be read, or whose table is of another manifest or other metrics than the
+    others', does not stop them: it is left out, with a line that says so. ValueError for a damaged
+    plan.
     """
     plan, folders = None, sorted(path.parent for path in folder.glob("*/seed*/run.json"))
     if (folder / PLAN).is_file():
