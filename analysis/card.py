@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis.ratios import ERRORS, TOTAL, Cell
 from analysis.runs import Run, read_description
-from analysis.statistics import Summary, summarise_run
+from analysis.statistics.tables import Summary, summarise_run
 from dcvae import SpeechAutoencoder
 from dcvae.atomic import replacing
 from dcvae.card import model_card

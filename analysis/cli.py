@@ -10,9 +10,10 @@ import torch
 
 from analysis import questions
 from analysis.modelling.presets import PRESETS
-from analysis.runs import find_run
+from analysis.runs import Run, find_run, read_description
 from analysis.score import Scorer
-from analysis.statistics import summarise_study
+from analysis.statistics.tables import summarise_study
+from analysis.study import PLAN, read_plan
 from analysis.tools import Options, Tools
 from analysis.tracking import log_analysis, log_study
 from dcvae.errors import user_errors
@@ -29,7 +30,13 @@ def parser() -> argparse.ArgumentParser:
         " again.",
         epilog=f"Questions: {', '.join(questions.QUESTIONS)}.",
     )
-    it.add_argument("runs", nargs="+", type=Path, metavar="RUN_DIR", help="a finished run's folder")
+    it.add_argument("runs", nargs="*", type=Path, metavar="RUN_DIR", help="a finished run's folder")
+    it.add_argument(
+        "--study",
+        type=Path,
+        metavar="DIR",
+        help="RUNS/studies/NAME: compute the statistics and verdicts of its runs",
+    )
     it.add_argument("--only", type=names, metavar="A,B", help="ask these questions alone")
     it.add_argument("--skip", type=names, metavar="A,B", help="leave these questions out")
     it.add_argument("--checkpoint", choices=("last", "best"), default="last")
@@ -84,6 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Score every run given; any that cannot be scored is reported before work begins."""
     with user_errors("analysis"):
         options = parser().parse_args(arguments)
+        if not options.runs and options.study is None:
+            raise ValueError("name a run's folder, or a study's with --study")
         for name in CLIP_COUNTS:
             if getattr(options, name) < 1:
                 flag = f"--{name.replace('_', '-')}"
@@ -101,10 +110,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 log_analysis(run)
         if options.no_study:
             return
+        if options.study is not None:
+            close_study(options.study, planned_runs(options.study))
+            return
         for study in dict.fromkeys(run.study for run in runs):
-            for note in summarise_study(study):
-                print(f"analysis: {note}", file=sys.stderr)
-            log_study(study, [run for run in runs if run.study == study])
+            close_study(study, [run for run in runs if run.study == study])
+
+
+def close_study(folder: Path, runs: Sequence[Run]) -> None:
+    """Compute the study's statistics, and put them into MLflow."""
+    for note in summarise_study(folder):
+        print(f"analysis: {note}", file=sys.stderr)
+    log_study(folder, runs)
+
+
+def planned_runs(folder: Path) -> list[Run]:
+    """The finished runs of a study; ValueError where the folder is none."""
+    if not (folder / PLAN).is_file():
+        raise ValueError(f"--study {folder} is no study's folder: it has no {PLAN}")
+    _, folders = read_plan(folder / PLAN)
+    described = ((one, read_description(one)) for one in folders)
+    return [find_run(one) for one, said in described if said.get("status") == "finished"]
 
 
 def device_named(name: str) -> torch.device:

@@ -1,6 +1,5 @@
 """A run's table as ratios over clips: a mean, or errors over words at corpus level."""
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-
-from analysis.metrics.bootstrap import System
 
 Array = npt.NDArray[Any]
 Cell = tuple[str, str]  # condition, metric
@@ -111,38 +108,26 @@ def most_frequent(reasons: Sequence[str] | Array) -> str:
     return str(names[np.argmax(counts)]) if len(names) else ""
 
 
-def system(ratios: Sequence[Ratio], name: str) -> System:
-    """Everything that the seeds of a system scored; what one of them did not is 0 over 0."""
+def common_clips(ratios: Sequence[Ratio]) -> tuple[str, ...]:
+    """The clips that every one of these has a value of, in order."""
     clips = ratios[0].clips
     if any(one.clips != clips for one in ratios):
-        clips = tuple(sorted({clip for one in ratios for clip in one.clips}))
-    return System(*matrices(ratios, clips), stream(name))
-
-
-def pair(
-    first: Sequence[Ratio], second: Sequence[Ratio], names: tuple[str, str]
-) -> tuple[System, System]:
-    """Two systems on the clips that every seed of both scored, other clips being 0 over 0."""
-    everything = [*first, *second]
-    clips = first[0].clips
-    if any(one.clips != clips for one in everything):
-        shared = set(clips).intersection(*(one.clips for one in everything))
+        shared = set(clips).intersection(*(one.clips for one in ratios))
         clips = tuple(clip for clip in clips if clip in shared)
-    scored = np.all([one.on(clips).scored for one in everything], axis=0)
-    found = []
-    for ratios, name in zip((first, second), names, strict=True):
-        above, below = matrices(ratios, clips)
-        found.append(System(above * scored, below * scored, stream(name)))
-    return found[0], found[1]
+    scored = np.all([one.on(clips).scored for one in ratios], axis=0)
+    return tuple(clip for clip, known in zip(clips, scored, strict=True) if known)
 
 
-def stream(name: str) -> int:
-    """Which random numbers draw a system's seeds."""
-    return zlib.crc32(name.encode())
+def values_on(ratio: Ratio, clips: tuple[str, ...]) -> Array:
+    """A value for each clip [C], of which the mean is the metric on these clips.
 
-
-def matrices(ratios: Sequence[Ratio], clips: tuple[str, ...]) -> tuple[Array, Array]:
-    """Numerators and denominators [S, N] of these clips, 0 over 0 where there is no value."""
-    parts = [one.on(clips).parts for one in ratios]
-    above, below = (np.nan_to_num(np.array(part)) for part in zip(*parts, strict=True))
-    return above, below
+    Of a mean they are the clips' own. Of a rate R = sum N / sum D they are
+    R + (N - R D) / mean D, whose deviations from R are its influence values (the delta method).
+    NaN where no denominator is left, as of a text without words.
+    """
+    above, below = ratio.on(clips).parts
+    if not below.any():
+        return np.full(len(clips), np.nan)
+    rate = above.sum() / below.sum()
+    values: Array = rate + (above - rate * below) / below.mean()
+    return values

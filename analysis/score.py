@@ -1,5 +1,6 @@
 """Ask the questions of one run after another; what is answered already is not asked again."""
 
+import hashlib
 import json
 import math
 import sys
@@ -119,6 +120,7 @@ class Scorer:
         summary = {
             "checkpoint": run.checkpoint.name,
             **basis,
+            "manifest": describe_manifest(run.manifest),
             "clips": [clip.name for clip in subject.clips],
             "versions": {name: facts["version"] for name, facts in answered.items()},
             "questions": answered,
@@ -136,6 +138,13 @@ def basis_of(run: Run) -> Key:
         files = sorted(path for path in Path(folder).iterdir() if path.is_file())
         basis["vocoder_sha256"] = files_sha256(*files)
     return basis
+
+
+def describe_manifest(manifest: Path) -> str:
+    """Name and content, by which runs that were scored on other clips are told apart."""
+    with manifest.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return f"{manifest.name} ({digest[:12]})"
 
 
 def is_written(run: Run) -> bool:

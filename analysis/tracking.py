@@ -15,13 +15,13 @@ import pandas as pd
 
 from analysis.pictures import pictures
 from analysis.runs import Run
-from analysis.statistics import summarise_run
+from analysis.statistics.tables import summarise_run
 from analysis.table import read_table
 
 FOLDER = "analysis"  # of the artifacts, and the first part of the metrics' names
 TABLE_TAG = "mlflow.loggedArtifacts"  # by which MLflow's page finds tables
 PARENT_TAG = "mlflow.parentRunId"
-STUDY_TABLES = ("statistics", "claims")
+STUDY_TABLES = ("statistics", "claims", "interactions")
 METRICS_A_BATCH = 1000  # MLflow's own limit
 SERIES = ("channel_", "component_")  # long lists, for figures: they stay in the table
 

@@ -1,50 +1,55 @@
-"""All statistics of a study: intervals of every metric, differences to the baseline, verdicts.
+"""All statistics of a study as files in its folder (analysis/study.py).
 
-A study is the folder RUNS/SIZE. What is computed from the tables of its runs lies in it:
-statistics.csv (a row for each ablation, condition and metric), claims.csv (analysis/claims.py) and
-statistics.json, which says from which tables, so that a reader sees whether they are still those.
+- statistics.csv: a row for each system, condition and metric: its value, and its difference to the
+  baseline of the same training budget.
+- claims.csv and interactions.csv: see judge.py.
+- statistics.json: from which tables they were made, so that a reader sees whether they are still
+  those; which claims are open; and the looks of a study that goes on until they are decided.
 """
 
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from analysis.claims import Verdict, judge
-from analysis.metrics.bootstrap import (
-    DRAWS,
-    LEVEL,
-    NO_COMPARISON,
-    NO_INTERVAL,
-    SEED,
-    Array,
-    Comparison,
-    Interval,
-    Resampler,
-    System,
-    compare,
-    interval,
+from analysis.ratios import Cell, Ratio, find_ratios, most_frequent
+from analysis.statistics.contrasts import difference
+from analysis.statistics.differences import ALPHA
+from analysis.statistics.judge import (
+    UNMEASURED,
+    Interaction,
+    Verdict,
+    is_open,
+    judge,
+    measure,
+    system_estimate,
 )
-from analysis.ratios import Cell, Ratio, find_ratios, most_frequent, pair, system
-from analysis.study import BASELINE, Study, cells, read_study
+from analysis.statistics.sequential import level_of_look
+from analysis.statistics.verdicts import DECIDED
+from analysis.study import Study, cells, read_object, read_study, system_name
 from dcvae.atomic import replacing
+from dcvae.claims import BASELINE
 
-VERSION = 1
-MEMORY = 150_000_000  # bytes of drawn weights to keep
+VERSION = 2
+RECORD = "statistics.json"
 
 
 class Statistic(NamedTuple):
-    """One row of statistics.csv: an ablation's value, and its difference to the baseline's.
+    """One row of statistics.csv.
 
-    n_scored and n_failed count the measurements of all seeds; n_paired counts the clips that
-    every seed of both systems has, which alone enter the difference. p is not corrected.
+    n_scored and n_failed count the measurements of all seeds; seeds_paired and n_paired count the
+    seeds and clips that both systems have, which alone enter the difference. Nothing is corrected
+    for the number of rows: these are exploratory. With one paired seed there is no p, and the
+    interval is over clips, of these weights.
     """
 
-    ablation: str
+    system: str
     condition: str
     metric: str
     value: float
@@ -56,14 +61,14 @@ class Statistic(NamedTuple):
     difference: float = math.nan
     difference_low: float = math.nan
     difference_high: float = math.nan
-    effect: float = math.nan
     p: float = math.nan
     n_paired: int = 0
+    seeds_paired: int = 0
     reason: str = ""  # the most frequent one of failures
 
 
 class Summary(NamedTuple):
-    """One metric of one run, with its interval over clips."""
+    """One metric of one run, with its 95% interval over clips."""
 
     condition: str
     metric: str
@@ -75,146 +80,153 @@ class Summary(NamedTuple):
     reason: str
 
 
-class Draws:
-    """Resamplers by number of clips, so that systems on the same clips are drawn alike."""
+class Look(NamedTuple):
+    """One look at a study that goes on: what it may spend, and what it decided."""
 
-    def __init__(self) -> None:
-        self.known: dict[int, Resampler] = {}
-
-    def replicates(self, systems: Sequence[System]) -> list[Array]:
-        """The statistic of each in every draw, [draws]."""
-        found: dict[int, Array] = {}
-        sizes = [one.numerators.shape[1] for one in systems]
-        for size in sorted(set(sizes)):
-            chosen = [number for number, other in enumerate(sizes) if other == size]
-            drawn = self.resampler(size).replicates([systems[number] for number in chosen])
-            found.update(zip(chosen, drawn, strict=True))
-        return [found[number] for number in range(len(systems))]
-
-    def resampler(self, clips: int) -> Resampler:
-        """The one for so many clips."""
-        if clips not in self.known:
-            if sum(one.counts.nbytes for one in self.known.values()) > MEMORY:
-                self.known.clear()
-            self.known[clips] = Resampler(clips)
-        return self.known[clips]
+    seeds: int
+    alpha: float
+    decided: dict[str, str]  # verdict by the claim's id
 
 
 def summarise_study(folder: Path) -> list[str]:
-    """Compute and write all statistics of the study RUNS/SIZE from what is analysed in it.
+    """Compute and write all statistics of the study in `folder` from what is analysed in it.
 
-    Returns a line for each run that cannot be read and is left out. Where the folder is no study
-    (a run may lie anywhere) there is one line, and nothing is written.
+    Returns a line for each run that is left out. Where the folder is no study (a run may lie
+    anywhere) there is one line, and nothing is written.
     """
     study = read_study(folder)
     if not study.analysed:
-        return [
-            *study.left_out,
-            f"{folder} holds no analysed run (ABLATION/seed<N>): no statistics",
-        ]
-    statistics, comparisons = compute(study)
-    write(folder, study, statistics, judge(study, comparisons))
+        line = f"{folder} holds no analysed run (ABLATION/seed<N>): no statistics"
+        return [*study.left_out, line]
+    looks = read_looks(folder)
+    if study.plan is not None and study.plan.max_seeds is not None:
+        study, verdicts, interactions, looks = look_again(study, looks)
+    else:
+        verdicts, interactions = judge(study)
+    write(folder, study, compute(study), verdicts, interactions, looks)
     return study.left_out
+
+
+def look_again(
+    study: Study, looks: list[Look]
+) -> tuple[Study, list[Verdict], list[Interaction], list[Look]]:
+    """Judge the whole blocks of a study that goes on; what an earlier look decided stays.
+
+    A block is all runs of a seed. One that is not scored to its end is not looked at, so that a
+    study stopped in its middle gives no verdict that was not earned.
+    """
+    assert study.plan is not None
+    blocks = whole_blocks(study)
+    seeds = len(blocks)
+    earlier = [look for look in looks if look.seeds < seeds]
+    alpha = level_of_look(seeds, [look.seeds for look in earlier], study.plan.max_seeds)
+    whole = replace(study, runs=[run for run in study.runs if run.seed in blocks])
+    verdicts, interactions = judge(whole, alpha)
+    known = {name: said for look in earlier for name, said in look.decided.items()}
+    numbers = {name: n for n, look in enumerate(earlier, 1) for name in look.decided}
+    new = {
+        one.claim: one.verdict
+        for one in verdicts
+        if one.verdict in DECIDED and not one.stratum and one.claim not in known
+    }
+    numbers |= dict.fromkeys(new, len(earlier) + 1)
+    verdicts = [
+        one
+        if one.stratum
+        else one._replace(
+            verdict=known.get(one.claim, one.verdict), look=numbers.get(one.claim, math.nan)
+        )
+        for one in verdicts
+    ]
+    looks = [*earlier, Look(seeds, alpha, new)] if seeds else looks
+    return whole, verdicts, interactions, looks
+
+
+def whole_blocks(study: Study) -> list[int]:
+    """The first seeds of which every planned run is analysed."""
+    assert study.plan is not None
+    done = {(run.system, run.seed) for run in study.analysed}
+    blocks: list[int] = []
+    for seed in sorted({seed for _, seed in study.plan.runs}):
+        planned = [run for run in study.plan.runs if run[1] == seed]
+        if not all(run in done for run in planned):
+            break
+        blocks.append(seed)
+    return blocks
+
+
+def read_looks(folder: Path) -> list[Look]:
+    """The looks that were taken before."""
+    path = folder / RECORD
+    return [Look(**one) for one in read_object(path).get("looks", ())] if path.is_file() else []
 
 
 def summarise_run(table: pd.DataFrame) -> pd.DataFrame:
     """One run's table as a row for each condition and metric: the columns of Summary."""
-    draws = Draws()
     rows = []
     for cell, ratio in find_ratios(table).items():
-        value, low, high = math.nan, math.nan, math.nan
-        if ratio.n_scored:
-            one = system([ratio], "")
-            value, (low, high) = one.value, interval(draws.replicates([one])[0], one.clips, 1)
-        counts = ratio.n_scored, ratio.n_failed
-        rows.append(Summary(*cell, value, low, high, *counts, ratio.reason))
+        one = system_estimate(Study([]), {0: ratio})
+        low, high = one.interval()
+        rows.append(
+            Summary(*cell, one.value, low, high, ratio.n_scored, ratio.n_failed, ratio.reason)
+        )
     return pd.DataFrame(rows, columns=pd.Index(Summary._fields))
 
 
-def compute(study: Study) -> tuple[list[Statistic], dict[tuple[str, Cell], Comparison]]:
-    """Every statistic, the baseline's first, and the comparisons by ablation and cell."""
-    draws = Draws()
-    rows: list[Statistic] = []
-    comparisons: dict[tuple[str, Cell], Comparison] = {}
-    ablations = list(dict.fromkeys(run.ablation for run in study.analysed))
-    for cell in cells(study.analysed):
-        ratios = {name: study.ratios(name, cell) for name in ablations}
-        statistics, compared = compute_cell(cell, ratios, draws)
-        rows += statistics
-        comparisons.update({(name, cell): one for name, one in compared.items()})
-    order = {name: number for number, name in enumerate(ablations)}
-    rows.sort(key=lambda row: (order[row.ablation], row.condition, row.metric))
-    return rows, comparisons
-
-
-def compute_cell(
-    cell: Cell, ratios: Mapping[str, Sequence[Ratio]], draws: Draws
-) -> tuple[list[Statistic], dict[str, Comparison]]:
-    """One metric in one condition for all ablations; a seed without any value takes no part."""
-    scored = {name: [one for one in found if one.n_scored] for name, found in ratios.items()}
-    alone = {name: system(found, name) for name, found in scored.items() if found}
-    pairs = {
-        name: pair(scored[name], scored[BASELINE], (name, BASELINE))
-        for name in alone
-        if name != BASELINE and BASELINE in alone
-    }
-    pairs = {
-        name: both for name, both in pairs.items() if math.isfinite(both[0].value + both[1].value)
-    }
-    systems = [*alone.values(), *(one for both in pairs.values() for one in both)]
-    drawn = iter(draws.replicates(systems))
-    intervals = {name: interval(next(drawn), one.clips, one.seeds) for name, one in alone.items()}
-    compared = {name: compare(*both, (next(drawn), next(drawn))) for name, both in pairs.items()}
-    rows = [
-        statistic(
-            name,
-            cell,
-            found,
-            alone[name].value if name in alone else math.nan,
-            intervals.get(name, NO_INTERVAL),
-            compared.get(name, NO_COMPARISON),
-        )
-        for name, found in ratios.items()
-        if found
+def compute(study: Study) -> list[Statistic]:
+    """Every statistic, the baseline's first."""
+    return [
+        row
+        for system in study.systems
+        for cell in cells(study.of(system))
+        for row in statistic(study, system, cell)
     ]
-    return rows, compared
 
 
-def statistic(
-    ablation: str,
-    cell: Cell,
-    ratios: Sequence[Ratio],
-    value: float,
-    span: Interval,
-    compared: Comparison,
-) -> Statistic:
-    """The row of one ablation in one cell, with what failed counted over all its seeds."""
-    return Statistic(
-        ablation,
-        *cell,
-        value,
-        *span,
-        n_scored=sum(one.n_scored for one in ratios),
-        n_failed=sum(one.n_failed for one in ratios),
-        seeds=sum(one.n_scored > 0 for one in ratios),
-        difference=compared.difference,
-        difference_low=compared.low,
-        difference_high=compared.high,
-        effect=compared.effect,
-        p=compared.p,
-        n_paired=compared.clips,
-        reason=most_frequent([one.reason for one in ratios]),
-    )
+def statistic(study: Study, system: str, cell: Cell) -> list[Statistic]:
+    """The row of one system in one cell, with what failed counted over all its seeds."""
+    runs = [run for run in study.of(system) if run.ratios and cell in run.ratios]
+    tried: list[Ratio] = [(run.ratios or {})[cell] for run in runs]
+    own = system_estimate(study, study.ratios(system, cell))
+    against = system_name(BASELINE, runs[0].budget)
+    found = UNMEASURED
+    if system != against:
+        found = measure(study, cell, difference(system, against))
+    one = found.estimate
+    return [
+        Statistic(
+            system,
+            *cell,
+            own.value,
+            *own.interval(),
+            n_scored=sum(ratio.n_scored for ratio in tried),
+            n_failed=sum(ratio.n_failed for ratio in tried),
+            seeds=sum(ratio.n_scored > 0 for ratio in tried),
+            difference=one.value,
+            difference_low=one.interval()[0],
+            difference_high=one.interval()[1],
+            p=one.p,
+            n_paired=one.n_clips,
+            seeds_paired=one.n_seeds,
+            reason=most_frequent([ratio.reason for ratio in tried]),
+        )
+    ]
 
 
 def write(
-    folder: Path, study: Study, statistics: Sequence[Statistic], verdicts: Sequence[Verdict]
+    folder: Path,
+    study: Study,
+    statistics: Sequence[Statistic],
+    verdicts: Sequence[Verdict],
+    interactions: Sequence[Interaction],
+    looks: Sequence[Look],
 ) -> None:
-    """The three files of the study, statistics.json last: it names the contents of the others."""
+    """The files of the study, statistics.json last: it names the contents of the others."""
     digests = {}
     for name, rows, columns in (
         ("statistics.csv", statistics, Statistic._fields),
         ("claims.csv", verdicts, Verdict._fields),
+        ("interactions.csv", interactions, Interaction._fields),
     ):
         text = pd.DataFrame(rows, columns=pd.Index(columns)).to_csv(
             index=False, na_rep="nan", float_format="%.10g"
@@ -224,12 +236,27 @@ def write(
             temporary.write_text(text, encoding="utf-8")
     record = {
         "version": VERSION,
-        "draws": DRAWS,
-        "seed": SEED,
-        "level": LEVEL,
+        "alpha": ALPHA,
+        **plan_record(study),
+        "seeds": sorted({run.seed for run in study.analysed}),
+        "looks": [look._asdict() for look in looks],
+        "open": [one.claim for one in verdicts if is_open(one)],
+        "verdicts": dict(Counter(one.verdict for one in verdicts if not one.stratum)),
         "files": digests,
         "tables": {run.name: run.sha256 for run in study.analysed},
         "left_out": study.left_out,
     }
-    with replacing(folder / "statistics.json") as temporary:
+    with replacing(folder / RECORD) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def plan_record(study: Study) -> Mapping[str, Any]:
+    """What the study's plan says; nothing where it has none."""
+    if study.plan is None:
+        return {"study": None, "factors": [], "family": [], "max_seeds": None}
+    return {
+        "study": study.plan.name,
+        "factors": study.plan.factors,
+        "family": sorted(study.plan.family),
+        "max_seeds": study.plan.max_seeds,
+    }

@@ -1,0 +1,99 @@
+"""What a study can decide: python -m analysis.power RUNS/SIZE
+
+Of each claim: how much seeds and clips vary, how alike equal seeds are, and how many would decide
+it. Of the baseline's own seeds: how often it would be told apart from itself.
+"""
+
+import argparse
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from analysis.ratios import Cell, common_clips, values_on
+from analysis.statistics.differences import ALPHA
+from analysis.statistics.judge import Measured, Question, Verdict, find_questions, judge, measure
+from analysis.statistics.power import DRAWS, against_itself
+from analysis.study import Study, read_study
+from dcvae.claims import BASELINE
+from dcvae.errors import user_errors
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print both tables; a user's error is one line and exit status 2."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.power", description=__doc__)
+    parser.add_argument("study", type=Path, help="RUNS/SIZE, or RUNS/studies/NAME")
+    options = parser.parse_args(arguments)
+    with user_errors("power"):
+        study = read_study(options.study)
+        if not study.analysed:
+            raise ValueError(
+                f"{options.study} holds no analysed run: there is nothing to plan from"
+            )
+        print("\n".join(describe(study)))
+
+
+def describe(study: Study) -> Iterator[str]:
+    """The lines of both tables, and what was left out."""
+    yield from (f"# {line}" for line in study.left_out)
+    verdicts = {(one.system, one.claim): one for one in judge(study)[0] if not one.stratum}
+    yield "claim\tseeds\tclips\tdifference\tsd of seeds\tse of clips\tcorrelation\tverdict\tneeds"
+    questions = find_questions(study)
+    for one in questions:
+        said = verdicts[one.system, one.claim.id]
+        yield "\t".join(claim_cells(study, one, measure(study, one.cell, one.weights), said))
+    yield ""
+    yield f"{BASELINE} against itself\tseeds\tp < {ALPHA:g}"
+    for cell in dict.fromkeys(one.cell for one in questions):
+        yield from false_verdicts(study, cell)
+
+
+def claim_cells(
+    study: Study, question: Question, measured: Measured, said: Verdict
+) -> Iterator[str]:
+    """One claim: its variances, the correlation of equal seeds, and what it needs."""
+    one = measured.estimate
+    yield f"{question.system}:{'/'.join(question.cell)}"
+    yield str(one.n_seeds)
+    yield str(one.n_clips)
+    yield f"{one.value:+.4g}"
+    yield f"{math.sqrt(one.seeds.variance * one.n_seeds):.3g}" if one.is_repeated else "unknown"
+    yield f"{math.sqrt(one.clips.variance):.3g}"
+    yield f"{same_seed_correlation(study, question):.2f}"
+    yield said.verdict
+    if math.isnan(said.seeds_needed):
+        yield said.reason
+    else:
+        yield f"{said.seeds_needed:.0f} seeds on {said.clips_needed:.0f} clips"
+
+
+def same_seed_correlation(study: Study, question: Question) -> float:
+    """Of the means of the two systems by seed; NaN for fewer than three seeds."""
+    pair = [study.ratios(name, question.cell) for name in (question.system, question.against)]
+    seeds = sorted(set(pair[0]) & set(pair[1]))
+    if len(seeds) < 3:
+        return math.nan
+    clips = common_clips([ratios[seed] for ratios in pair for seed in seeds])
+    means = [[values_on(ratios[seed], clips).mean() for seed in seeds] for ratios in pair]
+    return float(stats.pearsonr(*means).statistic) if np.ptp(means, axis=1).all() else math.nan
+
+
+def false_verdicts(study: Study, cell: Cell) -> Iterator[str]:
+    """How often disjoint sets of the baseline's seeds differ; it should be the level itself."""
+    ratios = list(study.ratios(BASELINE, cell).values())
+    if len(ratios) < 4:
+        yield f"{'/'.join(cell)}\t-\tunknown: it takes four seeds of {BASELINE}"
+        return
+    clips = common_clips(ratios)
+    values = np.array([values_on(one, clips) for one in ratios])
+    speakers = np.array(study.speakers(clips))
+    for seeds in range(2, len(ratios) // 2 + 1):
+        found = list(against_itself(values, speakers, seeds))
+        share = sum(p < ALPHA for p in found) / DRAWS
+        yield f"{'/'.join(cell)}\t{seeds}\t{share:.3f}"
+
+
+if __name__ == "__main__":
+    main()

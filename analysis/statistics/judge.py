@@ -1,0 +1,375 @@
+"""The verdict on every claim of a study, and the interactions of its factors."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from analysis.ratios import Cell, Ratio, common_clips, values_on
+from analysis.statistics import contrasts
+from analysis.statistics.contrasts import Weights
+from analysis.statistics.differences import ALPHA, NOTHING, Estimate, estimate
+from analysis.statistics.power import Needed, needed_to_decide
+from analysis.statistics.verdicts import (
+    DECIDED,
+    NOT_MEASURED,
+    ONE_SEED,
+    UNDECIDED,
+    holm,
+    is_negligible,
+    verdict,
+)
+from analysis.study import Study, system_name
+from dcvae.claims import BASELINE, Claim, read_claims
+
+STUDY, EXPLORATORY = "study", "exploratory"
+
+
+class Verdict(NamedTuple):
+    """One row of claims.csv: the numbers are of the seeds and clips that all its systems have."""
+
+    claim: str
+    system: str
+    against: str
+    component: str
+    text: str
+    condition: str
+    metric: str
+    direction: str
+    margin: float  # in the metric's unit
+    contrast: str  # "difference" or "main effect"
+    stratum: str  # of a main effect that depends on another factor
+    family: str  # STUDY: written down before the runs, and tested as one family
+    baseline: float = math.nan
+    value: float = math.nan
+    difference: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    low_90: float = math.nan
+    high_90: float = math.nan
+    p: float = math.nan
+    p_holm: float = math.nan
+    verdict: str = NOT_MEASURED
+    seeds: int = 0
+    clips: int = 0
+    seeds_needed: float = math.nan  # to decide it with 80% power; NaN where decided or unknown
+    clips_needed: float = math.nan
+    look: float = math.nan  # at which it was decided, where the study looks several times
+    reason: str = ""  # why there is no verdict, and what to run
+
+
+class Interaction(NamedTuple):
+    """One row of interactions.csv.
+
+    The difference is the factor's effect where the other is taken away, minus that where it is in
+    place.
+    """
+
+    condition: str
+    metric: str
+    factor: str
+    other: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    clear: bool
+    seeds: int
+    clips: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A contrast with the means of its two sides, on the same seeds and clips."""
+
+    value: float
+    baseline: float
+    estimate: Estimate
+
+
+UNMEASURED = Measured(math.nan, math.nan, NOTHING)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One claim about the systems of one training budget."""
+
+    claim: Claim
+    weights: Weights
+    contrast: str
+    budget: int | None
+    family: str
+    stratum: str = ""
+
+    @property
+    def cell(self) -> Cell:
+        return self.claim.condition, self.claim.metric
+
+    @property
+    def system(self) -> str:
+        return system_name(self.claim.ablation, self.budget)
+
+    @property
+    def against(self) -> str:
+        return system_name(self.claim.against, self.budget)
+
+
+def measure(study: Study, cell: Cell, weights: Weights) -> Measured:
+    """The contrast sum(weights * systems), paired by seed and clip."""
+    ratios = {system: study.ratios(system, cell) for system in weights}
+    seeds = sorted(set.intersection(*(set(found) for found in ratios.values())))
+    if not seeds:
+        return UNMEASURED
+    by_seed = [[ratios[system][seed] for system in weights] for seed in seeds]
+    clips = common_clips([one for each in by_seed for one in each])
+    if not clips:
+        return UNMEASURED
+    values = np.array([[values_on(one, clips) for one in each] for each in by_seed])  # [S, A, C]
+    if not np.isfinite(values).all():
+        return UNMEASURED
+    signs = np.array(list(weights.values()))
+    above, below = (
+        float(np.tensordot(side, values.mean(axis=(0, 2)), 1))
+        for side in (signs.clip(min=0), -signs.clip(max=0))
+    )
+    contrast = np.tensordot(values, signs, axes=(1, 0))  # [S, C]
+    return Measured(above, below, estimate(contrast, np.array(study.speakers(clips))))
+
+
+def system_estimate(study: Study, ratios: Mapping[int, Ratio]) -> Estimate:
+    """A system's own value over its seeds; a rate, or a mean, of all that every seed scored."""
+    if not ratios:
+        return NOTHING
+    clips = common_clips(list(ratios.values()))
+    values = np.array([values_on(one, clips) for one in ratios.values()])
+    if not clips or not np.isfinite(values).all():
+        return NOTHING
+    return estimate(values, np.array(study.speakers(clips)))
+
+
+def find_questions(study: Study) -> list[Question]:
+    """Every claim at every training budget, those of the study's family first."""
+    claims, family = stated_claims(study)
+    budgets = list(dict.fromkeys(run.budget for run in study.runs))
+    return [
+        Question(claim, *contrast_of(study, claim, budget), budget, kind)
+        for kind in (STUDY, EXPLORATORY)
+        for budget in budgets
+        for claim in claims
+        if (claim.id in family) == (kind == STUDY) and is_asked(study, claim, budget)
+    ]
+
+
+def stated_claims(study: Study) -> tuple[list[Claim], frozenset[str]]:
+    """All claims, and the ids of those that were written down for this study.
+
+    Without a plan nothing was: the ablations' own claims are one family, for they were written
+    before the runs that carry them.
+    """
+    if study.plan is not None:
+        return study.plan.claims, study.plan.family
+    found: dict[str, Claim] = {}
+    for run in study.runs:
+        for claim in read_claims(run.ablation, run.described.get("claims") or []):
+            found.setdefault(claim.id, claim)
+    return list(found.values()), frozenset(found)
+
+
+def is_asked(study: Study, claim: Claim, budget: int | None) -> bool:
+    """Whether the claim's system belongs to the study at this budget."""
+    system = system_name(claim.ablation, budget)
+    planned = {name for name, _ in study.plan.runs} if study.plan else set()
+    return system in planned or bool(study.of(system))
+
+
+def contrast_of(study: Study, claim: Claim, budget: int | None) -> tuple[Weights, str]:
+    """The main effect where the ablation is a factor that all cells are there for."""
+    cells = factorial(study, budget)
+    if study.plan and claim.ablation in study.plan.factors and claim.against == BASELINE and cells:
+        return contrasts.main_effect(claim.ablation, cells), "main effect"
+    system, against = (system_name(name, budget) for name in (claim.ablation, claim.against))
+    return contrasts.difference(system, against), "difference"
+
+
+def factorial(study: Study, budget: int | None) -> dict[str, frozenset[str]]:
+    """The systems that are cells of the study's factorial; {} where one of them was never run."""
+    factors = frozenset(study.plan.factors if study.plan else ())
+    cells = {
+        run.system: run.parts
+        for run in study.analysed
+        if run.budget == budget and run.parts <= factors
+    }
+    return cells if factors and len(cells) == 2 ** len(factors) else {}
+
+
+def judge(study: Study, alpha: float = ALPHA) -> tuple[list[Verdict], list[Interaction]]:
+    """Every claim, tested as families, and the interactions of the factors in their metrics.
+
+    The study's claims at one training budget are one family (Holm). Where an interaction is clear
+    the claim is judged in both strata of the other factor too.
+    """
+    questions = find_questions(study)
+    interactions = [
+        row
+        for (budget, cell), margin in factorial_cells(study, questions).items()
+        for row in judge_interactions(study, budget, cell, margin, alpha)
+    ]
+    verdicts = []
+    for _, family in grouped(questions):
+        measured = [measure(study, one.cell, one.weights) for one in family]
+        corrected = holm([one.estimate.p for one in measured])
+        for question, found, p_holm in zip(family, measured, corrected, strict=True):
+            verdicts.append(row(study, question, found, p_holm, alpha, len(family)))
+            for stratum in strata(study, question, interactions):
+                part = measure(study, stratum.cell, stratum.weights)
+                p_part = min(1.0, 2 * len(family) * part.estimate.p)
+                verdicts.append(row(study, stratum, part, p_part, alpha, len(family)))
+    return verdicts, interactions
+
+
+def grouped(questions: Sequence[Question]) -> Iterator[tuple[object, list[Question]]]:
+    """The families: by budget what the study claims; each exploratory claim stands alone."""
+    groups: dict[object, list[Question]] = {}
+    for number, one in enumerate(questions):
+        key = one.budget if one.family == STUDY else (one.budget, number)
+        groups.setdefault((one.family, key), []).append(one)
+    yield from groups.items()
+
+
+def row(
+    study: Study,
+    question: Question,
+    found: Measured,
+    p_holm: float,
+    alpha: float,
+    family_size: int,
+) -> Verdict:
+    """A claim's row, with what would decide it where it is open."""
+    claim, one = question.claim, found.estimate
+    margin = claim.margin * abs(found.baseline) if claim.margin_is_relative else claim.margin
+    said = verdict(one, claim.direction, margin, p_holm, alpha)
+    needed = Needed()
+    if said == UNDECIDED:
+        needed = needed_to_decide(one, margin, alpha, alpha / max(1, family_size))
+    bounds = (*one.interval(ALPHA), *one.interval(2 * ALPHA)) if one.n_seeds else (math.nan,) * 4
+    return Verdict(
+        claim.id,
+        question.system,
+        question.against,
+        claim.component,
+        claim.text,
+        *question.cell,
+        claim.direction,
+        margin,
+        question.contrast,
+        question.stratum,
+        question.family,
+        found.baseline,
+        found.value,
+        one.value,
+        *bounds,
+        p=one.p,
+        p_holm=p_holm if question.family == STUDY else math.nan,
+        verdict=said,
+        seeds=one.n_seeds,
+        clips=one.n_clips,
+        seeds_needed=needed.seeds,
+        clips_needed=needed.clips,
+        reason=reason(study, question, said),
+    )
+
+
+def reason(study: Study, question: Question, said: str) -> str:
+    """Why there is no verdict, and what to run; which seeds could not be paired."""
+    if said == NOT_MEASURED:
+        lacking = (lack(study, system, question.cell) for system in question.weights)
+        return next(filter(None, lacking), "its systems have no seed or no clip in common")
+    seeds = {system: set(study.ratios(system, question.cell)) for system in question.weights}
+    paired = set.intersection(*seeds.values())
+    if said == ONE_SEED:
+        return "these weights only: a second seed of both systems would give a verdict"
+    alone = sorted(set.union(*seeds.values()) - paired)
+    if alone and question.contrast == "difference":
+        listed = ", ".join(map(str, alone))
+        return f"seeds without a partner are left out: {listed}; {len(paired)} are paired"
+    return ""
+
+
+def lack(study: Study, system: str, cell: Cell) -> str:
+    """Why a system has no value in a cell; "" where it has one."""
+    runs = study.of(system)
+    if not runs:
+        return f"no run of {system} is there"
+    if study.ratios(system, cell):
+        return ""
+    told = [run.ratios[cell].reason for run in runs if run.ratios and cell in run.ratios]
+    if not told:
+        return f"{runs[0].name} has no {'/'.join(cell)}: run `{runs[0].command}`"
+    return f"every measurement of {runs[0].name} failed" + (f": {told[0]}" if told[0] else "")
+
+
+def factorial_cells(
+    study: Study, questions: Sequence[Question]
+) -> dict[tuple[int | None, Cell], float]:
+    """By budget and metric of main effects, the smallest margin that is claimed of it."""
+    found: dict[tuple[int | None, Cell], float] = {}
+    for one in questions:
+        if one.contrast != "main effect":
+            continue
+        margin = one.claim.margin
+        if one.claim.margin_is_relative:
+            margin *= abs(measure(study, one.cell, one.weights).baseline)
+        key = one.budget, one.cell
+        found[key] = min(found.get(key, math.inf), margin)
+    return found
+
+
+def judge_interactions(
+    study: Study, budget: int | None, cell: Cell, margin: float, alpha: float
+) -> list[Interaction]:
+    """The two-factor interactions in one metric, Holm-corrected among themselves.
+
+    One is clear where its corrected p is below `alpha` and it is not negligible.
+    """
+    assert study.plan is not None
+    cells = factorial(study, budget)
+    pairs = contrasts.pairs(study.plan.factors)
+    found = [measure(study, cell, contrasts.interaction(pair, cells)).estimate for pair in pairs]
+    corrected = holm([one.p for one in found])
+    return [
+        Interaction(
+            *cell, *pair, one.value, *one.interval(), one.p, p_holm,
+            p_holm < alpha and not is_negligible(one, margin, alpha), one.n_seeds, one.n_clips,
+        )
+        for pair, one, p_holm in zip(pairs, found, corrected, strict=True)
+    ]  # fmt: skip
+
+
+def strata(study: Study, question: Question, interactions: Sequence[Interaction]) -> list[Question]:
+    """The claim within both strata of every factor on which its main effect clearly depends."""
+    if question.contrast != "main effect":
+        return []
+    cells, factor = factorial(study, question.budget), question.claim.ablation
+    others = [
+        one.other if one.factor == factor else one.factor
+        for one in interactions
+        if one.clear and (one.condition, one.metric) == question.cell
+        if factor in (one.factor, one.other)
+    ]
+    return [
+        replace(
+            question,
+            weights=contrasts.main_effect(factor, cells, {other: state}),
+            stratum=f"{other} {'taken away' if state else 'in place'}",
+        )
+        for other in others
+        for state in (False, True)
+    ]
+
+
+def is_open(one: Verdict) -> bool:
+    """Whether more seeds could still decide a claim of the family."""
+    return one.family == STUDY and not one.stratum and one.verdict not in DECIDED
