@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dcvae.claims import BASELINE
 from reports.files import ReportError, read_json
 from reports.missing import missing_from, stale
 from reports.statistics import read_statistics
-from reports.study import BASELINE, Run, Study, read_run
+from reports.study import Run, Study, read_run
 
 USUAL_SIZE = "tiny"
 STUDIES, PLAN, RECORD = "studies", "study.json", "statistics.json"

@@ -9,8 +9,8 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from reports.study import Run, Study
 from reports.embed import audio_uri, mel_uri
+from reports.study import Run, Study
 
 FRAMES_PER_SECOND = 22050 / 256
 BUDGET = 9_000_000  # characters of audio on the page, which should stay under 15 MB
@@ -47,7 +47,7 @@ def example_clips(run: Run) -> list[str]:
 
 
 def mels(study: Study, clip: str) -> dict[str, npt.NDArray[Any]]:
-    """Log-mels [M, F] of one clip: the original, then what each ablation (first seed) made."""
+    """Log-mels [M, F] of one clip: the original, then what each system (first seed) made."""
     found: dict[str, npt.NDArray[Any]] = {}
     for system in study.systems:
         path = study.of(system)[0].folder / "analysis" / "examples" / clip / "mel.npz"

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from dcvae.claims import BASELINE
 from reports.files import sha256
 from reports.statistics import Statistics
-from reports.study import BASELINE, Run
+from reports.study import Run
 
 
 def missing_from(chosen: Sequence[Run], scored: Sequence[Run]) -> list[str]:
@@ -35,9 +36,7 @@ def stale(analysed: Sequence[Run], statistics: Statistics, command: str) -> list
     notes = [f"{line}." for line in statistics.record.get("left_out", ())]
     for run in analysed:
         if run.name not in known:
-            notes.append(
-                f"{run.name} is not in the statistics: run `{command or run.command}`."
-            )
+            notes.append(f"{run.name} is not in the statistics: run `{command or run.command}`.")
         elif sha256(run.table) != known[run.name]:
             notes.append(
                 f"The numbers are of an older table of {run.name} than is there: run"

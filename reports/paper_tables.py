@@ -3,8 +3,7 @@
 import math
 
 from reports import tables
-from reports.claims_table import claims
-from reports.study import Study
+from reports.claims_table import claims, interactions
 from reports.condition_tables import condition_tables
 from reports.cost_table import cost
 from reports.metrics import LATENT, LATENTS, QUALITY, UNSEEN, Metric
@@ -19,9 +18,11 @@ from reports.paper_table import (
     metric_columns,
     text_cell,
 )
+from reports.study import Study
 
 FACTS = {  # of run.json, and as the page calls them
     "floats_per_second": "floats/s",
+    "free_floats_per_second": "free floats/s",
     "latent_frames_per_second": "latent frames/s",
     "parameters": "parameters",
     "steps": "steps",
@@ -47,6 +48,7 @@ def all_tables(study: Study) -> list[Table]:
         separability(study),
         modelability(study),
         claims(study),
+        interactions(study),
         cost(study),
     ]
 
@@ -64,6 +66,7 @@ def results(study: Study) -> Table:
         [
             text_cell(row.name),
             *fact_cells(study, row),
+            Cell(row.facts.get("seeds", UNKNOWN), len(study.of(row.name)) or math.nan),
             *metric_cells(row, metrics, is_clear),
             estimate_cell(row.untrained, QUALITY["mel_l1"].digits),
         ]
@@ -72,11 +75,11 @@ def results(study: Study) -> Table:
     return Table(
         "results",
         "Reconstruction of unheard clips",
-        "Means over the clips (of WER and dWER the rate over all words) with 95% bootstrap"
-        " intervals. The ceiling is the original mel through the vocoder.",
+        f"Means over the clips (of WER and dWER the rate over all words) with {study.intervals}."
+        " The ceiling is the original mel through the vocoder.",
         [
             Column("system", "system", words=True),
-            *(Column(key, title) for key, title in FACTS.items()),
+            *(Column(key, title) for key, title in {**FACTS, "seeds": "seeds"}.items()),
             *metric_columns(metrics),
             Column("mel_l1_untrained", "mel L1, untrained", counted=True),
         ],
@@ -86,7 +89,7 @@ def results(study: Study) -> Table:
 
 
 def fact_cells(study: Study, row: tables.Result) -> list[Cell]:
-    """What run.json says of an ablation's first run, written as on the page."""
+    """What run.json says of a system's first run, written as on the page."""
     runs = study.of(row.name)
     described = runs[0].described if runs else {}
     return [

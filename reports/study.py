@@ -10,8 +10,6 @@ import pandas as pd
 from reports.files import ReportError, read_json
 from reports.statistics import Statistics
 
-BASELINE = "baseline"
-
 
 @dataclass
 class Run:
@@ -91,17 +89,17 @@ class Study:
 
     @property
     def more_seeds(self) -> str:
-        """What would train and analyse two more seeds, as a sentence's part with the command."""
-        first, second = (max(self.seeds) + number for number in (1, 2))
-        listed = ",".join(map(str, [*self.seeds, first, second]))
+        """What trains and analyses a second and a third seed of every system, with its command."""
+        seeds, what = self.seeds, "all of the seeds"
+        if len(seeds) == 1:
+            seeds = [seeds[0] + number for number in range(3)]
+            what = f"seeds {seeds[1]} and {seeds[2]}"
         which = f"study={self.name}"
         if not self.name:
             ablations = dict.fromkeys(run.ablation for run in self.runs)
             which = f"study=paper size={self.size} ablations=[{','.join(ablations)}]"
-        return (
-            f"train seeds {first} and {second}:"
-            f" `python -m experiments.study {which} seeds=[{listed}]`"
-        )
+        listed = ",".join(map(str, seeds))
+        return f"train {what}: `python -m experiments.study {which} seeds=[{listed}]`"
 
 
 def read_run(folder: Path) -> Run:

@@ -5,10 +5,10 @@ import re
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.study import Study
 from reports.figures.lines import draw_lines, panels
 from reports.metrics import metric_of
-from reports.plot import Plot
+from reports.plot import INTERVALS, Plot
+from reports.study import Study
 
 METRICS = ("mel_l1", "pesq_wb", "stoi")
 CONDITION = re.compile(r"(noisy|input)_([a-z]+)_(\d+)")  # as measured, kind of noise, decibels
@@ -17,7 +17,7 @@ TITLES = {"white": "white noise"}
 
 
 def table(study: Study) -> pd.DataFrame:
-    """Columns ablation, metric, noise, ratio (decibels), mean, low, high; INPUT's rows first."""
+    """Columns system, metric, noise, ratio (decibels), mean, low, high; INPUT's rows first."""
     found = study.statistics
     rows = []
     for metric in METRICS:
@@ -62,10 +62,10 @@ def draw(points: pd.DataFrame) -> Figure:
 PLOTS = [
     Plot(
         "input-noise",
-        "Mel L1, PESQ-wb and STOI against noise in the input, by ablation",
+        "Mel L1, PESQ-wb and STOI against noise in the input, by system",
         "Noisy speech through the model, compared with the clean original, for white noise and for"
         " the babble of five other voices. Grey and dashed: the noisy input itself, without model"
-        " and vocoder. Bands are 95% bootstrap intervals; with many ablations they are left out.",
+        f" and vocoder. Bands are {INTERVALS}; with many systems they are left out.",
         "input_noise",
         table,
         draw,

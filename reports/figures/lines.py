@@ -1,4 +1,4 @@
-"""Curves: a line an ablation with its interval as a band, and what names the lines."""
+"""Curves: a line a system with its interval as a band, and what names the lines."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,7 +19,7 @@ Grid = dict[tuple[str, str], Axes]
 
 
 def draw_lines(axes: Axes, points: pd.DataFrame, x: str) -> None:
-    """A line for each ablation of `points` (columns ablation, x, mean, low, high)."""
+    """A line for each system of `points` (columns system, x, mean, low, high)."""
     style = current()
     few = points["system"].nunique() <= BANDS
     for name, line in points.groupby("system", sort=False):
@@ -41,7 +41,7 @@ def draw_lines(axes: Axes, points: pd.DataFrame, x: str) -> None:
 
 
 def labels(values: pd.DataFrame, column: str, digits: int) -> dict[str, str]:
-    """Each ablation's name, with its number of that column in brackets where it has one."""
+    """Each system's name, with its number of that column in brackets where it has one."""
     firsts = values.groupby("system", sort=False)[column].first()
     return {
         str(name): f"{name} ({value:.{digits}f})" if pd.notna(value) else str(name)
@@ -83,7 +83,7 @@ def panels(
 
 
 def key(figure: Figure, names: Mapping[str, str]) -> None:
-    """The ablations' lines and markers under the axes."""
+    """The systems' lines and markers under the axes."""
     handles = []
     for name, text in names.items():
         look = current().look(name)

@@ -5,22 +5,22 @@ from functools import partial
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.study import Study, read_curves
 from reports.figures.lines import draw_lines, name_lines, panel
 from reports.plot import Plot
+from reports.study import Study, read_curves
 from reports.style import current
 
 WINDOW = 0.05  # of a curve's points: the mean that is drawn over the noise of single batches
 
 
 def table(study: Study, key: str) -> pd.DataFrame:
-    """Columns ablation, seed, step, value of one logged key."""
+    """Columns system, seed, step, value of one logged key."""
     curves = read_curves(study)
     return curves[curves["key"] == key].drop(columns="key").reset_index(drop=True)
 
 
 def smooth(curves: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Columns ablation, step, mean, low, high: running means over the seeds; the widest window."""
+    """Columns system, step, mean, low, high: running means over the seeds; the widest window."""
     parts, widest = [], 1
     for system, logged in curves.groupby("system", sort=False):
         seeds = logged.pivot(index="step", columns="seed", values="value")
@@ -35,7 +35,7 @@ def smooth(curves: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 
 
 def draw(curves: pd.DataFrame, title: str) -> Figure:
-    """One line an ablation against the step: the mean over its seeds, between their extremes."""
+    """One line a system against the step: the mean over its seeds, between their extremes."""
     points, window = smooth(curves)
     names = {name: name for name in points["system"].unique()}
     figure, axes = panel(names)

@@ -15,10 +15,10 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from matplotlib.transforms import ScaledTranslation
 
-from reports.study import Study
 from reports.legends import legend_below
 from reports.metrics import QUALITY
-from reports.plot import Plot
+from reports.plot import INTERVALS, Plot
+from reports.study import Study
 from reports.style import current, end_labels
 
 REFERENCES = Path(__file__).parents[1] / "references.csv"
@@ -30,7 +30,7 @@ WIDEST = 60.0  # points that those of one rate take at most
 
 
 def table(study: Study, metric: str) -> pd.DataFrame:
-    """The columns COLUMNS: each ablation (source ""), then published systems where known."""
+    """The columns COLUMNS: each system (source ""), then published systems where known."""
     described, rows = QUALITY[metric], []
     for system in study.systems:
         rate = study.of(system)[0].described.get("floats_per_second")
@@ -52,7 +52,7 @@ def references(metric: str) -> pd.DataFrame:
 
 
 def draw(points: pd.DataFrame, metric: str) -> Figure:
-    """A point an ablation with its interval; published systems hollow, grey and named."""
+    """A point a system with its interval; published systems hollow, grey and named."""
     style, described = current(), QUALITY[metric]
     ours, others = points[points["source"] == ""], points[points["source"] != ""]
     figure = Figure(figsize=(style.width, 2.7), layout="constrained")
@@ -152,8 +152,8 @@ def plot(metric: str) -> Plot:
     return Plot(
         f"rate-{metric.replace('_', '-')}",
         f"{label} against the floats per second of the latents",
-        f"{label} against the floats per second of the latents, with 95% bootstrap intervals;"
-        " ablations of the same rate stand side by side about a dotted line."
+        f"{label} against the floats per second of the latents, with {INTERVALS};"
+        " systems of the same rate stand side by side about a dotted line."
         + (published if metric in PUBLISHED else ""),
         "intelligibility" if metric == "dwer" else "quality",
         partial(table, metric=metric),

@@ -5,17 +5,17 @@ import re
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.study import Study
 from reports.figures.lines import draw_lines, panels
 from reports.metrics import metric_of
-from reports.plot import Plot
+from reports.plot import INTERVALS, Plot
+from reports.study import Study
 
 METRICS = ("mel_l1", "pesq_wb", "stoi")
 CONDITION = re.compile(r"round_trip_(\d+)")
 
 
 def table(study: Study) -> pd.DataFrame:
-    """Columns ablation, metric, trip, mean, low, high; without the trips that were not vocoded."""
+    """Columns system, metric, trip, mean, low, high; without the trips that were not vocoded."""
     found = study.statistics
     rows = []
     for metric in METRICS:
@@ -31,7 +31,7 @@ def table(study: Study) -> pd.DataFrame:
 
 
 def draw(points: pd.DataFrame) -> Figure:
-    """A panel a metric, a line an ablation."""
+    """A panel a metric, a line a system."""
     metrics = list(points["metric"].unique())
     names = {name: name for name in points["system"].unique()}
     figure, grid = panels(metrics, [""], names, "Coded again and again")
@@ -46,10 +46,10 @@ def draw(points: pd.DataFrame) -> Figure:
 PLOTS = [
     Plot(
         "round-trips",
-        "Mel L1, PESQ-wb and STOI after several trips through the model, by ablation",
+        "Mel L1, PESQ-wb and STOI after several trips through the model, by system",
         "Each trip's output mel is the next one's input; no vocoder lies between them. PESQ and"
-        " STOI are of the vocoded output of some trips. Bands are 95% bootstrap intervals; with"
-        " many ablations they are left out.",
+        f" STOI are of the vocoded output of some trips. Bands are {INTERVALS}; with"
+        " many systems they are left out.",
         "round_trips",
         table,
         draw,

@@ -1,4 +1,4 @@
-"""How well speakers and languages are told apart in the clean latents, by ablation."""
+"""How well speakers and languages are told apart in the clean latents, by system."""
 
 from typing import Any
 
@@ -8,21 +8,21 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from reports.study import Study
 from reports.legends import legend_below
 from reports.metrics import LATENTS
-from reports.plot import Plot
+from reports.plot import INTERVALS, Plot
+from reports.study import Study
 from reports.style import current
 
 LABELS = ("speaker", "language")
 MEASURES = {"probe": "linear probe", "knn": "kNN", "lnc": "LNC"}
 MARKERS = {"probe": "o", "knn": "s", "lnc": "D"}
 LETTER, TICK = 0.062, 0.45  # inches of a letter of a name, and of a number under the axis
-PITCH = 0.26  # of the distance between two ablations, between two measures of one
+PITCH = 0.26  # of the distance between two systems, between two measures of one
 
 
 def table(study: Study) -> pd.DataFrame:
-    """Columns label, ablation, measure, mean, low, high, chance; no row where not measured."""
+    """Columns label, system, measure, mean, low, high, chance; no row where not measured."""
     rows = []
     for label in LABELS:
         for system in study.systems:
@@ -36,7 +36,7 @@ def table(study: Study) -> pd.DataFrame:
 
 
 def draw(values: pd.DataFrame) -> Figure:
-    """A panel a label, a row an ablation, a marker a measure; dashed, the most frequent label."""
+    """A panel a label, a row a system, a marker a measure; dashed, the most frequent label."""
     style = current()
     systems = list(dict.fromkeys(values["system"]))
     labels = list(dict.fromkeys(values["label"]))
@@ -92,10 +92,10 @@ def marker_of(measure: str) -> dict[str, Any]:
 PLOTS = [
     Plot(
         "latent-separability",
-        "How well speakers and languages are told apart in the latents, by ablation",
+        "How well speakers and languages are told apart in the latents, by system",
         "Speakers and languages in the clean latents: accuracy of a linear probe and of the"
         " nearest neighbours' vote (kNN), and the share of the nearest neighbours with the same"
-        " label (LNC), with 95% bootstrap intervals. Dashed: always guessing the most frequent"
+        f" label (LNC), with {INTERVALS}. Dashed: always guessing the most frequent"
         " label.",
         "latents",
         table,

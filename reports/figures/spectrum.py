@@ -7,17 +7,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-from reports.study import Study
 from reports.legends import legend_below
 from reports.metrics import LATENTS
 from reports.plot import Plot
+from reports.study import Study
 from reports.style import current
 
 METRIC, PREFIX = "eigenvalue_share", "component_"
 
 
 def table(study: Study) -> pd.DataFrame:
-    """Columns ablation, component (from 1), share, cumulative, effective_rank."""
+    """Columns system, component (from 1), share, cumulative, effective_rank."""
     found = study.statistics
     conditions = [one for one in found.conditions(METRIC) if one.startswith(PREFIX)]
     conditions.sort(key=lambda one: int(one.removeprefix(PREFIX)))
@@ -34,7 +34,7 @@ def table(study: Study) -> pd.DataFrame:
 
 
 def draw(shares: pd.DataFrame) -> Figure:
-    """A line an ablation: the share of the variance in its first components."""
+    """A line a system: the share of the variance in its first components."""
     style = current()
     figure = Figure(figsize=(style.width, 2.7), layout="constrained")
     axes = figure.subplots()
@@ -65,7 +65,7 @@ def draw(shares: pd.DataFrame) -> Figure:
 PLOTS = [
     Plot(
         "latent-spectrum",
-        "Share of the latents' variance in their first principal components, by ablation",
+        "Share of the latents' variance in their first principal components, by system",
         "Share of the variance of the clean latents in their first principal components; a curve"
         " that rises late uses more of them. In brackets the effective rank.",
         "latents",

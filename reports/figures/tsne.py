@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.study import Run, Study
 from reports.legends import folded
 from reports.metrics import LATENTS
 from reports.plot import Plot
+from reports.study import Run, Study
 from reports.style import MARKERS, PALETTE, current
 
 COORDINATES = ["tsne_1", "tsne_2"]
@@ -20,13 +20,13 @@ CORNERS: tuple[Corner, Corner] = ("outside right upper", "outside right lower") 
 COLUMNS = ["system", "clip", *COORDINATES, *LABELS]
 SHOWN = 8  # labels with a colour of their own
 CHUNK = 100_000  # rows of a run's table that are held at once
-FEW = 8  # ablations that get the larger panels
+FEW = 8  # systems that get the larger panels
 LEGEND, NARROWEST = 1.1, 1.0  # inches of the labels' names, and of a panel
 LETTER = 0.075  # inches over a panel
 
 
 def table(study: Study) -> pd.DataFrame:
-    """The columns COLUMNS of each ablation's first seed; "" where a label is unknown."""
+    """The columns COLUMNS of each system's first seed; "" where a label is unknown."""
     maps = [map_of(study.of(system)[0]) for system in study.systems]
     return pd.concat(maps, ignore_index=True)
 
@@ -50,7 +50,7 @@ def map_of(run: Run) -> pd.DataFrame:
 
 
 def draw(points: pd.DataFrame) -> Figure:
-    """A panel an ablation: above coloured by speaker, below by language."""
+    """A panel a system: above coloured by speaker, below by language."""
     width, systems = current().width, list(points["system"].unique())
     most = min(4 if len(systems) <= FEW else 6, int((width - LEGEND) / NARROWEST))
     strips = -(-len(systems) // most)
@@ -84,7 +84,7 @@ def styles_of(labels: pd.Series) -> dict[str, tuple[str, str]]:
 def draw_map(
     axes: Axes, points: pd.DataFrame, label: str, styles: dict[str, tuple[str, str]]
 ) -> None:
-    """One ablation's clips; those of other labels small and grey, beneath."""
+    """One system's clips; those of other labels small and grey, beneath."""
     others = points[~points[label].isin(list(styles))]
     grey = current().theme.muted
     axes.scatter(others["tsne_1"], others["tsne_2"], s=3, color=grey, alpha=0.5, lw=0)
@@ -121,8 +121,8 @@ def name_labels(
 PLOTS = [
     Plot(
         "latent-tsne",
-        "t-SNE maps of the clean latents by ablation, coloured by speaker and by language",
-        "t-SNE of the mean clean latent of each test clip, by ablation (first seed; the same seed"
+        "t-SNE maps of the clean latents by system, coloured by speaker and by language",
+        "t-SNE of the mean clean latent of each test clip, by system (first seed; the same seed"
         " and settings for all), above by speaker and below by language. Grey: unknown and less"
         " frequent labels. Distances between groups mean little.",
         "latents",

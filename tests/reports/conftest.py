@@ -13,10 +13,10 @@ from matplotlib.transforms import Bbox
 from analysis.statistics import summarise_study
 from analysis.table import Row, make_table, write_table
 from reports.collect import collect
-from reports.study import Run, Study
 from reports.paper_table import Table
 from reports.paper_tables import all_tables
 from reports.statistics import STATISTICS, TEXTS, Record, Statistics
+from reports.study import Run, Study
 
 Values = Mapping[tuple[str, str, str], float]  # by ablation, condition, metric
 CLIPS = [f"voice-{number}-0123456789" for number in range(8)]

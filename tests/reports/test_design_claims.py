@@ -7,9 +7,9 @@ import pytest
 
 from reports.claims import claims
 from reports.collect import collect
-from reports.study import Run, Study
 from reports.design_claims import DESIGN, findings, others, summary
 from reports.statistics import Statistics
+from reports.study import Run, Study
 
 NAN = float("nan")
 FOLDER = Path("runs/tiny")

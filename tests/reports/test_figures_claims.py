@@ -8,9 +8,9 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
-from reports.study import Study
 from reports.figures import claims_forest
 from reports.statistics import CLAIMS, TEXTS, Record
+from reports.study import Study
 from reports.style import COLUMN, DOUBLE, LIGHT, PAPER, WIDTH, styled
 
 FOUR = ["baseline", "no_adversary", "plain_ae", "no_noise"]

@@ -10,12 +10,12 @@ from matplotlib.lines import Line2D
 
 from analysis.modelability import PER_SECOND
 from analysis.robustness import NOISES, RATIOS, TRIPS, VOCODED_TRIPS
-from reports.study import Study
 from reports.figures import input_noise, losses, modelability, noise_curves
 from reports.figures import round_trips as trips
 from reports.figures.lines import draw_lines
 from reports.legends import legend_columns
 from reports.plot import Plot
+from reports.study import Study
 from reports.style import COLUMN, DOUBLE, LIGHT, PAPER, WIDTH, looks, styled
 
 THREE = ["baseline", "no_adversary", "plain_ae"]

@@ -7,7 +7,6 @@ import pytest
 
 from reports.build import main
 from reports.captions import caption
-from reports.study import Study
 from reports.files import ReportError
 from reports.latex import escape
 from reports.numbers import MINUS, UNKNOWN
@@ -16,6 +15,7 @@ from reports.paper_table import Cell, Column, Table
 from reports.paper_tables import all_tables
 from reports.pdf import document, write_pdf
 from reports.save_tables import save_tables
+from reports.study import Study
 from reports.text_tables import markdown
 
 DATE = "2025-01-31"

@@ -13,13 +13,13 @@ import pytest
 from reports.captions import caption
 from reports.claims import claims as find_claims
 from reports.collect import collect
-from reports.study import Study
 from reports.latex import latex
 from reports.numbers import MINUS, UNKNOWN
 from reports.page import measured_plots, render
 from reports.paper_table import Column, Table, estimate_cell
 from reports.paper_tables import all_tables
 from reports.statistics import NOTHING, Estimate
+from reports.study import Study
 from reports.text_tables import comma_separated, markdown
 
 DATE = "2025-01-31"

@@ -9,8 +9,8 @@ import pytest
 from reports import numbers, robustness, tables
 from reports.claims import claim_of, claims
 from reports.collect import collect
-from reports.study import Study
 from reports.metrics import LATENT, QUALITY, ROBUST, describe
+from reports.study import Study
 
 
 def test_the_ceiling_stands_beside_the_ablations_and_the_baseline_is_first(study: Study) -> None:
