@@ -3,80 +3,53 @@
 import hashlib
 import json
 import math
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
+from scipy import stats
 
-from analysis.statistics import summarise_run, summarise_study
-from analysis.table import Row, make_table, write_table
+from analysis.statistics.tables import summarise_run, summarise_study
+from analysis.table import Row, make_table
 
 NAN = math.nan
-CLIPS = [f"clip{number}" for number in range(24)]
-NOISE = dict(zip(CLIPS, np.random.default_rng(0).normal(0, 0.1, len(CLIPS)), strict=True))
 
 
-def stoi(level: float = 0.5, clips=CLIPS, wobble: float = 0.01) -> list[Row]:
-    """Every clip at its own difficulty, which all systems share, and a little of the system's."""
-    drawn = np.random.default_rng(int(1000 * level)).normal(0, wobble, len(clips))
-    values = [level + NOISE[clip] + extra for clip, extra in zip(clips, drawn, strict=True)]
-    return [Row(c, "reconstruction", "stoi", v) for c, v in zip(clips, values, strict=True)]
+@pytest.fixture
+def summarised(tmp_path, statistics):
+    """The statistics of the study in the test's folder, of which nothing is left out."""
+
+    def run():
+        assert summarise_study(tmp_path / "tiny") == []
+        return statistics(tmp_path / "tiny")
+
+    return run
 
 
-def write_run(root: Path, ablation: str, rows, seed: int = 0, claim: str = "", **more) -> Path:
-    """A run in `root`/tiny with a table of these rows; without a table where they are None."""
-    folder = root / "tiny" / ablation / f"seed{seed}"
-    folder.mkdir(parents=True)
-    metric, _, direction = claim.partition(" ")
-    described = {
-        "ablation": ablation,
-        "size": "tiny",
-        "seed": seed,
-        "status": "finished",
-        "claim": {"text": "So it is.", "metric": metric, "direction": direction} if claim else None,
-    }
-    (folder / "run.json").write_text(json.dumps({**described, **more}))
-    if rows is not None:
-        table = make_table(f"tiny/{ablation}/seed{seed}", ablation, seed, rows)
-        write_table(folder / "analysis" / "table.csv", table)
-    return folder
-
-
-def summarised(root: Path) -> pd.DataFrame:
-    """statistics.csv by ablation, condition and metric."""
-    assert summarise_study(root / "tiny") == []
-    table = pd.read_csv(root / "tiny" / "statistics.csv", keep_default_na=False, na_values=["nan"])
-    return table.set_index(["ablation", "condition", "metric"])
-
-
-def verdicts(root: Path) -> pd.DataFrame:
-    return pd.read_csv(root / "tiny" / "claims.csv", keep_default_na=False, na_values=["nan"])
-
-
-def test_values_and_differences_are_those_of_the_tables(tmp_path):
-    write_run(tmp_path, "baseline", stoi(0.5))
+def test_values_and_differences_are_those_of_the_tables(tmp_path, tables, summarised):
+    stoi = tables.stoi
+    tables.write_run(tmp_path, "baseline", stoi(0.5))
     broken = [Row("clip0", "reconstruction", "stoi", NAN, "it is silent"), *stoi(0.6)[1:]]
-    write_run(tmp_path, "worse", broken)
-    found = summarised(tmp_path)
+    tables.write_run(tmp_path, "worse", broken)
+    found = summarised()
     base, worse = (found.loc[name, "reconstruction", "stoi"] for name in ("baseline", "worse"))
     values = np.array([row.value for row in stoi(0.5)])
     others = np.array([row.value for row in stoi(0.6)])
     assert base["value"] == pytest.approx(values.mean())
-    assert base["low"] < base["value"] < base["high"]
+    interval = tuple(stats.ttest_1samp(values, 0).confidence_interval())
+    assert (base["low"], base["high"]) == pytest.approx(interval)
     assert math.isnan(base["difference"])
     assert (worse["n_scored"], worse["n_failed"], worse["n_paired"]) == (23, 1, 23)
     assert worse["reason"] == "it is silent"
     assert worse["value"] == pytest.approx(others[1:].mean())
     assert worse["difference"] == pytest.approx((others - values)[1:].mean())
-    assert worse["difference_low"] < worse["difference"] < worse["difference_high"]
-    spread = (others - values)[1:].std(ddof=1)
-    assert worse["effect"] == pytest.approx(worse["difference"] / spread)
-    assert worse["p"] < 0.001
+    interval = tuple(stats.ttest_rel(others[1:], values[1:]).confidence_interval())
+    assert (worse["difference_low"], worse["difference_high"]) == pytest.approx(interval)
+    assert worse["seeds_paired"] == 1
+    assert math.isnan(worse["p"])  # one seed tests nothing
     assert list(found.index.get_level_values(0)) == ["baseline", "worse"]
 
 
-def test_rates_are_of_all_words(tmp_path):
+def test_rates_are_of_all_words(tmp_path, tables, summarised):
     def words(errors):
         counts = zip("abc", errors, (10, 20, 30), strict=True)
         return [
@@ -85,85 +58,41 @@ def test_rates_are_of_all_words(tmp_path):
             for part, count in (("errors", error), ("total", total))
         ]
 
-    write_run(tmp_path, "baseline", words([1, 0, 5]))
-    write_run(tmp_path, "x", words([4, 2, 12]))
-    found = summarised(tmp_path)
+    tables.write_run(tmp_path, "baseline", words([1, 0, 5]))
+    tables.write_run(tmp_path, "x", words([4, 2, 12]))
+    found = summarised()
     assert found.loc["baseline", "reconstruction", "dwer"]["value"] == pytest.approx(6 / 60)
     assert found.loc["x", "reconstruction", "dwer"]["difference"] == pytest.approx(12 / 60)
     assert ("x", "reconstruction", "dwer_errors") not in found.index
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_rate_of_no_words_is_unknown(tmp_path):
+def test_a_rate_of_no_words_is_unknown(tmp_path, tables, summarised, verdicts):
     rows = [Row(clip, "ceiling", "wer_errors", 1) for clip in "abc"]
     rows += [Row(clip, "ceiling", "wer_total", 0) for clip in "abc"]
-    write_run(tmp_path, "baseline", rows)
-    write_run(tmp_path, "x", rows, claim="ceiling/wer up")
-    found = summarised(tmp_path).loc["x", "ceiling", "wer"]
+    tables.write_run(tmp_path, "baseline", rows)
+    tables.write_run(tmp_path, "x", rows, claims=[tables.claim("ceiling/wer")])
+    found = summarised().loc["x", "ceiling", "wer"]
     assert all(math.isnan(found[name]) for name in ("value", "low", "difference", "p"))
-    assert verdicts(tmp_path)["verdict"][0] == "not measured"
+    assert verdicts(tmp_path / "tiny")["verdict"][0] == "not measured"
 
 
-def test_a_study_gives_its_verdicts(tmp_path):
-    write_run(tmp_path, "baseline", stoi(0.5))
-    write_run(tmp_path, "lower", stoi(0.4), claim="stoi down")
-    write_run(tmp_path, "higher", stoi(0.6), claim="reconstruction/stoi down")
-    write_run(tmp_path, "same", stoi(0.501, wobble=0.1), claim="stoi up")
-    write_run(tmp_path, "untold", stoi(0.5), claim="latents/speaker_probe up")
-    write_run(tmp_path, "unscored", None, claim="stoi up")
-    summarise_study(tmp_path / "tiny")
-    found = verdicts(tmp_path).set_index("ablation")
-    assert dict(found["verdict"]) == {
-        "lower": "supported",
-        "higher": "contradicted",
-        "same": "undecided",
-        "untold": "not measured",
-        "unscored": "not measured",
-    }
-    assert found.loc["lower", "p_holm"] == pytest.approx(3 * found.loc["lower", "p"])
-    assert found.loc["lower", "difference"] == pytest.approx(
-        found.loc["lower", "value"] - found.loc["lower", "baseline"]
-    )
-    assert (
-        f"python -m analysis {tmp_path / 'tiny/unscored/seed0'}" in found.loc["unscored", "reason"]
-    )
-
-
-def test_seeds_that_differ_widen_what_one_seed_makes_narrow(tmp_path):
-    for seed, level in enumerate((0.45, 0.50, 0.55)):
-        write_run(tmp_path, "baseline", stoi(level), seed)
-        write_run(tmp_path, "x", stoi(level + 0.02), seed, claim="stoi up")
-    several = summarised(tmp_path).loc["x", "reconstruction", "stoi"]
-    assert several["seeds"] == 3
-    assert several["n_scored"] == 3 * len(CLIPS)
-    assert several["n_paired"] == len(CLIPS)
-    assert verdicts(tmp_path)["verdict"][0] == "undecided"
-    for seed in (0, 2):
-        for ablation in ("baseline", "x"):
-            (tmp_path / f"tiny/{ablation}/seed{seed}/run.json").unlink()
-    one = summarised(tmp_path).loc["x", "reconstruction", "stoi"]
-    assert one["seeds"] == 1
-    assert several["difference"] == pytest.approx(one["difference"], abs=0.01)
-    width = several["difference_high"] - several["difference_low"]
-    assert width > 3 * (one["difference_high"] - one["difference_low"])
-    assert verdicts(tmp_path)["verdict"][0] == "supported"
-
-
-def test_a_seed_without_any_value_is_counted_and_takes_no_part(tmp_path):
-    failed = [Row(clip, "reconstruction", "stoi", NAN, "diverged") for clip in CLIPS]
-    write_run(tmp_path, "baseline", stoi())
-    write_run(tmp_path, "x", stoi(0.6), 0)
-    write_run(tmp_path, "x", failed, 1)
-    found = summarised(tmp_path).loc["x", "reconstruction", "stoi"]
+def test_a_seed_without_any_value_is_counted_and_takes_no_part(tmp_path, tables, summarised):
+    failed = [Row(clip, "reconstruction", "stoi", NAN, "diverged") for clip in tables.clips]
+    tables.write_run(tmp_path, "baseline", tables.stoi(0.5))
+    tables.write_run(tmp_path, "x", tables.stoi(0.6), 0)
+    tables.write_run(tmp_path, "x", failed, 1)
+    found = summarised().loc["x", "reconstruction", "stoi"]
     assert (found["seeds"], found["n_scored"], found["n_failed"]) == (1, 24, 24)
     assert (found["n_paired"], found["reason"]) == (24, "diverged")
 
 
-def test_runs_on_different_clips_are_paired_on_what_both_have(tmp_path):
-    write_run(tmp_path, "baseline", stoi(0.5, CLIPS[:10]))
-    write_run(tmp_path, "x", stoi(0.5, CLIPS[5:], wobble=0))
-    write_run(tmp_path, "apart", stoi(0.5, CLIPS[20:]))
-    found = summarised(tmp_path)
+def test_runs_on_different_clips_are_paired_on_what_both_have(tmp_path, tables, summarised):
+    clips = tables.clips
+    tables.write_run(tmp_path, "baseline", tables.stoi(0.5, clips[:10]))
+    tables.write_run(tmp_path, "x", tables.stoi(0.5, clips[5:], wobble=0))
+    tables.write_run(tmp_path, "apart", tables.stoi(0.5, clips[20:]))
+    found = summarised()
     assert found.loc["x", "reconstruction", "stoi"]["n_paired"] == 5
     apart = found.loc["apart", "reconstruction", "stoi"]
     assert apart["n_paired"] == 0
@@ -171,52 +100,84 @@ def test_runs_on_different_clips_are_paired_on_what_both_have(tmp_path):
     assert math.isfinite(apart["low"])
 
 
-def test_a_number_of_the_whole_set_has_an_interval_from_several_seeds_alone(tmp_path):
-    for seed, rank in enumerate((9.0, 10.0, 12.0)):
-        write_run(tmp_path, "baseline", [Row("", "latents", "effective_rank", rank)], seed)
-    write_run(tmp_path, "x", [Row("", "latents", "effective_rank", 5.0)], 0)
-    found = summarised(tmp_path)
-    base, x = (found.loc[name, "latents", "effective_rank"] for name in ("baseline", "x"))
-    assert base["value"] == pytest.approx(31 / 3)
-    assert (base["low"], base["high"]) == (9.0, 12.0)
-    assert x["value"] == 5.0
-    assert math.isnan(x["low"])
-    assert x["difference"] == pytest.approx(5 - 31 / 3)
-    assert x["p"] == pytest.approx(2 / 9)
+def test_a_number_of_the_whole_set_has_an_interval_from_several_seeds_alone(
+    tmp_path, tables, summarised
+):
+    ranks, others = (9.0, 10.0, 12.0), (5.0, 6.5, 7.0)
+    for seed in range(3):
+        for name, values in (("baseline", ranks), ("x", others)):
+            row = Row("", "latents", "effective_rank", values[seed])
+            tables.write_run(tmp_path, name, [row], seed)
+    tables.write_run(tmp_path, "lone", [Row("", "latents", "effective_rank", 5.0)], 0)
+    found = summarised()
+    base, x, lone = (
+        found.loc[name, "latents", "effective_rank"] for name in ("baseline", "x", "lone")
+    )
+    interval = tuple(stats.ttest_1samp(ranks, 0).confidence_interval())
+    assert (base["low"], base["high"]) == pytest.approx(interval)
+    assert x["p"] == pytest.approx(stats.ttest_rel(others, ranks).pvalue, rel=1e-6)
+    assert (lone["value"], lone["seeds_paired"]) == (5.0, 1)
+    assert math.isnan(lone["low"])
+    assert lone["difference"] == pytest.approx(5 - 9)  # the baseline's seed 0 alone
 
 
-def test_without_a_baseline_values_stand_alone(tmp_path):
-    write_run(tmp_path, "x", stoi(), claim="stoi up")
-    found = summarised(tmp_path).loc["x", "reconstruction", "stoi"]
-    assert math.isfinite(found["low"])
-    assert math.isnan(found["difference"])
-    assert verdicts(tmp_path)["reason"][0] == "no run of baseline is there"
+def test_clips_of_one_speaker_count_as_a_cluster(tmp_path, tables, summarised):
+    folder = tables.write_run(tmp_path, "baseline", tables.stoi(0.5))
+    names = ["a", "b", "c", "d"]
+    lines = [f"{clip},{names[n % 4]}" for n, clip in enumerate(tables.clips)]
+    (folder / "analysis" / "clips.csv").write_text("\n".join(["clip,speaker", *lines]) + "\n")
+    found = summarised().loc["baseline", "reconstruction", "stoi"]
+    values = np.array([row.value for row in tables.stoi(0.5)]).reshape(-1, 4).mean(0)
+    interval = tuple(stats.ttest_1samp(values, 0).confidence_interval())
+    assert (found["low"], found["high"]) == pytest.approx(interval)
 
 
-def test_the_same_tables_give_the_same_files_and_the_record_names_them(tmp_path):
-    folder = write_run(tmp_path, "baseline", stoi())
-    write_run(tmp_path, "x", stoi(0.6), claim="stoi up")
+def test_another_training_budget_is_compared_with_its_own_baseline(tmp_path, tables, statistics):
+    runs = []
+    for budget, level in ((None, 0.5), (350, 0.3)):
+        for ablation, gain in (("baseline", 0.0), ("x", 0.1)):
+            rows = tables.stoi(level + gain, wobble=0)
+            folder = tables.write_run(tmp_path, ablation, rows, budget=budget)
+            place = folder.relative_to(tmp_path).as_posix()
+            runs.append({"ablation": ablation, "seed": 0, "budget": budget, "folder": place})
+    study = tmp_path / "studies" / "budgets"
+    study.mkdir(parents=True)
+    plan = {"name": "budgets", "claims": [], "family": [], "factors": [], "runs": runs}
+    (study / "study.json").write_text(json.dumps(plan))
+    assert summarise_study(study) == []
+    found = statistics(study)
+    assert list(dict.fromkeys(found.index.get_level_values(0))) == [
+        "baseline", "x", "baseline@350", "x@350",
+    ]  # fmt: skip
+    for name in ("x", "x@350"):
+        assert found.loc[name, "reconstruction", "stoi"]["difference"] == pytest.approx(0.1)
+
+
+def test_the_same_tables_give_the_same_files_and_the_record_names_them(tmp_path, tables):
+    folder = tables.write_run(tmp_path, "baseline", tables.stoi(0.5))
+    tables.write_run(tmp_path, "x", tables.stoi(0.6), claims=[tables.claim()])
     summarise_study(tmp_path / "tiny")
-    names = ("statistics.csv", "claims.csv", "statistics.json")
+    names = ("statistics.csv", "claims.csv", "interactions.csv", "statistics.json")
     first = [(tmp_path / "tiny" / name).read_bytes() for name in names]
     summarise_study(tmp_path / "tiny")
     assert first == [(tmp_path / "tiny" / name).read_bytes() for name in names]
-    record = json.loads(first[2])
+    record = json.loads(first[-1])
     table = (folder / "analysis" / "table.csv").read_bytes()
     assert record["tables"]["tiny/baseline/seed0"] == hashlib.sha256(table).hexdigest()
     assert record["files"]["claims.csv"] == hashlib.sha256(first[1]).hexdigest()
-    assert record["draws"] == 10_000
+    assert record["open"] == ["x:reconstruction/stoi"]
+    assert record["verdicts"] == {"one seed": 1}
     assert {path.name for path in (tmp_path / "tiny").iterdir()} == {"baseline", "x", *names}
 
 
-def test_what_cannot_be_read_is_left_out_and_named(tmp_path):
-    write_run(tmp_path, "baseline", stoi())
-    old = write_run(tmp_path, "old", None) / "analysis"
+def test_what_cannot_be_read_is_left_out_and_named(tmp_path, tables):
+    tables.write_run(tmp_path, "baseline", tables.stoi(0.5))
+    old = tables.write_run(tmp_path, "old", None) / "analysis"
     old.mkdir()
     (old / "table.csv").write_text("run,ablation,seed,clip,condition,metric,value\n")
-    damaged = write_run(tmp_path, "damaged", None)
+    damaged = tables.write_run(tmp_path, "damaged", None)
     (damaged / "run.json").write_text("{")
-    copied = write_run(tmp_path, "copied", stoi(), seed=1)
+    copied = tables.write_run(tmp_path, "copied", tables.stoi(0.5), seed=1)
     copied.rename(copied.with_name("seed1_backup"))
     left_out = summarise_study(tmp_path / "tiny")
     assert [line.partition(" is left out: ")[0] for line in left_out] == [
@@ -227,19 +188,39 @@ def test_what_cannot_be_read_is_left_out_and_named(tmp_path):
     assert json.loads((tmp_path / "tiny" / "statistics.json").read_text())["left_out"] == left_out
 
 
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"versions": {"quality": 2}, "manifest": "m"}, "its version of quality is 2, that of the"),
+        ({"versions": {"quality": 3}, "manifest": "n"}, "its manifest is n, that of the others m"),
+    ],
+)
+def test_tables_of_other_metrics_or_another_manifest_are_not_compared(
+    tmp_path, tables, other, words, statistics
+):
+    usual = {"versions": {"quality": 3, "pitch": 1}, "manifest": "m"}
+    tables.write_run(tmp_path, "baseline", tables.stoi(0.5), analysis=usual)
+    tables.write_run(tmp_path, "x", tables.stoi(0.5), analysis=usual)
+    folder = tables.write_run(tmp_path, "unlike", tables.stoi(0.5), analysis=other)
+    (line,) = summarise_study(tmp_path / "tiny")
+    assert line.startswith(f"{folder} is left out: {words}")
+    assert f"python -m analysis {folder}" in line
+    assert set(statistics(tmp_path / "tiny").index.get_level_values(0)) == {"baseline", "x"}
+
+
 def test_a_folder_that_is_no_study_gets_no_statistics(tmp_path):
     (line,) = summarise_study(tmp_path)
     assert "holds no analysed run" in line
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_summary_of_one_run_has_intervals_and_counts():
-    rows = [*stoi(), Row("odd", "reconstruction", "stoi", NAN, "it is silent")]
+def test_the_summary_of_one_run_has_intervals_and_counts(tables):
+    rows = [*tables.stoi(0.5), Row("odd", "reconstruction", "stoi", NAN, "it is silent")]
     rows += [Row("", "latents", "effective_rank", 7.0), Row("", "latents", "sec", NAN, "too few")]
     summary = summarise_run(make_table("r", "x", 0, rows)).set_index(["condition", "metric"])
     assert list(summary) == ["mean", "low", "high", "n_scored", "n_failed", "reason"]
     one = summary.loc["reconstruction", "stoi"]
-    assert one["mean"] == pytest.approx(np.mean([row.value for row in stoi()]))
+    assert one["mean"] == pytest.approx(np.mean([row.value for row in tables.stoi(0.5)]))
     assert one["low"] < one["mean"] < one["high"]
     assert (one["n_scored"], one["n_failed"], one["reason"]) == (24, 1, "it is silent")
     rank = summary.loc["latents", "effective_rank"]
