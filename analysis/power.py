@@ -29,9 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with user_errors("power"):
         study = read_study(options.study)
         if not study.analysed:
-            raise ValueError(
-                f"{options.study} holds no analysed run: there is nothing to plan from"
-            )
+            raise ValueError(f"{options.study} holds no analysed run: nothing can be planned")
         print("\n".join(describe(study)))
 
 

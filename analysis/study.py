@@ -82,6 +82,7 @@ class Plan:
     family: frozenset[str]  # ids of claims
     factors: list[str]
     runs: list[tuple[str, int]]  # system and seed
+    budgets: list[int | None]
     max_seeds: int | None = None  # of a study that goes on until its claims are decided
 
 
@@ -96,6 +97,11 @@ class Study:
     @property
     def analysed(self) -> list[StudyRun]:
         return [run for run in self.runs if run.ratios is not None]
+
+    @property
+    def budgets(self) -> list[int | None]:
+        """Of training, as planned; or those that are there."""
+        return self.plan.budgets if self.plan else list(dict.fromkeys(r.budget for r in self.runs))
 
     @property
     def systems(self) -> list[str]:
@@ -153,6 +159,7 @@ def read_plan(path: Path) -> tuple[Plan, list[Path]]:
             runs=[
                 (system_name(one["ablation"], one["budget"]), one["seed"]) for one in said["runs"]
             ],
+            budgets=list(dict.fromkeys(one["budget"] for one in said["runs"])),
             max_seeds=said.get("max_seeds"),
         )
         folders = [path.parents[2] / one["folder"] for one in said["runs"]]

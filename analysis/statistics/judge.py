@@ -153,11 +153,10 @@ def system_estimate(study: Study, ratios: Mapping[int, Ratio]) -> Estimate:
 def find_questions(study: Study) -> list[Question]:
     """Every claim at every training budget, those of the study's family first."""
     claims, family = stated_claims(study)
-    budgets = list(dict.fromkeys(run.budget for run in study.runs))
     return [
         Question(claim, *contrast_of(study, claim, budget), budget, kind)
         for kind in (STUDY, EXPLORATORY)
-        for budget in budgets
+        for budget in study.budgets
         for claim in claims
         if (claim.id in family) == (kind == STUDY) and is_asked(study, claim, budget)
     ]

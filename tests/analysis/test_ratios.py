@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from analysis.ratios import find_ratios, pair, system
+from analysis.ratios import common_clips, find_ratios, values_on
 from analysis.table import Row, make_table
 
 NAN = math.nan
@@ -21,6 +21,11 @@ def stoi(**values: float):
     return ratios(*rows)["reconstruction", "stoi"]
 
 
+def mean(ratio) -> float:
+    """The metric on all clips that have a value."""
+    return float(values_on(ratio, common_clips([ratio])).mean())
+
+
 def test_errors_and_totals_form_the_corpus_level_rate():
     counts = {"a": (1, 4), "b": (0, 10), "c": (6, 6), "silent": (2, 0)}
     rows = [
@@ -32,7 +37,7 @@ def test_errors_and_totals_form_the_corpus_level_rate():
     found = ratios(*rows, *mean_of_clips)
     assert list(found) == [("reconstruction", "wer")]
     assert found["reconstruction", "wer"].n_scored == 4
-    assert system([found["reconstruction", "wer"]], "x").value == pytest.approx(9 / 20)
+    assert mean(found["reconstruction", "wer"]) == pytest.approx(9 / 20)
 
 
 def test_a_clip_without_its_errors_has_failed_and_its_words_do_not_count():
@@ -45,12 +50,12 @@ def test_a_clip_without_its_errors_has_failed_and_its_words_do_not_count():
     ]
     found = ratios(*rows)["ceiling", "wer"]
     assert (found.n_scored, found.n_failed, found.reason) == (1, 2, "too long")
-    assert system([found], "x").value == 0.5
+    assert mean(found) == 0.5
 
 
 def test_a_metric_that_only_ends_like_one_is_a_mean():
     found = ratios(Row("a", "latents", "grand_total", 3), Row("b", "latents", "grand_total", 5))
-    assert system([found["latents", "grand_total"]], "x").value == 4
+    assert mean(found["latents", "grand_total"]) == 4
 
 
 def test_failures_are_counted_with_the_most_frequent_reason():
@@ -73,26 +78,33 @@ def test_two_values_of_one_clip_are_refused():
         ratios(Row("a", "x", "stoi", 1), Row("a", "x", "stoi", 2))
 
 
-def test_a_system_has_all_that_its_seeds_scored():
-    one = system([stoi(a=1, b=2, c=NAN), stoi(b=4, c=6, d=7)], "x")
-    assert one.numerators.tolist() == [[1, 2, 0, 0], [0, 4, 6, 7]]
-    assert one.denominators.tolist() == [[1, 1, 0, 0], [0, 1, 1, 1]]
-    assert one.value == 4
+def test_what_every_run_scored_is_common():
+    found = [stoi(a=1, b=2, c=3, d=4, only=9), stoi(a=1, b=4, c=NAN, d=4, other=9)]
+    assert common_clips(found) == ("a", "b", "d")
+    assert common_clips([stoi(a=1), stoi(b=1)]) == ()
 
 
-def test_a_pair_has_what_every_seed_of_both_scored():
-    first = [stoi(a=1, b=2, c=3, d=4, only=9), stoi(a=1, b=4, c=NAN, d=4)]
-    second = [stoi(b=0, c=0, d=NAN, a=5, other=9)]
-    one, other = pair(first, second, ("x", "baseline"))
-    assert one.value == pytest.approx((1 + 2 + 1 + 4) / 4)
-    assert other.value == pytest.approx((5 + 0) / 2)
-    assert one.clips == other.clips == 2
-    assert one.numerators.shape == (2, 4)  # a to d, of which c and d take no part
+def test_values_of_a_mean_are_the_clips_own():
+    assert values_on(stoi(a=1, b=2, c=4), ("a", "c")).tolist() == [1, 4]
 
 
-def test_systems_without_a_common_clip_share_nothing():
-    one, other = pair([stoi(a=1)], [stoi(b=1)], ("x", "baseline"))
-    assert one.clips == other.clips == 0
+def test_values_of_a_rate_are_its_influence_values():
+    """Errors 1, 0, 5 of 10, 20, 30 words: R = .1; R + (N - R D) / 20 by hand, with mean R."""
+    rows = [
+        Row(clip, "reconstruction", f"wer_{part}", count)
+        for clip, pair_ in {"a": (1, 10), "b": (0, 20), "c": (5, 30)}.items()
+        for part, count in zip(("errors", "total"), pair_, strict=True)
+    ]
+    values = values_on(ratios(*rows)["reconstruction", "wer"], ("a", "b", "c"))
+    assert values == pytest.approx([0.1, 0.0, 0.2])
+    jackknife = [5 / 50, 6 / 40, 1 / 30]  # the rate without each clip, which moves the other way
+    order = np.argsort(values)
+    assert order.tolist() == np.argsort(np.negative(jackknife)).tolist()
+
+
+def test_a_rate_of_no_words_has_no_value():
+    rows = [Row("a", "x", "wer_errors", 1), Row("a", "x", "wer_total", 0)]
+    assert np.isnan(values_on(ratios(*rows)["x", "wer"], ("a",))).all()
 
 
 def test_the_order_of_rows_does_not_matter():
