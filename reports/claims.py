@@ -73,9 +73,8 @@ class Claim:
             return ""
         if math.isnan(self.seeds_needed):
             return "no affordable number of seeds and clips would decide it"
-        return (
-            f"about {self.seeds_needed:.0f} seeds on {self.clips_needed:.0f} clips would decide it"
-        )
+        clips = f" on {self.clips_needed:.0f} clips" if self.clips_needed > 1 else ""
+        return f"about {self.seeds_needed:.0f} seeds{clips} would decide it"
 
     @property
     def remark(self) -> str:

@@ -39,7 +39,7 @@ def collect(runs: Path, size: str | None = None, name: str | None = None) -> Stu
             " `accelerate launch experiments/run.py`"
         )
     found = [read_run(path.parent) for path in sorted(runs.glob("*/*/seed*/run.json"))]
-    sizes = Counter(str(run.described["size"]) for run in found if run.analysis is not None)
+    sizes = Counter(size_of(run) for run in found if run.analysis is not None)
     usual = size or (USUAL_SIZE if USUAL_SIZE in sizes else min(sizes, default=""))
     if size is None and not (runs / usual / RECORD).is_file():
         name = name or only_study(runs)
@@ -65,9 +65,14 @@ def collect(runs: Path, size: str | None = None, name: str | None = None) -> Stu
     return Study(str(scored[0].described["size"]), scored, statistics, missing, chosen.name)
 
 
+def size_of(run: Run) -> str:
+    """The size whose folder it lies in."""
+    return run.folder.parents[1].name
+
+
 def of_size(runs: Path, size: str, found: Sequence[Run], sizes: Counter[str]) -> Choice:
     """All runs of one size; any size where none is analysed and `size` is ""."""
-    chosen = [run for run in found if size in ("", run.described["size"])]
+    chosen = [run for run in found if size in ("", size_of(run))]
     if not chosen:
         of_size = f" of size {size}" if size else ""
         raise ReportError(

@@ -56,7 +56,9 @@ def command(study: Study, system: str) -> str:
     parts = f"[{ablation.replace('+', ',')}]" if "+" in ablation else ablation
     steps = f" trainer.steps={budget}" if budget else ""
     train = f"accelerate launch experiments/run.py ablation={parts} size={study.size}{steps}"
-    return f"{train} && python -m analysis {study.runs[0].folder.parents[1] / system / 'seed0'}"
+    alike = next((run for run in study.runs if str(run.budget or "") == budget), study.runs[0])
+    place = alike.folder.parents[1] / alike.folder.parent.name.replace(alike.ablation, ablation)
+    return f"{train} && python -m analysis {place / 'seed0'}"
 
 
 def summary(verdicts: Sequence[str]) -> str:

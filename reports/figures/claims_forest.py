@@ -68,7 +68,7 @@ def draw(values: pd.DataFrame) -> Figure:
         if claim is None:
             tick.set(style="italic", color=style.theme.muted)
             continue
-        tick.set_color(style.theme.muted if claim.is_exploratory else style.theme.ink)
+        tick.set_color(style.theme.muted if claim["is_exploratory"] else style.theme.ink)
         draw_claim(axes, claim, place)
     scale_effects(axes, values)
     axes.set_ylim(len(labels) - 0.4, -0.6)
@@ -84,17 +84,17 @@ def rows_of(values: pd.DataFrame) -> list[tuple[str, Any]]:
     rows: list[tuple[str, Any]] = []
     for group, found in values.groupby("group", sort=False):
         rows.append((f"{group}:", None))
-        rows += [(claim.label, claim) for claim in found.itertuples()]
+        rows += [(claim["label"], claim) for claim in found.to_dict("records")]
     return rows
 
 
 def draw_claim(axes: Axes, claim: Any, place: int) -> None:
     """One row of the table: marker and whiskers, or that there is no measurement."""
     theme = current().theme
-    colour = theme.muted if claim.is_exploratory else current().look(claim.system).colour
-    if pd.isna(claim.effect):
+    colour = theme.muted if claim["is_exploratory"] else current().look(claim["system"]).colour
+    if pd.isna(claim["effect"]):
         axes.annotate(
-            claim.verdict,
+            claim["verdict"],
             (0, place),
             xytext=(4, 0),
             textcoords="offset points",
@@ -103,14 +103,17 @@ def draw_claim(axes: Axes, claim: Any, place: int) -> None:
             color=theme.muted,
         )
         return
-    for low, high, width in ((claim.low, claim.high, 1.0), (claim.low_90, claim.high_90, 2.4)):
+    for low, high, width in (
+        (claim["low"], claim["high"], 1.0),
+        (claim["low_90"], claim["high_90"], 2.4),
+    ):
         axes.plot([low, high], [place, place], color=colour, lw=width, solid_capstyle="butt")
     axes.plot(
-        claim.effect,
+        claim["effect"],
         place,
-        MARKERS[claim.verdict],
+        MARKERS[claim["verdict"]],
         color=colour,
-        markerfacecolor=theme.paper if claim.verdict in HOLLOW else colour,
+        markerfacecolor=theme.paper if claim["verdict"] in HOLLOW else colour,
         markersize=5,
     )
 

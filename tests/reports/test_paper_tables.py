@@ -204,7 +204,7 @@ def measure_more(folder: Path) -> None:
 def test_noisy_speech_round_trips_and_modelability_where_measured(
     tmp_path: Path, make_run: Callable[..., Path]
 ) -> None:
-    from analysis.statistics import summarise_study
+    from analysis.statistics.tables import summarise_study
 
     measure_more(make_run(tmp_path, "baseline"))
     summarise_study(tmp_path / "tiny")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.statistics import summarise_study
+from analysis.statistics.tables import summarise_study
 from reports.collect import collect
 from reports.files import ReportError
 from reports.statistics import NOTHING, Estimate

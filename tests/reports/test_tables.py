@@ -119,7 +119,7 @@ def test_curves_have_every_sigma_and_the_area_is_no_sigma(study: Study) -> None:
 def test_noise_of_zero_has_its_own_condition_where_it_was_measured(
     tmp_path: Path, make_run: Callable[..., Path]
 ) -> None:
-    from analysis.statistics import summarise_study
+    from analysis.statistics.tables import summarise_study
 
     table = make_run(tmp_path, "baseline") / "analysis" / "table.csv"
     table.write_text(table.read_text().replace("latent_noise_0.5", "latent_noise_0.0"))
