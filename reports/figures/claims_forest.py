@@ -18,7 +18,7 @@ from reports.style import current
 MARKERS = {"supported": "o", "contradicted": "X", "negligible": "D", UNDECIDED: "s", ONE_SEED: "o"}
 HOLLOW = (UNDECIDED, ONE_SEED)
 LINEAR = 5.0  # up to such effects the axis is linear; beyond, logarithmic outside of +-1
-TICKS = (0, 1, 3, 10, 30, 100, 300)
+TICKS = (0, 1, 10, 100, 1000)
 ROW = 0.19  # inches
 COLUMNS = [
     "label", "system", "group", "effect", "low", "high", "low_90", "high_90", "verdict",
@@ -49,7 +49,7 @@ def row(one: Claim, main: Claim, number: int) -> tuple[Any, ...]:
     low, high = sorted((scale * found.low, scale * found.high))
     low_90, high_90 = sorted((scale * one.low_90, scale * one.high_90))
     label = f"· {one.stratum}" if one.stratum else one.system
-    group = main.what + (" (exploratory)" if one.is_exploratory else "")
+    group = ("exploratory: " if one.is_exploratory else "") + main.what
     numbers = (scale * found.mean, low, high, low_90, high_90)
     return (label, one.system, group, *numbers, one.verdict, one.is_exploratory, number)
 
@@ -58,22 +58,26 @@ def draw(values: pd.DataFrame) -> Figure:
     """A row a claim under its metric's name, over a band where effects are negligible."""
     style = current()
     labels = rows_of(values)
-    figure = Figure(figsize=(style.width, 0.85 + ROW * len(labels)), layout="constrained")
+    figure = Figure(figsize=(style.width, 0.95 + ROW * len(labels)), layout="constrained")
     axes = figure.subplots()
     axes.axvspan(-1, 1, color=style.theme.grid, alpha=0.6, lw=0, zorder=0)
     axes.axvline(0, color=style.theme.muted, lw=1.0)
-    axes.set_yticks(range(len(labels)), [label for label, _ in labels], fontsize=8)
+    names = ["" if claim is None else label for label, claim in labels]
+    axes.set_yticks(range(len(labels)), names, fontsize=8)
     axes.tick_params(axis="y", length=0)
-    for place, (tick, (_, claim)) in enumerate(zip(axes.get_yticklabels(), labels, strict=True)):
+    axes.spines["left"].set_visible(False)
+    for place, (tick, (label, claim)) in enumerate(
+        zip(axes.get_yticklabels(), labels, strict=True)
+    ):
         if claim is None:
-            tick.set(style="italic", color=style.theme.muted)
+            write(axes, label, (0.0, place), "figure fraction", style="italic")
             continue
         tick.set_color(style.theme.muted if claim["is_exploratory"] else style.theme.ink)
         draw_claim(axes, claim, place)
     scale_effects(axes, values)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("effect in margins (right: as claimed)")
+    axes.set_xlabel("effect in margins\n(right: as claimed)")
     style.title(axes, "Claims: effects in units of the margin")
     name_verdicts(figure, values)
     return figure
@@ -93,15 +97,7 @@ def draw_claim(axes: Axes, claim: Any, place: int) -> None:
     theme = current().theme
     colour = theme.muted if claim["is_exploratory"] else current().look(claim["system"]).colour
     if pd.isna(claim["effect"]):
-        axes.annotate(
-            claim["verdict"],
-            (0, place),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=7.5,
-            color=theme.muted,
-        )
+        write(axes, claim["verdict"], (0, place), "data")
         return
     for low, high, width in (
         (claim["low"], claim["high"], 1.0),
@@ -118,6 +114,22 @@ def draw_claim(axes: Axes, claim: Any, place: int) -> None:
     )
 
 
+def write(axes: Axes, text: str, at: tuple[float, int], x: str, style: str = "normal") -> None:
+    """Words in a row of the plot, x in the coordinates of that name; they take no room from it."""
+    words = axes.annotate(
+        text,
+        at,
+        xycoords=(x, "data"),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=7.5,
+        style=style,
+        color=current().theme.muted,
+    )
+    words.set_in_layout(False)
+
+
 def scale_effects(axes: Axes, values: pd.DataFrame) -> None:
     """A linear axis, or where effects are large, one that is logarithmic outside of +-1."""
     numbers = values[["effect", "low", "high"]].to_numpy(dtype=float)
@@ -127,7 +139,7 @@ def scale_effects(axes: Axes, values: pd.DataFrame) -> None:
         axes.set_xlim(low - margin, high + margin)
         return
     axes.set_xscale("symlog", linthresh=1)
-    axes.set_xlim(1.25 * min(low, -1), 1.25 * max(high, 1))
+    axes.set_xlim(1.6 * min(low, -1), 1.6 * max(high, 1))
     ends = axes.get_xlim()
     ticks = {sign * tick for tick in TICKS for sign in (-1, 1)}
     axes.xaxis.set_major_locator(FixedLocator(sorted(x for x in ticks if ends[0] <= x <= ends[1])))
