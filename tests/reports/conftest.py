@@ -129,11 +129,22 @@ def write_run(
     return folder
 
 
-def write_plan(root: Path, name: str, systems: Mapping[str, Sequence[int]]) -> Path:
-    """RUNS/studies/NAME, as the study plans it before its first run: systems with their seeds."""
+def write_plan(
+    root: Path,
+    name: str,
+    systems: Mapping[str, Sequence[int]],
+    budgets: Sequence[int | None] = (None,),
+) -> Path:
+    """RUNS/studies/NAME, as the study plans it before its first run: ablations with their seeds."""
     claims = [one for system in systems for one in read_claims(system, stated(system))]
     runs = [
-        {"folder": f"tiny/{system}/seed{seed}", "ablation": system, "seed": seed, "budget": None}
+        {
+            "folder": f"tiny{f'-{budget}steps' if budget else ''}/{system}/seed{seed}",
+            "ablation": system,
+            "seed": seed,
+            "budget": budget,
+        }
+        for budget in budgets
         for system, seeds in systems.items()
         for seed in seeds
     ]

@@ -76,7 +76,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
             folder = root / name / f"seed{seed}"
             write_map(folder, seed * 100.0)
             described = {
-                "system": name, "size": "tiny", "seed": seed, "floats_per_second": rate,
+                "ablation": name, "size": "tiny", "seed": seed, "floats_per_second": rate,
             }  # fmt: skip
             runs.append(Run(folder, described))
     return Study("tiny", runs, Statistics(statistics_rows(), [], {}))
@@ -135,10 +135,8 @@ def test_rate_draws_points_intervals_and_hollow_references(study: Study, page: S
 def test_separability_has_what_was_measured(study: Study, page: Style) -> None:
     found = separability.table(study)
     assert len(found) == 2 * 3 * 2 - 1
-    assert not found.query(
-        "ablation == 'plain_ae' and measure == 'knn' and label == 'speaker'"
-    ).empty
-    assert found.query("ablation == 'plain_ae' and measure == 'knn' and label == 'language'").empty
+    assert not found.query("system == 'plain_ae' and measure == 'knn' and label == 'speaker'").empty
+    assert found.query("system == 'plain_ae' and measure == 'knn' and label == 'language'").empty
     speaker, language = drawn(separability.PLOTS[0], study).axes
     assert [len(axes.containers) for axes in (speaker, language)] == [6, 5]
     assert [axes.lines[-1].get_xdata()[0] for axes in (speaker, language)] == [0.25, 0.5]
@@ -166,7 +164,7 @@ def test_components_beyond_a_hundred_are_in_order() -> None:
         ("baseline", f"component_{number:02}", "eigenvalue_share"): row(1 / 2**number)
         for number in range(1, 102)
     }
-    runs = [Run(Path(), {"system": "baseline", "size": "tiny", "seed": 0})]
+    runs = [Run(Path(), {"ablation": "baseline", "size": "tiny", "seed": 0})]
     shares = spectrum.table(Study("tiny", runs, Statistics(rows, [], {})))["share"]
     assert list(shares) == sorted(shares, reverse=True)
 
@@ -195,7 +193,7 @@ def test_only_the_most_frequent_labels_have_a_colour(page: Style) -> None:
 
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
 def test_nothing_measured_is_an_empty_table(plot: Plot, tmp_path: Path) -> None:
-    described = {"system": "baseline", "size": "tiny", "seed": 0, "floats_per_second": 430.0}
+    described = {"ablation": "baseline", "size": "tiny", "seed": 0, "floats_per_second": 430.0}
     nothing = Study("tiny", [Run(tmp_path, described)], Statistics({}, [], {}))
     assert plot.table(nothing).empty
 
