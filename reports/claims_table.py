@@ -33,11 +33,8 @@ def claims(study: Study) -> Table:
         "claims",
         "The claims and their verdicts",
         "Differences are system minus the one it is compared with, over the same training seeds and"
-        f" clips, or main effects over a factorial, with {study.intervals}; rates in percent."
-        " Supported and contradicted are verdicts of a two-sided test at 5% after Holm's"
-        " correction for the study's claims; negligible: the 90% interval lies within the margin,"
-        " the smallest effect worth having. Exploratory claims were not written down before and"
-        " are not corrected.",
+        f" clips, or main effects over a factorial, with {study.intervals}; rates in percent. The"
+        f" margin is the smallest effect worth having. {study.verdicts}".rstrip(),
         columns,
         [claim_cells(each) for one in ordered for each in (one, *one.strata)],
     )

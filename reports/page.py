@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from reports import design_claims, listening, numbers, robustness, tables
-from reports.claims import DECIDED, ONE_SEED, UNDECIDED, looks_taken
+from reports.claims import ONE_SEED, looks_taken
 from reports.claims import claims as find_claims
 from reports.claims_table import interactions
 from reports.embed import figure_uris
@@ -37,7 +37,6 @@ def render(study: Study, date: str, measured: Measured) -> str:
     latent_space, unseen = tables.latent_space(study), tables.unseen_voices(study)
     noise = robustness.curves(study)
     claims = find_claims(study)
-    verdicts = {one.verdict for one in claims}
     findings = design_claims.findings(study, claims, [plot.name for plot, _ in measured])
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -66,8 +65,7 @@ def render(study: Study, date: str, measured: Measured) -> str:
         unseen_metrics=tables.measured(unseen, QUALITY),
         headline=tables.headline(references[-1], models[0], len(study.of(models[0].name))),
         findings=findings,
-        is_single=ONE_SEED in verdicts,
-        is_judged=bool(verdicts & {*DECIDED, UNDECIDED}),
+        is_single=any(one.verdict == ONE_SEED for one in claims),
         looks_taken=looks_taken(study),
         exploratory=[one for one in claims if one.is_exploratory and one.system in study.systems],
         interactions=interactions(study),

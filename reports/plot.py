@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from reports.study import Study
 
-INTERVALS = "{intervals}"  # in a caption: what Study.intervals says of those on the figure
+INTERVALS, VERDICTS = "{intervals}", "{verdicts}"  # in a caption: what the study says of them
 
 
 @dataclass(frozen=True)
@@ -30,4 +30,8 @@ class Plot:
 
     def of(self, study: Study) -> "Plot":
         """Its caption completed."""
-        return replace(self, caption=self.caption.replace(INTERVALS, study.intervals))
+        said = {INTERVALS: study.intervals, VERDICTS: study.verdicts}
+        caption = self.caption
+        for place, text in said.items():
+            caption = caption.replace(place, text)
+        return replace(self, caption=caption.strip())

@@ -88,6 +88,17 @@ class Study:
         return f"95% intervals over training seeds and clips{alone}"
 
     @property
+    def verdicts(self) -> str:
+        """How a claim gets a verdict; "" where no system has a second seed."""
+        if all(len(self.of(system)) == 1 for system in self.systems):
+            return ""
+        return (
+            "Supported and contradicted are verdicts of a two-sided test at 5% after Holm's"
+            " correction for the study's claims. Negligible: the 90% interval lies within the"
+            " margin. Undecided: neither, so far. Exploratory claims are not corrected."
+        )
+
+    @property
     def more_seeds(self) -> str:
         """What trains and analyses a second and a third seed of every system, with its command."""
         seeds, what = self.seeds, "all of the seeds"

@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from reports.claims import ONE_SEED, UNDECIDED, Claim, claims
 from reports.legends import legend_below
-from reports.plot import Plot
+from reports.plot import INTERVALS, VERDICTS, Plot
 from reports.study import Study
 from reports.style import current
 
@@ -173,12 +173,9 @@ PLOTS = [
         "claims",
         "The effect that each claim is about, with its intervals, margin and verdict",
         "Each claim's effect in units of its margin, the smallest effect worth having; positive"
-        " where it lies as claimed. Whiskers are 95% (thin) and 90% (thick) intervals over training"
-        " seeds and clips, with one seed over clips, of these weights. In the shaded band an effect"
-        " is negligible: with the thick whisker inside it, so is the verdict. The others, shown by"
-        " the marker, are of two-sided tests after Holm's correction; exploratory claims are grey"
-        " and uncorrected. Where an effect exceeds 5 margins, the axis is logarithmic outside of"
-        " ±1.",
+        f" where it lies as claimed. Thin whiskers are {INTERVALS}, thick ones 90% intervals;"
+        " effects in the shaded band are smaller than the margin, and exploratory claims are grey."
+        f" Beyond 5 margins the axis is logarithmic outside of ±1. {VERDICTS}",
         "claims",
         table,
         draw,

@@ -16,12 +16,14 @@ from analysis.statistics.tables import summarise_study
 from analysis.table import Row, make_table, write_table
 from dcvae.claims import read_claims
 from reports.collect import collect
+from reports.page import measured_plots, render
 from reports.paper_table import Table
 from reports.paper_tables import all_tables
 from reports.statistics import STATISTICS, TEXTS, Record, Statistics
 from reports.study import Run, Study
 
 Values = Mapping[tuple[str, str, str], float]  # by ablation, condition, metric
+DATE = "2025-01-31"
 CLIPS = [f"voice-{number}-0123456789" for number in range(8)]
 LEVEL = {"plain_ae": 0.45}  # mel L1 of the first clip without noise; others have .5
 SLOPE = {"plain_ae": 0.5, "no_noise": 0.45, "no_layernorm": 0.25}  # what noise of 1 adds
@@ -223,6 +225,20 @@ def study(runs: Path) -> Study:
 @pytest.fixture(scope="module")
 def planned(planned_runs: Path) -> Study:
     return collect(planned_runs)
+
+
+@pytest.fixture(scope="session")
+def page(runs: Path) -> str:
+    """The page of `study`, rendered once."""
+    study = collect(runs)
+    return render(study, DATE, measured_plots(study))
+
+
+@pytest.fixture(scope="session")
+def planned_page(planned_runs: Path) -> str:
+    """The page of `planned`, rendered once."""
+    study = collect(planned_runs)
+    return render(study, DATE, measured_plots(study))
 
 
 @pytest.fixture(scope="module")
