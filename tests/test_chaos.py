@@ -44,7 +44,7 @@ class Chaos:
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
         self.environment = environment | {MARK: str(folder), "OMP_NUM_THREADS": "1"}
-        self.runs = folder / "runs" / "debug"
+        self.runs = folder / "runs" / "debug-80steps"
         self.log = folder / "study.log"
         self.kills = 0
         folder.mkdir()

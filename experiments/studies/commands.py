@@ -33,14 +33,14 @@ def analyse_command(analysis: Analysis, run_dir: Path) -> list[str]:
     return [*PYTHON, "analysis", str(run_dir), *analysis.arguments(), "--no-study"]
 
 
-def end_commands(plan: Plan, run_dirs: list[Path]) -> list[list[str]]:
+def end_commands(plan: Plan) -> list[list[str]]:
     """What is made once of all runs: the study's statistics, the report."""
     commands = []
-    if plan.study.analysis and run_dirs:
+    if plan.study.analysis:
         options = plan.study.analysis.arguments()
-        commands.append([*PYTHON, "analysis", *map(str, run_dirs), *options])
+        commands.append([*PYTHON, "analysis", "--study", str(plan.folder), *options])
     if plan.study.report:
-        commands.append([*PYTHON, "reports.build", str(plan.runs_dir), "--size", plan.size])
+        commands.append([*PYTHON, "reports.build", str(plan.runs_dir), "--study", plan.name])
     return commands
 
 

@@ -23,6 +23,7 @@ from experiments.studies.job import Ending, Job
 from experiments.studies.ledger import Ledger
 from experiments.studies.plan import Plan, Row
 from experiments.studies.progress import tail
+from experiments.studies.registration import register
 from experiments.studies.states import FINISHED, SKIPPED, state_of
 from experiments.studies.summary import exit_status, last_lines, summarise
 
@@ -32,14 +33,18 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def describe(plan: Plan) -> list[str]:
     """The commands that are left, as lines for a shell, with a comment on how each run stands."""
     shares, lines = make_shares(plan), []
+    phase = ""
     for number, row in enumerate(plan.rows):
+        if row.phase != phase:
+            phase = row.phase
+            lines.append(f"# phase {phase}")
         job = make_job(plan, row)
         state = state_of(row.run_dir, job.analyse is not None)
         lines.append(f"# {row.name}: {state}")
         variables = environment(plan.study, shares[number % len(shares)] if shares else None)
         if state != FINISHED:
             lines += [quoted(command, variables) for command in (job.train, job.analyse) if command]
-    ends = end_commands(plan, [row.run_dir for row in plan.rows])
+    ends = end_commands(plan)
     gpus = shares[0] if shares else None
     if ends:
         lines.append("# of all runs")
@@ -52,13 +57,14 @@ def conduct(plan: Plan, fail_fast: bool = False) -> int:
     entries = [Entry(row.name, make_job(plan, row)) for row in plan.rows]
     shares = make_shares(plan)
     with alone(plan), catching_signals(stop):
+        register(plan)
         ledger = Ledger(plan.folder / "jobs.json")
         engine = Engine(make_executor(plan), ledger, stop, shares, fail_fast)
         with make_board() as board:
             engine.run(entries, board.show)
         print(summarise(entries, time.monotonic() - started), flush=True)
-        done = [entry.run_dir for entry in entries if entry.state in (FINISHED, SKIPPED)]
-        commands = end_commands(plan, done)
+        done = any(entry.state in (FINISHED, SKIPPED) for entry in entries)
+        commands = end_commands(plan)
         if done and commands and not stop:
             log = plan.folder / "logs" / "study.log"
             ending = Ending(log, commands, gpu_variables(shares[0] if shares else None))
@@ -84,9 +90,10 @@ def end(ending: Ending, stop: Stop) -> bool:
 
 def make_job(plan: Plan, row: Row) -> Job:
     analysis = plan.study.analysis
+    steps = "" if row.budget is None else f"-{row.budget}steps"
     return Job(
         run_dir=row.run_dir,
-        log=plan.folder / "logs" / f"{row.ablation}-seed{row.seed}.log",
+        log=plan.folder / "logs" / f"{row.ablation}-seed{row.seed}{steps}.log",
         train=train_command(plan.study, row),
         analyse=analyse_command(analysis, row.run_dir) if analysis else None,
         variables=environment(plan.study),

@@ -4,6 +4,7 @@ import importlib.util
 import shutil
 
 from dcvae.locking import check_writable
+from experiments.composing import read_registry
 from experiments.record import check_same_config, read_record
 from experiments.studies.machine import find_gpus, is_free
 from experiments.studies.options import (
@@ -11,16 +12,20 @@ from experiments.studies.options import (
     CLIP_COUNTS,
     EXECUTORS,
     QUESTIONS,
+    UNTIL,
     Analysis,
     Study,
 )
 from experiments.studies.plan import Plan
+from experiments.studies.registration import family_of
 
 
 def check_plan(plan: Plan) -> None:
     """ValueError or OSError for the first thing that would end the study badly."""
     check_executor(plan.study)
     check_numbers(plan.study)
+    check_end(plan.study)
+    family_of(plan, read_registry())
     check_gpus(plan.study)
     if plan.study.analysis:
         check_analysis(plan.study.analysis)
@@ -52,6 +57,18 @@ def check_numbers(study: Study) -> None:
         raise ValueError(f"port={study.port} serves one run at a time: leave it out, or jobs=1")
     if study.executor != "slurm" and not is_free(study.port):
         raise ValueError(f"port={study.port} is taken: leave it out, and a free one is found")
+
+
+def check_end(study: Study) -> None:
+    """When seeds are added."""
+    if study.until not in (None, *UNTIL):
+        raise ValueError(f"until={study.until}: the one word is {', '.join(UNTIL)}")
+    if study.max_seeds is None:
+        return
+    if study.until is None:
+        raise ValueError(f"max_seeds={study.max_seeds} needs until={UNTIL[0]}")
+    if study.max_seeds < 1:
+        raise ValueError(f"max_seeds must be 1 or more, not {study.max_seeds}")
 
 
 def check_gpus(study: Study) -> None:

@@ -21,7 +21,7 @@ COMMAND = [
     "trainer.steps=60", "trainer.save_every=7", "trainer.log_every=2", "trainer.validate_every=20",
 ]  # fmt: skip
 PATIENCE = 120  # seconds
-RUN = Path("runs/debug/baseline/seed0")
+RUN = Path("runs/debug-60steps/baseline/seed0")
 
 
 def start(folder: Path) -> subprocess.Popen[str]:

@@ -34,7 +34,9 @@ def curves(folder: Path, *command: str | Path) -> list[dict[str, float]]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    lines = (folder / "runs/debug/baseline/seed0/metrics.jsonl").read_text().splitlines()
+    lines = (
+        (folder / f"runs/debug-{STEPS}steps/baseline/seed0/metrics.jsonl").read_text().splitlines()
+    )
     rows = [row for row in map(json.loads, lines) if "run/train_seconds" not in row]
     return [{name: row[name] for name in row if name not in TIMES} for row in rows]
 
