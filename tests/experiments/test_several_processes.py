@@ -24,7 +24,7 @@ TIMES = ("time", "train/speech_per_second", "train/steps_per_second")
 def curves(folder: Path, *command: str | Path) -> list[dict[str, float]]:
     """What a run of that command logged, but for the times."""
     environment = {k: v for k, v in os.environ.items() if k not in {"MASTER_ADDR", "WORLD_SIZE"}}
-    environment |= {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    environment |= {"OMP_NUM_THREADS": "1", "DCVAE_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     done = subprocess.run(
         list(map(str, [*command, *RUN])),
         cwd=folder,
