@@ -33,15 +33,19 @@ def analyse_command(analysis: Analysis, run_dir: Path) -> list[str]:
     return [*PYTHON, "analysis", str(run_dir), *analysis.arguments(), "--no-study"]
 
 
-def end_commands(plan: Plan) -> list[list[str]]:
-    """What is made once of all runs: the study's statistics, the report."""
-    commands = []
-    if plan.study.analysis:
-        options = plan.study.analysis.arguments()
-        commands.append([*PYTHON, "analysis", "--study", str(plan.folder), *options])
-    if plan.study.report:
-        commands.append([*PYTHON, "reports.build", str(plan.runs_dir), "--study", plan.name])
-    return commands
+def statistics_commands(plan: Plan) -> list[list[str]]:
+    """What is made of all runs that are there: the study's statistics."""
+    if plan.study.analysis is None:
+        return []
+    options = plan.study.analysis.arguments()
+    return [[*PYTHON, "analysis", "--study", str(plan.folder), *options]]
+
+
+def report_commands(plan: Plan) -> list[list[str]]:
+    """What is made once, at the end."""
+    if not plan.study.report:
+        return []
+    return [[*PYTHON, "reports.build", str(plan.runs_dir), "--study", plan.name]]
 
 
 def environment(study: Study, gpus: list[str] | None = None) -> dict[str, str]:

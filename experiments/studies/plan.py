@@ -54,6 +54,7 @@ class Plan:
     name: str
     study: Study
     rows: tuple[Row, ...]
+    overrides: tuple[str, ...] = ()  # of every run
 
     @property
     def runs_dir(self) -> Path:
@@ -87,7 +88,7 @@ def make_plan(arguments: Sequence[str]) -> Plan:
     for override in overrides:
         check_override(override, INSTEAD | ({STEPS: "budgets=[STEPS,...]"} if has_budgets else {}))
     wanted = wanted_runs(study, read_registry())
-    return Plan(name, study, tuple(compose_rows(wanted, overrides)))
+    return Plan(name, study, tuple(compose_rows(wanted, overrides)), tuple(overrides))
 
 
 def sort_arguments(arguments: Sequence[str]) -> tuple[str, list[str], list[str]]:

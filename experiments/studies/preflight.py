@@ -24,7 +24,7 @@ def check_plan(plan: Plan) -> None:
     """ValueError or OSError for the first thing that would end the study badly."""
     check_executor(plan.study)
     check_numbers(plan.study)
-    check_end(plan.study)
+    check_end(plan)
     family_of(plan, read_registry())
     check_gpus(plan.study)
     if plan.study.analysis:
@@ -59,16 +59,25 @@ def check_numbers(study: Study) -> None:
         raise ValueError(f"port={study.port} is taken: leave it out, and a free one is found")
 
 
-def check_end(study: Study) -> None:
-    """When seeds are added."""
+def check_end(plan: Plan) -> None:
+    """When seeds are added, and to what."""
+    study = plan.study
     if study.until not in (None, *UNTIL):
         raise ValueError(f"until={study.until}: the one word is {', '.join(UNTIL)}")
-    if study.max_seeds is None:
-        return
     if study.until is None:
-        raise ValueError(f"max_seeds={study.max_seeds} needs until={UNTIL[0]}")
-    if study.max_seeds < 1:
-        raise ValueError(f"max_seeds must be 1 or more, not {study.max_seeds}")
+        if study.max_seeds is not None:
+            raise ValueError(f"max_seeds={study.max_seeds} needs until={UNTIL[0]}")
+        return
+    if study.max_seeds is None:
+        raise ValueError(f"until={study.until} needs max_seeds=NUMBER, after which it ends")
+    if study.analysis is None:
+        raise ValueError(f"until={study.until} needs an analysis: nothing is decided without one")
+    seeds = {row.seed for row in plan.rows}
+    systems = {(row.ablation, row.budget) for row in plan.rows}
+    if len(plan.rows) != len(seeds) * len(systems):
+        raise ValueError(f"until={study.until} adds blocks: every system needs the same seeds")
+    if study.max_seeds < len(seeds):
+        raise ValueError(f"max_seeds={study.max_seeds}, but the study begins with {len(seeds)}")
 
 
 def check_gpus(study: Study) -> None:

@@ -16,11 +16,26 @@ from experiments.studies.plan import Plan
 NAME = "study.json"
 
 
+FIXED = ("claims", "family", "factors")  # before the first run
+
+
 def register(plan: Plan) -> Path:
-    """Write the study's plan into its folder, whole or not at all."""
-    path = plan.folder / NAME
+    """Write the study's plan into its folder, whole or not at all.
+
+    ValueError where it is there already with other claims: what is decided by runs that are there
+    was not written down before them.
+    """
+    path, said = plan.folder / NAME, described(plan, read_registry())
+    if path.is_file():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        for key in FIXED:
+            if before.get(key) != said[key]:
+                raise ValueError(
+                    f"the {key} of study {plan.name} are not those of {path}, which was written"
+                    " before its runs: give the study another name, or remove that file"
+                )
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(described(plan, read_registry()), indent=2) + "\n")
+        temporary.write_text(json.dumps(said, indent=2) + "\n")
     return path
 
 

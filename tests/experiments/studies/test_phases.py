@@ -147,7 +147,7 @@ def test_a_study_writes_down_its_runs_and_claims_before_the_first(tmp_path):
     }
     assert record["runs"][-1]["folder"] == "debug-4steps/no_layernorm+no_noise/seed0"
     for family, ids in ((None, [one.id for one in claims]), ([], [])):
-        other = replace(made, study=replace(made.study, family=family))
+        other = replace(made, name=f"of {len(ids)}", study=replace(made.study, family=family))
         assert json.loads(register(other).read_text())["family"] == ids
 
 

@@ -14,7 +14,12 @@ from analysis.modelling.presets import PRESETS
 from analysis.questions import QUESTIONS as ASKED
 from experiments.composing import CONF
 from experiments.studies import machine, options, preflight
-from experiments.studies.commands import end_commands, environment, train_command
+from experiments.studies.commands import (
+    environment,
+    report_commands,
+    statistics_commands,
+    train_command,
+)
 from experiments.studies.conducting import describe, make_shares
 from experiments.studies.plan import Plan, make_plan
 from experiments.studies.preflight import check_plan
@@ -86,7 +91,7 @@ def test_the_reference_study_is_that_of_the_design():
 
 def test_the_end_of_a_study_is_of_its_own_runs():
     made = make_plan(["study=smoke"])
-    analyse, report = end_commands(made)
+    (analyse,), (report,) = statistics_commands(made), report_commands(made)
     assert analyse[1:] == [
         "-m", "analysis", "--study", "runs/smoke/studies/smoke", "--clips", "2",
         "--only", "quality",
@@ -153,7 +158,13 @@ assert "torch" not in sys.modules
         (["study=smoke", "seeds=[]"], ["at least one"]),
         (["study=smoke", "until=tomorrow"], ["tomorrow", "decided"]),
         (["study=smoke", "max_seeds=8"], ["max_seeds=8", "until=decided"]),
-        (["study=smoke", "until=decided", "max_seeds=0"], ["max_seeds", "0"]),
+        (["study=smoke", "until=decided", "max_seeds=0"], ["max_seeds=0", "begins with 1"]),
+        (["study=smoke", "until=decided"], ["until=decided", "needs max_seeds"]),
+        (["study=smoke", "until=decided", "max_seeds=4", "analysis=null"], ["needs an analysis"]),
+        (
+            ["study=smoke", "until=decided", "max_seeds=4", "seeds={baseline: 2, default: 1}"],
+            ["every system needs the same seeds"],
+        ),
         (["study=smoke", "seed=1"], ["seeds="]),
         (["study=smoke", "ablation=no_noise"], ["ablations="]),
         (["study=smoke", "model.noize=1"], ["noize", "ablation=baseline"]),
