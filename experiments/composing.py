@@ -16,9 +16,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from dcvae.claims import BASELINE
+from dcvae.provenance import size_folder
 from experiments.ablations import Registry, Wanted
 from experiments.flattening import flatten
-from experiments.record import size_folder
 
 CONF = Path(__file__).parent / "conf"
 T = TypeVar("T")

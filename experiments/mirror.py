@@ -5,11 +5,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from dcvae.provenance import size_folder
 from experiments.flattening import flatten
 from experiments.mlflow_run import Identity, MLflowRun, find_run
 from experiments.mlflow_store import open_store
 from experiments.mlflow_study import Study
-from experiments.record import epoch, require_record, size_folder, write_mlflow
+from experiments.record import epoch, require_record, write_mlflow
 from experiments.rows import RowReader
 
 LOGS = ("metrics.jsonl", "machine.jsonl")

@@ -80,11 +80,6 @@ def check_same_config(run_dir: Path, record: dict[str, Any], config: dict[str, A
         )
 
 
-def size_folder(size: str, budget: int | None) -> str:
-    """Where runs of a size lie: "tiny", or "tiny-350steps" where it is not the size's own steps."""
-    return size if budget is None else f"{size}-{budget}steps"
-
-
 def git_commit() -> str:
     """The checkout's commit, marked where files were changed since; "unknown" outside one."""
     try:

@@ -76,7 +76,7 @@ def ablations_of(phase: Phase, registry: Registry) -> list[str]:
         given = sorted(registry.files, key=lambda name: (name != BASELINE, name))
     if isinstance(given, str) or not isinstance(given, Sequence | None):
         raise ValueError(f"ablations must be a list or all: ablations=[{given}]")
-    listed = [registry.name(one) for one in given or ()]
+    listed = [registry.name(one if isinstance(one, list) else str(one)) for one in given or ()]
     check_twice("ablation", listed)
     names = list(dict.fromkeys([*listed, *cells(phase.factors or (), registry)]))
     if not names:

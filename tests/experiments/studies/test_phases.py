@@ -164,6 +164,8 @@ def test_a_study_writes_down_its_runs_and_claims_before_the_first(tmp_path):
         (["study=smoke", "ablations=[[no_noise,fixed_noise]]"], ["fixed_noise", "model.noise"]),
         (["study=smoke", "ablations=[no_adversary+no_band_critic]"], ["adversary", "contradict"]),
         (["study=smoke", "ablations=plain_ae"], ["list or all", "plain_ae"]),
+        (["study=smoke", "ablations=[3]"], ["no ablation '3'"]),
+        (["study=smoke", "ablations=[null]"], ["no ablation 'None'"]),
         (["study=smoke", "ablations=[]"], ["at least one"]),
         (["study=smoke", "ablations=[plain_ae,no_noise+no_layernorm+no_dispersive]"], ["twice"]),
         (["study=smoke", "factors=[no_noise,no_noise]"], ["factor no_noise", "twice"]),
