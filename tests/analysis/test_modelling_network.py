@@ -8,8 +8,8 @@ import torch
 from analysis.modelling.network import LatentTransformer, rotate, waves
 from analysis.modelling.presets import PRESETS, NetworkSize
 
-# What float32 leaves of a few layers of sums of 32 products, in shapes that may round otherwise: the
-# values are around 1. What must not be the same here differs by more than 1e-3.
+# What float32 leaves of a few layers of sums of 32 products, in shapes that may round otherwise;
+# the values are around 1. What must not be the same here differs by more than 1e-3.
 close = partial(torch.testing.assert_close, rtol=1e-4, atol=1e-4)
 SMALL = NetworkSize(width=32, layers=2, heads=2, head_layers=1)
 

@@ -18,7 +18,8 @@ MANIFEST = ROOT / "tests" / "data" / "manifest.csv"
 COMMAND = [
     sys.executable, ROOT / "experiments" / "run.py", "size=debug", "data=filelist",
     f"data.train={MANIFEST}", "mlflow=null", "loader.num_workers=1", "adversary.start=0.2",
-    "precision=no", "trainer.steps=60", "trainer.save_every=7", "trainer.log_every=2", "trainer.validate_every=20",
+    "trainer.steps=60", "trainer.save_every=7", "trainer.log_every=2", "trainer.validate_every=20",
+    "precision=no",
 ]  # fmt: skip
 PATIENCE = 120  # seconds
 RUN = Path("runs/debug-60steps/baseline/seed0")

@@ -12,7 +12,6 @@ from experiments.optim import (
     warmup_cosine,
 )
 
-
 # A step of Newton-Schulz makes up to 3.4445 of what was rounded before it where a singular value is
 # small; five of them, of entries below 1, in float32. Bfloat16 in its place gives 1e-2.
 ORTHOGONAL = 3.4445**5 * torch.finfo(torch.float32).eps  # 5.8e-5
@@ -104,7 +103,7 @@ def test_a_batch_of_matrices_is_one_after_the_other(shape, bfloat16):
     matrices = torch.randn(3, *shape, generator=torch.Generator().manual_seed(0))
     alone = torch.stack([orthogonalise(one, bfloat16=bfloat16) for one in matrices])
     together = orthogonalise(matrices, bfloat16=bfloat16)
-    # the products of a batch may round otherwise; bfloat16 as much as it is off the exact ones above
+    # a batch's products may round otherwise; bfloat16's as much as they are off the exact above
     if bfloat16:
         assert (together - alone).norm() < 0.1 * alone.norm()
     else:
