@@ -61,6 +61,7 @@ def test_every_clip_has_a_row_for_every_metric_and_failures_are_counted(
                 for metric in ("pesq_wb", "pesq_nb", "stoi", "estoi", "mcd")
             ),
             ("reconstruction", "mel_l1"),
+            ("reconstruction", "log_modulation_ratio"),
             ("untrained", "mel_l1"),
             ("round_trip_8", "mel_l1"),
             ("round_trip_8", "stoi"),

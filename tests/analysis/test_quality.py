@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from analysis import dnsmos, pitch, quality, visqol
+from analysis.metrics.modulation import log_modulation_ratio
 from analysis.metrics.perceptual import METRICS, wave_scores
 from analysis.metrics.spectral import mel_cepstral_distortion, mel_l1
 from analysis.question import Question
@@ -105,6 +106,8 @@ def test_rows_are_the_metrics_of_the_models_own_output(here: Subject) -> None:
             for condition, mels in (("reconstruction", batch.mels), ("untrained", untrained)):
                 expected = mel_l1(mel, mels[number].numpy())
                 assert rows[sample.name, condition, "mel_l1"].value == pytest.approx(expected)
+            expected = log_modulation_ratio(mel, batch.mels[number].numpy())
+            assert rows[sample.name, "reconstruction", "log_modulation_ratio"].value == expected
 
 
 def test_the_vocoder_alone_is_closer_than_an_untrained_model(here: Subject) -> None:
