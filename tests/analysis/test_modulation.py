@@ -46,12 +46,22 @@ def test_energies_of_several_frequencies_add() -> None:
 
 
 def test_slow_modulations_and_the_level_do_not_count() -> None:
-    fast, slow = periods(15), periods(9.8)
-    assert slow / FRAMES * RATE < 10 < (slow + 1) / FRAMES * RATE  # the last one below the bound
+    """The window blurs a whole number of periods into the bins beside it, and no further."""
+    slow, bound = periods(9.4), periods(9.8)
+    assert slow + 1 == bound
+    assert bound / FRAMES * RATE < 10 < (bound + 1) / FRAMES * RATE
+    fast = bound + 2
     original, output = waving({slow: 1.0, fast: 1.0}), waving({slow: 5.0, 1: 3.0, fast: 1.0}) - 2
     assert log_modulation_ratio(original, output) == pytest.approx(0, abs=1e-9)
-    first = waving({slow + 1: math.sqrt(3.0), fast: 1.0})
-    assert log_modulation_ratio(original, first) == pytest.approx(math.log(4), rel=1e-9)
+    twice = waving({fast: math.sqrt(3), fast + 3: 1.0})
+    assert log_modulation_ratio(original, twice) == pytest.approx(math.log(4), rel=1e-9)
+
+
+def test_what_moves_slowly_from_one_end_to_the_other_hardly_counts() -> None:
+    """Without a window a drift of 5 nepers has a third of the energy of the wave above 10 Hz."""
+    original = waving({periods(20): 0.5})
+    drift = 5 * np.arange(FRAMES) / FRAMES
+    assert log_modulation_ratio(original, original + drift) == pytest.approx(0, abs=1e-3)
 
 
 def test_averaging_frames_is_the_filters_own_response() -> None:
