@@ -105,7 +105,11 @@ def test_several_processes_go_through_the_launcher_at_a_free_port(monkeypatch):
     assert command[command.index("--num_processes") + 1] == "2"
     assert command[command.index("--main_process_port") + 1] == "0"
     assert make_shares(plan) == [["0", "1"], ["2", "3"]]
-    assert environment(plan.study, ["2", "3"]) == {"CUDA_VISIBLE_DEVICES": "2,3"}
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(16))
+    monkeypatch.setattr("os.environ", {"OMP_NUM_THREADS": "1"})  # the user's own word counts
+    assert environment(plan.study, ["2", "3"]) == {
+        "CUDA_VISIBLE_DEVICES": "2,3", "DCVAE_THREADS": "4",
+    }  # fmt: skip
     monkeypatch.setattr("experiments.studies.commands.find_gpus", list)
     alone = make_plan(["study=smoke", "processes=2", "port=29501"])
     assert environment(alone.study) == {"ACCELERATE_USE_CPU": "true"}
