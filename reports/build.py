@@ -14,6 +14,7 @@ from reports.paper import save_figure
 from reports.paper_tables import all_tables
 from reports.pdf import write_pdf
 from reports.save_tables import save_tables
+from reports.study import Study
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -24,10 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--out", type=Path, default=Path("reports/out"), help="folder (%(default)s)"
     )
     parser.add_argument("--size", help='which size of run; of several, "tiny" unless given')
+    parser.add_argument("--study", metavar="NAME", help="the runs that RUNS/studies/NAME plans")
     parser.add_argument("--pdf", action="store_true", help="make report.pdf as well, with LaTeX")
     options = parser.parse_args(arguments)
     try:
-        build(options.runs, options.size, options.out, options.pdf)
+        study = collect(options.runs, options.size, options.study)
+        build(study, options.out, options.pdf)
     except (ValueError, OSError) as error:
         if os.environ.get("DCVAE_DEBUG"):
             raise
@@ -35,13 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(2) from None
 
 
-def build(runs: Path, size: str | None, out: Path, with_pdf: bool) -> None:
+def build(study: Study, out: Path, with_pdf: bool) -> None:
     """Write OUT/index.html, OUT/figures, OUT/tables, and OUT/report.pdf where asked for."""
-    study, today = collect(runs, size), date.today().isoformat()
+    today = date.today().isoformat()
     path, measured, tables = out / "index.html", measured_plots(study), all_tables(study)
     write(path, render(study, today, measured))
     for plot, table in measured:
-        save_figure(plot, table, study.ablations, out / "figures")
+        save_figure(plot, table, study.systems, out / "figures")
     empty = save_tables(tables, study, today, out / "tables")
     for note in study.missing:
         print(f"report: {note}", file=sys.stderr)

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 
-from reports.collect import Study
 from reports.paper_table import Table
+from reports.study import Study
 
 MARKS = {
     "best": "Best in bold.",
-    "clear": "†: the 95% interval of the difference to the baseline leaves zero out.",
+    "clear": "†: a difference to the baseline of the same training seeds, two or more, with"
+    " p < 0.05: exploratory, uncorrected.",
 }
 
 
@@ -21,9 +22,9 @@ def caption(table: Table, study: Study, date: str) -> str:
 
 
 def models(study: Study) -> str:
-    """Size and training seeds."""
-    seeds = sorted({run.seed for run in study.runs})
-    return f"Models of size {study.size}, training {plural('seed', seeds)}."
+    """Study, size and training seeds."""
+    name = f"Study {study.name}: models" if study.name else "Models"
+    return f"{name} of size {study.size}, training {plural('seed', study.seeds)}."
 
 
 def test_set(study: Study, table: Table) -> str:

@@ -1,67 +1,136 @@
-"""Each ablation's claim and the verdict on it, as the analysis wrote them."""
+"""The claims of a study and the verdicts on them, as the analysis wrote them."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from reports.collect import Study
+from dcvae.claims import BASELINE
 from reports.metrics import Metric, describe, metric_of
 from reports.statistics import Estimate, Record
+from reports.study import Study
+
+UNDECIDED, ONE_SEED, NOT_MEASURED = "undecided", "one seed", "not measured"
+DECIDED = ("supported", "contradicted", "negligible")
+VERDICTS = (*DECIDED, UNDECIDED, ONE_SEED, NOT_MEASURED)
+MAIN_EFFECT = "main effect"
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What an ablation's file expects, and what was measured: ablation minus baseline."""
+    """What an ablation's file expects, and what was measured, in the unit of its metric."""
 
-    ablation: str
+    system: str
+    against: str
+    component: str  # the promise of the design that it speaks of
     text: str
     metric: Metric
     what: str  # the metric and its condition, for readers
+    sign: int  # 1 where the claim expects the value to lie above that of `against`, else -1
+    margin: float  # the smallest effect worth having
+    contrast: str  # "difference", or MAIN_EFFECT over the cells of a factorial
+    stratum: str  # "no_layernorm in place": within a part of the factorial
+    is_exploratory: bool  # it was not written down for this study
     baseline: float
     value: float
-    difference: Estimate
-    effect: float
+    difference: Estimate  # with its 95% interval; n_scored are the paired clips
+    low_90: float
+    high_90: float
     p_holm: float
     verdict: str
+    seeds: int  # paired
+    seeds_needed: float
+    clips_needed: float
+    look: float  # at which it was decided; NaN where the study has one look
     reason: str
-
-    @property
-    def whisker(self) -> tuple[float, float, float] | None:
-        """Low, mean and high of the difference on a scale of -1 to 1 with zero in the middle."""
-        one = self.difference
-        if not one.has_interval:
-            return None
-        reach = max(abs(one.low), abs(one.high), abs(one.mean)) or 1.0
-        return one.low / reach, one.mean / reach, one.high / reach
+    strata: list["Claim"] = field(default_factory=list)  # where a main effect depends on another
 
     @property
     def is_tested(self) -> bool:
-        return not math.isnan(self.p_holm)
+        return not math.isnan(self.difference.p)
 
     @property
-    def has_effect(self) -> bool:
-        return not math.isnan(self.effect)
+    def is_main_effect(self) -> bool:
+        return self.contrast == MAIN_EFFECT
+
+    @property
+    def compared_with(self) -> str:
+        """For "against ...": the baseline needs no name."""
+        return "the baseline" if self.against.split("@")[0] == BASELINE else self.against
+
+    @property
+    def whisker(self) -> dict[str, float] | None:
+        """Low, mean, high and the margin on a scale of -1 to 1 with zero in the middle."""
+        one = self.difference
+        if not one.has_interval:
+            return None
+        reach = max(abs(one.low), abs(one.high), self.margin)
+        ends = {"low": one.low, "mean": one.mean, "high": one.high, "margin": self.margin}
+        return {name: value / reach for name, value in ends.items()}
+
+    @property
+    def outlook(self) -> str:
+        """What would decide it, where it is open and could be decided."""
+        if self.verdict != UNDECIDED:
+            return ""
+        if math.isnan(self.seeds_needed):
+            return "no affordable number of seeds and clips would decide it"
+        clips = f" on {self.clips_needed:.0f} clips" if self.clips_needed > 1 else ""
+        return f"about {self.seeds_needed:.0f} seeds{clips} would decide it"
+
+    @property
+    def remark(self) -> str:
+        """Why there is no verdict, or what it rests on; of one seed the page tells once."""
+        looked = "" if math.isnan(self.look) else f"decided at look {self.look:.0f}"
+        reason = "" if self.verdict == ONE_SEED else self.reason
+        return "; ".join(part for part in (self.outlook, looked, reason) if part)
 
 
 def claims(study: Study) -> list[Claim]:
-    """The claims of the ablations on the page."""
-    rows = [row for row in study.statistics.claims if row["ablation"] in study.ablations]
-    return [claim_of(row) for row in rows]
+    """Every claim with its strata, which follow it in claims.csv."""
+    found: list[Claim] = []
+    for row in study.statistics.claims:
+        one = claim_of(row)
+        (found[-1].strata if one.stratum else found).append(one)
+    return found
 
 
 def claim_of(row: Record) -> Claim:
     """One row of claims.csv, in the units in which its metric is written."""
     metric = metric_of(row["metric"])
-    difference = Estimate(row["difference"], row["low"], row["high"], int(row["n_paired"]))
+    difference = Estimate(row["difference"], row["low"], row["high"], int(row["clips"]), p=row["p"])
     return Claim(
-        ablation=row["ablation"],
+        system=row["system"],
+        against=row["against"],
+        component=row["component"],
         text=row["text"],
         metric=metric,
         what=describe(row["condition"], row["metric"]),
+        sign=-1 if row["direction"] == "down" else 1,
+        margin=metric.unit * row["margin"],
+        contrast=row["contrast"],
+        stratum=row["stratum"],
+        is_exploratory=row["family"] != "study",
         baseline=metric.unit * row["baseline"],
         value=metric.unit * row["value"],
         difference=metric.shown(difference),
-        effect=row["effect"],
+        low_90=metric.unit * row["low_90"],
+        high_90=metric.unit * row["high_90"],
         p_holm=row["p_holm"],
         verdict=row["verdict"],
+        seeds=int(row["seeds"]),
+        seeds_needed=row["seeds_needed"],
+        clips_needed=row["clips_needed"],
+        look=row["look"],
         reason=row["reason"],
+    )
+
+
+def looks_taken(study: Study) -> str:
+    """How often a study that goes on was looked at; "" for one that is judged once."""
+    record = study.statistics.record
+    seeds = [str(look["seeds"]) for look in record.get("looks") or ()]
+    if not seeds:
+        return ""
+    return (
+        f"The study goes on until its claims are decided: it was looked at with {', '.join(seeds)}"
+        f" seeds of at most {record['max_seeds']}, and the looks share the 5%."
     )

@@ -1,57 +1,112 @@
-"""The paper's table of claims."""
+"""The paper's tables of claims, and of the interactions between the parts that they speak of."""
 
 import math
-from dataclasses import replace
 
-from reports.claims import Claim
+from reports.claims import UNDECIDED, Claim
 from reports.claims import claims as find_claims
-from reports.collect import Study
-from reports.numbers import UNKNOWN, chance, plain, signed
-from reports.paper_table import Cell, Column, Table, estimate_cell, number_cell, text_cell
+from reports.metrics import describe, metric_of
+from reports.numbers import UNKNOWN, chance, plain
+from reports.paper_table import Cell, Column, Table, difference_cell, number_cell, text_cell
+from reports.statistics import Estimate, Record
+from reports.study import Study
 
 
 def claims(study: Study) -> Table:
-    """What each ablation's file expects, and the verdict."""
+    """What each ablation's file expects, its strata, and the verdicts; exploratory ones last."""
     columns = [
-        Column("ablation", "ablation", words=True),
+        Column("system", "system", words=True),
+        Column("against", "against", words=True),
         Column("claim", "claim", words=True, long=True),
         Column("metric", "metric", words=True),
         *(Column(key, key) for key in ("baseline", "value")),
         Column("difference", "difference", counted=True, paired=True),
-        Column("clips", "clips"),
-        *(Column(key, title) for key, title in (("p_holm", "p after Holm"), ("effect", "effect"))),
+        *(Column(key, key) for key in ("margin", "seeds", "clips")),
+        *(Column(key, title) for key, title in (("p", "p"), ("p_holm", "p after Holm"))),
         Column("verdict", "verdict", words=True),
+        Column("seeds_needed", "seeds to decide"),
+        Column("clips_needed", "clips to decide"),
+        Column("family", "family", words=True),
     ]
+    found = find_claims(study)
+    ordered = sorted(found, key=lambda one: one.is_exploratory)
     return Table(
         "claims",
         "The claims and their verdicts",
-        "Differences are ablation minus baseline over the same clips, with 95% paired-bootstrap"
-        " intervals; rates in percent. A verdict is that of a two-sided bootstrap test at 5% after"
-        " Holm's correction. The effect is Cohen's d over the clips.",
+        "Differences are system minus the one it is compared with, over the same training seeds and"
+        f" clips, or main effects over a factorial, with {study.intervals}; rates in percent."
+        " Supported and contradicted are verdicts of a two-sided test at 5% after Holm's"
+        " correction for the study's claims; negligible: the 90% interval lies within the margin,"
+        " the smallest effect worth having. Exploratory claims were not written down before and"
+        " are not corrected.",
         columns,
-        [claim_cells(one) for one in find_claims(study)],
+        [claim_cells(each) for one in ordered for each in (one, *one.strata)],
     )
 
 
 def claim_cells(one: Claim) -> list[Cell]:
     """A claim's row, each number written as on the page."""
     digits, difference = one.metric.digits, one.difference
-    shown = estimate_cell(difference, digits, clear=difference.clear)
-    if difference.known:
-        shown = replace(shown, text=signed(difference.mean, digits))
     return [
-        text_cell(one.ablation),
+        text_cell(one.system),
+        text_cell(one.stratum or ("main effect" if one.is_main_effect else one.against)),
         text_cell(one.text),
         text_cell(one.what + (" %" if one.metric.percent else "")),
         value_cell(one.baseline, digits),
         value_cell(one.value, digits),
-        shown,
+        difference_cell(difference, digits),
+        value_cell(one.margin, digits),
+        number_cell(one.seeds),
         number_cell(difference.n_scored),
-        Cell(chance(one.p_holm), one.p_holm),
-        Cell(signed(one.effect, 2) if one.has_effect else UNKNOWN, one.effect),
+        chance_cell(difference.p),
+        chance_cell(one.p_holm),
         text_cell(one.verdict),
+        value_cell(one.seeds_needed if one.verdict == UNDECIDED else math.nan, 0),
+        value_cell(one.clips_needed if one.verdict == UNDECIDED else math.nan, 0),
+        text_cell("exploratory" if one.is_exploratory else "study"),
+    ]
+
+
+def interactions(study: Study) -> Table:
+    """How the effect of taking one part away changes when another one is gone too."""
+    return Table(
+        "interactions",
+        "Interactions of the factors",
+        "The effect of taking one part away with the other one away too, minus that with the"
+        " other one in place; over all cells of the factorial, after Holm's correction for the"
+        " pairs of a metric. Where one is clear, claims are given within its strata.",
+        [
+            Column("metric", "metric", words=True),
+            Column("factor", "taken away", words=True),
+            Column("other", "depending on", words=True),
+            Column("difference", "difference", counted=True, paired=True),
+            Column("seeds", "seeds"),
+            Column("clips", "clips"),
+            Column("p_holm", "p after Holm"),
+            Column("clear", "clear", words=True),
+        ],
+        [interaction_cells(row) for row in study.statistics.interactions],
+    )
+
+
+def interaction_cells(row: Record) -> list[Cell]:
+    """One pair of factors in one metric."""
+    metric = metric_of(row["metric"])
+    difference = Estimate(row["difference"], row["low"], row["high"], int(row["clips"]))
+    return [
+        text_cell(describe(row["condition"], row["metric"]) + (" %" if metric.percent else "")),
+        text_cell(row["factor"]),
+        text_cell(row["other"]),
+        difference_cell(metric.shown(difference), metric.digits),
+        number_cell(int(row["seeds"])),
+        number_cell(int(row["clips"])),
+        chance_cell(row["p_holm"]),
+        text_cell("yes" if row["clear"].lower() == "true" else "no"),
     ]
 
 
 def value_cell(value: float, digits: int) -> Cell:
     return Cell(UNKNOWN if math.isnan(value) else plain(value, digits), value)
+
+
+def chance_cell(p: float) -> Cell:
+    return Cell(chance(p).removeprefix("p ").removeprefix("= "), p)

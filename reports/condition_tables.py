@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from reports.collect import Study
 from reports.metrics import ROBUST, metric_of
 from reports.paper_table import Table, filled
 from reports.robustness import AREA, noise_conditions
+from reports.study import Study
 from reports.tables import Result, mark_best, measured
 
 CODED = ("mel_l1", "pesq_wb", "stoi")  # of noisy speech and of round trips
@@ -52,31 +52,29 @@ def table(study: Study, kind: str, name: str, find: Callable[[Study, str], Title
         f"{kind}-{name.replace('_', '-')}", f"{metric.heading} {what} ({metric.wish})", note
     )
     metrics = dict.fromkeys(titles, metric)
-    rows = [
-        row_of(study, ablation, name, {key: key for key in titles}) for ablation in study.ablations
-    ]
+    rows = [row_of(study, system, name, {key: key for key in titles}) for system in study.systems]
     mark_best(rows, metrics)
     noisy = {key: key.replace("input_", "noisy_", 1) for key in titles if INPUT.fullmatch(key)}
-    reference = row_of(study, study.ablations[0], name, noisy)
+    reference = row_of(study, study.systems[0], name, noisy)
     if reference.known:
         reference.name = "noisy input"
         found = replace(found, references=1)
         rows.insert(0, reference)
 
-    def is_clear(ablation: str, condition: str) -> bool:
-        return study.statistics.difference(ablation, condition, name).clear
+    def is_clear(system: str, condition: str) -> bool:
+        return study.statistics.difference(system, condition, name).clear
 
     known = [row for row in rows if row.known]
     return filled(found, known, measured(known, metrics), is_clear, titles)
 
 
-def row_of(study: Study, ablation: str, name: str, sources: dict[str, str]) -> Result:
-    """One metric of an ablation: by key, its value in the condition that `sources` gives."""
+def row_of(study: Study, system: str, name: str, sources: dict[str, str]) -> Result:
+    """One metric of a system: by key, its value in the condition that `sources` gives."""
     shown = metric_of(name).shown
     return Result(
-        ablation,
+        system,
         {
-            key: shown(study.statistics.estimate(ablation, source, name))
+            key: shown(study.statistics.estimate(system, source, name))
             for key, source in sources.items()
         },
     )

@@ -1,8 +1,8 @@
 """The paper's table of what the runs cost."""
 
-from reports.collect import Run, Study
 from reports.numbers import UNKNOWN
 from reports.paper_table import Cell, Column, Table, number_cell, text_cell
+from reports.study import Run, Study
 
 
 def cost(study: Study) -> Table:

@@ -26,15 +26,15 @@ def data_uri(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{b64encode(content).decode()}"
 
 
-def figure_uris(plot: Plot, table: pd.DataFrame, ablations: Sequence[str]) -> dict[str, str]:
+def figure_uris(plot: Plot, table: pd.DataFrame, systems: Sequence[str]) -> dict[str, str]:
     """A figure drawn once for each theme: its data URI by the theme's name."""
-    return {theme.name: figure_uri(plot, table, ablations, theme) for theme in (LIGHT, DARK)}
+    return {theme.name: figure_uri(plot, table, systems, theme) for theme in (LIGHT, DARK)}
 
 
-def figure_uri(plot: Plot, table: pd.DataFrame, ablations: Sequence[str], theme: Theme) -> str:
+def figure_uri(plot: Plot, table: pd.DataFrame, systems: Sequence[str], theme: Theme) -> str:
     """SVG, or PNG where most of the figure is pixels anyway."""
     buffer = io.BytesIO()
-    with styled(theme, ablations, WIDE if plot.wide else WIDTH):
+    with styled(theme, systems, WIDE if plot.wide else WIDTH):
         figure = plot.draw(table)
         if plot.raster:
             figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})

@@ -9,8 +9,8 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from reports.collect import Run, Study
 from reports.embed import audio_uri, mel_uri
+from reports.study import Run, Study
 
 FRAMES_PER_SECOND = 22050 / 256
 BUDGET = 9_000_000  # characters of audio on the page, which should stay under 15 MB
@@ -47,14 +47,14 @@ def example_clips(run: Run) -> list[str]:
 
 
 def mels(study: Study, clip: str) -> dict[str, npt.NDArray[Any]]:
-    """Log-mels [M, F] of one clip: the original, then what each ablation (first seed) made."""
+    """Log-mels [M, F] of one clip: the original, then what each system (first seed) made."""
     found: dict[str, npt.NDArray[Any]] = {}
-    for ablation in study.ablations:
-        path = study.of(ablation)[0].folder / "analysis" / "examples" / clip / "mel.npz"
+    for system in study.systems:
+        path = study.of(system)[0].folder / "analysis" / "examples" / clip / "mel.npz"
         try:
             with np.load(path, allow_pickle=False) as stored:
                 found.setdefault("original", stored["original"])
-                found[ablation] = stored["reconstruction"]
+                found[system] = stored["reconstruction"]
         except (OSError, KeyError, ValueError, BadZipFile):
             continue  # its cell is missing from the page, where it shows
     return found
@@ -90,8 +90,8 @@ def players(study: Study) -> Iterator[Player]:
 def wave_paths(study: Study, clip: str) -> dict[str, Path]:
     """Where the audio of each system lies."""
     folders = {
-        ablation: study.of(ablation)[0].folder / "analysis" / "examples" / clip
-        for ablation in study.ablations
+        system: study.of(system)[0].folder / "analysis" / "examples" / clip
+        for system in study.systems
     }
     first = next(iter(folders.values()))
     return {

@@ -24,7 +24,7 @@ def signed(value: float, digits: int = 3) -> str:
 
 
 def chance(p: float) -> str:
-    """A p-value; the smallest that 10,000 draws can tell is 0.0002."""
+    """A p-value."""
     if math.isnan(p):
         return UNKNOWN
     return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"

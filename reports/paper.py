@@ -17,11 +17,11 @@ METADATA = {  # nothing that changes from one day to the next
 
 
 def save_figure(
-    plot: Plot, table: pd.DataFrame, ablations: Sequence[str], folder: Path
+    plot: Plot, table: pd.DataFrame, systems: Sequence[str], folder: Path
 ) -> list[Path]:
     """Write FOLDER/<name>.pdf, .svg and .png, at the width of one column or of both."""
     folder.mkdir(parents=True, exist_ok=True)
-    with styled(PAPER, ablations, DOUBLE if plot.wide else COLUMN):
+    with styled(PAPER, systems, DOUBLE if plot.wide else COLUMN):
         figure = plot.draw(table)
         paths = []
         for kind, metadata in METADATA.items():

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reports.metrics import Metric
-from reports.numbers import UNKNOWN, plain, span
+from reports.numbers import UNKNOWN, plain, signed, span
 from reports.statistics import Estimate
 from reports.tables import Result
 
-IsClear = Callable[[str, str], bool]  # whether (ablation, key) bears the dagger
+IsClear = Callable[[str, str], bool]  # whether (system, key) bears the dagger
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Cell:
     raw: str | float | Estimate
     interval: str = ""
     best: bool = False
-    clear: bool = False  # the difference to the baseline has an interval without zero
+    clear: bool = False  # the difference to the baseline has a p below 0.05, uncorrected
 
     @property
     def estimate(self) -> Estimate | None:
@@ -102,6 +102,12 @@ def estimate_cell(one: Estimate, digits: int, best: bool = False, clear: bool = 
         return Cell(UNKNOWN, one)
     interval = span(one, digits) if one.has_interval else ""
     return Cell(plain(one.mean, digits), one, interval, best, clear)
+
+
+def difference_cell(one: Estimate, digits: int) -> Cell:
+    """A difference, with its sign."""
+    cell = estimate_cell(one, digits)
+    return replace(cell, text=signed(one.mean, digits)) if one.known else cell
 
 
 def metric_columns(

@@ -3,8 +3,7 @@
 import math
 
 from reports import tables
-from reports.claims_table import claims
-from reports.collect import Study
+from reports.claims_table import claims, interactions
 from reports.condition_tables import condition_tables
 from reports.cost_table import cost
 from reports.metrics import LATENT, LATENTS, QUALITY, UNSEEN, Metric
@@ -19,9 +18,11 @@ from reports.paper_table import (
     metric_columns,
     text_cell,
 )
+from reports.study import Study
 
 FACTS = {  # of run.json, and as the page calls them
     "floats_per_second": "floats/s",
+    "free_floats_per_second": "free floats/s",
     "latent_frames_per_second": "latent frames/s",
     "parameters": "parameters",
     "steps": "steps",
@@ -47,6 +48,7 @@ def all_tables(study: Study) -> list[Table]:
         separability(study),
         modelability(study),
         claims(study),
+        interactions(study),
         cost(study),
     ]
 
@@ -57,13 +59,14 @@ def results(study: Study) -> Table:
     rows = [*references, *models]
     metrics = tables.measured(rows, QUALITY)
 
-    def is_clear(ablation: str, metric: str) -> bool:
-        return study.statistics.difference(ablation, "reconstruction", metric).clear
+    def is_clear(system: str, metric: str) -> bool:
+        return study.statistics.difference(system, "reconstruction", metric).clear
 
     body = [
         [
             text_cell(row.name),
             *fact_cells(study, row),
+            Cell(row.facts.get("seeds", UNKNOWN), len(study.of(row.name)) or math.nan),
             *metric_cells(row, metrics, is_clear),
             estimate_cell(row.untrained, QUALITY["mel_l1"].digits),
         ]
@@ -72,11 +75,11 @@ def results(study: Study) -> Table:
     return Table(
         "results",
         "Reconstruction of unheard clips",
-        "Means over the clips (of WER and dWER the rate over all words) with 95% bootstrap"
-        " intervals. The ceiling is the original mel through the vocoder.",
+        f"Means over the clips (of WER and dWER the rate over all words) with {study.intervals}."
+        " The ceiling is the original mel through the vocoder.",
         [
             Column("system", "system", words=True),
-            *(Column(key, title) for key, title in FACTS.items()),
+            *(Column(key, title) for key, title in {**FACTS, "seeds": "seeds"}.items()),
             *metric_columns(metrics),
             Column("mel_l1_untrained", "mel L1, untrained", counted=True),
         ],
@@ -86,7 +89,7 @@ def results(study: Study) -> Table:
 
 
 def fact_cells(study: Study, row: tables.Result) -> list[Cell]:
-    """What run.json says of an ablation's first run, written as on the page."""
+    """What run.json says of a system's first run, written as on the page."""
     runs = study.of(row.name)
     described = runs[0].described if runs else {}
     return [
@@ -99,8 +102,8 @@ def unseen_voices(study: Study) -> Table:
     """The same metrics of the split that holds the voices of no training clip."""
     rows = tables.unseen_voices(study)
 
-    def is_clear(ablation: str, metric: str) -> bool:
-        return study.statistics.difference(ablation, UNSEEN, metric).clear
+    def is_clear(system: str, metric: str) -> bool:
+        return study.statistics.difference(system, UNSEEN, metric).clear
 
     empty = Table(
         "unseen-voices",
@@ -118,8 +121,8 @@ def separability(study: Study) -> Table:
     """What the clean latents tell of speaker and language, and how they fill their space."""
     rows = tables.latent_space(study)
 
-    def is_clear(ablation: str, metric: str) -> bool:
-        return study.statistics.difference(ablation, LATENTS, metric).clear
+    def is_clear(system: str, metric: str) -> bool:
+        return study.statistics.difference(system, LATENTS, metric).clear
 
     empty = Table(
         "separability",
@@ -137,16 +140,16 @@ def modelability(study: Study) -> Table:
     metrics = {f"{condition}_{name}": one for (condition, name), one in MODELABILITY.items()}
     places = {f"{condition}_{name}": (condition, name) for condition, name in MODELABILITY}
 
-    def row_of(ablation: str) -> tables.Result:
+    def row_of(system: str) -> tables.Result:
         return tables.Result(
-            ablation,
-            {key: study.statistics.estimate(ablation, *place) for key, place in places.items()},
+            system,
+            {key: study.statistics.estimate(system, *place) for key, place in places.items()},
         )
 
-    def is_clear(ablation: str, key: str) -> bool:
-        return study.statistics.difference(ablation, *places[key]).clear
+    def is_clear(system: str, key: str) -> bool:
+        return study.statistics.difference(system, *places[key]).clear
 
-    rows = [row for row in map(row_of, study.ablations) if row.known]
+    rows = [row for row in map(row_of, study.systems) if row.known]
     tables.mark_best(rows, metrics)
     empty = Table(
         "modelability",

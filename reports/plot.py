@@ -1,19 +1,21 @@
 """What a figure is: its numbers, its drawing, and its place in a paper and on the page."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.collect import Study
+from reports.study import Study
+
+INTERVALS = "{intervals}"  # in a caption: what Study.intervals says of those on the figure
 
 
 @dataclass(frozen=True)
 class Plot:
     """One figure. `table` gives an empty table where nothing was measured that it could show.
 
-    `draw` takes that table alone; theme, width and the ablations' looks are those of the
+    `draw` takes that table alone; theme, width and the systems' looks are those of the
     reports.style.styled block that it is called in.
     """
 
@@ -25,3 +27,7 @@ class Plot:
     draw: Callable[[pd.DataFrame], Figure]
     wide: bool = False  # over both columns of a paper
     raster: bool = False  # mostly pixels: PNG on the page
+
+    def of(self, study: Study) -> "Plot":
+        """Its caption completed."""
+        return replace(self, caption=self.caption.replace(INTERVALS, study.intervals))

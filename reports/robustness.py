@@ -1,18 +1,20 @@
-"""What noise on the latents costs each ablation: curves over sigma, and who bears it better."""
+"""What noise on the latents costs each system: curves over sigma, and who bears it better."""
 
+import math
 import re
 
-from reports.collect import BASELINE, Study
+from dcvae.claims import BASELINE
 from reports.metrics import NOISE, metric_of
 from reports.numbers import signed, span
 from reports.statistics import Estimate
+from reports.study import Study
 
 LEVEL = re.compile(re.escape(NOISE) + r"(\d+(?:\.\d+)?)")
 AREA = f"{NOISE}area"  # the mean height of a curve
 CLEAN = "reconstruction"  # no noise, where that has no condition of its own
 RIVAL = "plain_ae"  # with what the baseline's robustness is compared, where it was run
 
-Curves = dict[str, dict[float, Estimate]]  # by ablation and noise
+Curves = dict[str, dict[float, Estimate]]  # by system and noise
 
 
 def noise_conditions(study: Study, metric: str = "mel_l1") -> dict[float, str]:
@@ -23,27 +25,27 @@ def noise_conditions(study: Study, metric: str = "mel_l1") -> dict[float, str]:
 
 
 def curves(study: Study, metric: str = "mel_l1") -> Curves:
-    """One metric by ablation and latent noise, in the unit in which it is written."""
+    """One metric by system and latent noise, in the unit in which it is written."""
     conditions = noise_conditions(study, metric)
     return {
-        ablation: {
-            sigma: metric_of(metric).shown(study.statistics.estimate(ablation, condition, metric))
+        system: {
+            sigma: metric_of(metric).shown(study.statistics.estimate(system, condition, metric))
             for sigma, condition in conditions.items()
         }
-        for ablation in study.ablations
+        for system in study.systems
         if conditions
     }
 
 
 def areas(study: Study, metric: str = "mel_l1") -> dict[str, Estimate]:
-    """The mean height of each ablation's curve; {} where none was measured."""
+    """The mean height of each system's curve; {} where none was measured."""
     shown = metric_of(metric).shown
-    found = {name: shown(study.statistics.estimate(name, AREA, metric)) for name in study.ablations}
+    found = {name: shown(study.statistics.estimate(name, AREA, metric)) for name in study.systems}
     return found if any(one.known for one in found.values()) else {}
 
 
 def best_by_noise(found: Curves) -> dict[float, str]:
-    """The ablation with the lowest mean at each noise; "" where there is nothing to compare."""
+    """The system with the lowest mean at each noise; "" where there is nothing to compare."""
     best = {}
     for sigma in next(iter(found.values()), {}):
         means = {name: curve[sigma].mean for name, curve in found.items() if curve[sigma].known}
@@ -53,8 +55,8 @@ def best_by_noise(found: Curves) -> dict[float, str]:
 
 def sentences(study: Study) -> list[str]:
     """Who has the lower mel L1 at each noise: the baseline or its rival."""
-    others = [one for one in study.ablations if one != BASELINE]
-    if BASELINE not in study.ablations or not others:
+    others = [one for one in study.systems if one != BASELINE]
+    if BASELINE not in study.systems or not others:
         return []
     rival = RIVAL if RIVAL in others else others[0]
     return [
@@ -78,4 +80,6 @@ def sentence(study: Study, rival: str, sigma: float, condition: str) -> str:
     )
     if difference.clear:
         return f"{where} {first} is better than {second}: mel L1 {shown} ({interval})."
+    if math.isnan(difference.p):
+        return f"{where} {first}'s mel L1 is lower, of these weights: {shown} ({interval})."
     return f"{where} {BASELINE} and {rival} cannot be told apart: mel L1 {shown} ({interval})."

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reports.captions import caption
-from reports.collect import Study
 from reports.files import write
 from reports.latex import latex
 from reports.paper_table import Table
+from reports.study import Study
 from reports.text_tables import comma_separated, markdown
 
 

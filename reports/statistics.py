@@ -1,7 +1,7 @@
 """What the analysis computed of a study: statistics.csv and claims.csv beside the runs."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,25 @@ import pandas as pd
 from reports.files import ReportError, read_json, sha256
 
 STATISTICS = {
-    "ablation", "condition", "metric", "value", "low", "high", "n_scored", "n_failed", "seeds",
-    "difference", "difference_low", "difference_high", "effect", "p", "n_paired", "reason",
+    "system", "condition", "metric", "value", "low", "high", "n_scored", "n_failed", "seeds",
+    "difference", "difference_low", "difference_high", "p", "n_paired", "seeds_paired", "reason",
 }  # fmt: skip
 CLAIMS = {
-    "ablation", "text", "condition", "metric", "direction", "baseline", "value", "difference",
-    "low", "high", "effect", "p", "p_holm", "verdict", "n_paired", "reason",
+    "claim", "system", "against", "component", "text", "condition", "metric", "direction",
+    "margin", "contrast", "stratum", "family", "baseline", "value", "difference", "low", "high",
+    "low_90", "high_90", "p", "p_holm", "verdict", "seeds", "clips", "seeds_needed",
+    "clips_needed", "look", "reason",
 }  # fmt: skip
-TEXTS = ("ablation", "condition", "metric", "text", "direction", "verdict", "reason")
+INTERACTIONS = {
+    "condition", "metric", "factor", "other", "difference", "low", "high", "p", "p_holm", "clear",
+    "seeds", "clips",
+}  # fmt: skip
+TEXTS = {
+    "system", "against", "claim", "component", "text", "condition", "metric", "direction",
+    "contrast", "stratum", "family", "verdict", "factor", "other", "clear", "reason",
+}  # fmt: skip
+FILES = {"statistics.csv": STATISTICS, "claims.csv": CLAIMS, "interactions.csv": INTERACTIONS}
+ALPHA = 0.05
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,7 @@ class Estimate:
     n_scored: int
     n_failed: int = 0
     reason: str = ""  # the most frequent one of what failed
+    p: float = math.nan  # of a difference over several seeds: that there is none; not corrected
 
     @property
     def known(self) -> bool:
@@ -41,8 +53,8 @@ class Estimate:
 
     @property
     def clear(self) -> bool:
-        """For a difference: whether its interval leaves zero out."""
-        return self.known and (self.low > 0 or self.high < 0)
+        """For a difference over at least two paired seeds: p < 0.05. One seed tests nothing."""
+        return self.p < ALPHA
 
     def scaled(self, factor: float) -> "Estimate":
         """In another unit."""
@@ -53,36 +65,37 @@ class Estimate:
 NOTHING = Estimate(math.nan, math.nan, math.nan, 0)
 
 
-Key = tuple[str, str, str]  # ablation, condition, metric
+Key = tuple[str, str, str]  # system, condition, metric
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """The rows of both tables, and how and from which tables of the runs they were made."""
+    """The rows of the tables, and how and from which tables of the runs they were made."""
 
     rows: dict[Key, Record]  # the columns of STATISTICS
     claims: list[Record]  # the columns of CLAIMS
     record: Record
+    interactions: list[Record] = field(default_factory=list)  # the columns of INTERACTIONS
 
-    def estimate(self, ablation: str, condition: str, metric: str) -> Estimate:
-        """One ablation's value; NOTHING where it has no such row."""
-        row = self.rows.get((ablation, condition, metric))
+    def estimate(self, system: str, condition: str, metric: str) -> Estimate:
+        """One system's value; NOTHING where it has no such row."""
+        row = self.rows.get((system, condition, metric))
         if row is None:
             return NOTHING
         counts = int(row["n_scored"]), int(row["n_failed"])
         return Estimate(row["value"], row["low"], row["high"], *counts, row["reason"])
 
-    def difference(self, ablation: str, condition: str, metric: str) -> Estimate:
-        """One ablation minus the baseline, on the clips that both have."""
-        row = self.rows.get((ablation, condition, metric))
+    def difference(self, system: str, condition: str, metric: str) -> Estimate:
+        """One system minus the baseline, on the seeds and clips that both have."""
+        row = self.rows.get((system, condition, metric))
         if row is None:
             return NOTHING
         low, high = row["difference_low"], row["difference_high"]
-        return Estimate(row["difference"], low, high, int(row["n_paired"]))
+        return Estimate(row["difference"], low, high, int(row["n_paired"]), p=row["p"])
 
     def conditions(self, metric: str) -> list[str]:
-        """In which some ablation has a value of the metric."""
+        """In which some system has a value of the metric."""
         known = (key for key, row in self.rows.items() if not math.isnan(row["value"]))
         return sorted({condition for _, condition, name in known if name == metric})
 
@@ -92,20 +105,18 @@ def read_statistics(folder: Path, command: str) -> Statistics:
 
     ReportError, with the command that makes them, where they are missing or damaged.
     """
-    names = ("statistics.csv", "claims.csv", "statistics.json")
-    for name in names:
+    for name in (*FILES, "statistics.json"):
         if not (folder / name).is_file():
             raise ReportError(f"{folder / name} is missing: run `{command}`")
     record = read_json(folder / "statistics.json")
-    for name in names[:2]:
+    for name in FILES:
         if sha256(folder / name) != (record.get("files") or {}).get(name):
             raise ReportError(f"{folder / name} is not what was computed: run `{command}`")
-    rows = read_rows(folder / "statistics.csv", STATISTICS, command)
-    return Statistics(
-        {(row["ablation"], row["condition"], row["metric"]): row for row in rows},
-        read_rows(folder / "claims.csv", CLAIMS, command),
-        record,
+    rows, claims, interactions = (
+        read_rows(folder / name, columns, command) for name, columns in FILES.items()
     )
+    by_key = {(row["system"], row["condition"], row["metric"]): row for row in rows}
+    return Statistics(by_key, claims, record, interactions)
 
 
 def read_rows(path: Path, columns: set[str], command: str) -> list[Record]:

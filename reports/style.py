@@ -1,4 +1,4 @@
-"""How figures look: one colour, line and marker per ablation on every figure, light and dark."""
+"""How figures look: one colour, line and marker per system on every figure, light and dark."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,26 +36,26 @@ DARK = Theme("dark", "#e8eaec", "#9aa4ad", "#343b42", "#13171b")
 
 @dataclass(frozen=True)
 class Look:
-    """How one ablation is drawn. The baseline takes the text's own colour."""
+    """How one system is drawn. The baseline takes the text's own colour."""
 
     colour: str
     dash: str
     marker: str
 
 
-def looks(ablations: Sequence[str], theme: Theme) -> dict[str, Look]:
-    """A look for each ablation; the first is the baseline. Colours repeat with other dashes."""
-    styles = {ablations[0]: Look(theme.ink, "-", "o")}
-    for number, ablation in enumerate(ablations[1:]):
+def looks(systems: Sequence[str], theme: Theme) -> dict[str, Look]:
+    """A look for each system; the first is the baseline. Colours repeat with other dashes."""
+    styles = {systems[0]: Look(theme.ink, "-", "o")}
+    for number, system in enumerate(systems[1:]):
         turn, colour = divmod(number, len(PALETTE))
         marker = MARKERS[1 + number % (len(MARKERS) - 1)]
-        styles[ablation] = Look(PALETTE[colour], DASHES[turn % len(DASHES)], marker)
+        styles[system] = Look(PALETTE[colour], DASHES[turn % len(DASHES)], marker)
     return styles
 
 
 @dataclass(frozen=True)
 class Style:
-    """What a figure is drawn with: the theme, a look for each ablation, inches for its width."""
+    """What a figure is drawn with: the theme, a look for each system, inches for its width."""
 
     theme: Theme
     looks: dict[str, Look]
@@ -66,9 +66,9 @@ class Style:
         if self.theme is not PAPER:
             axes.set_title(text)
 
-    def look(self, ablation: str) -> Look:
-        """The ablation's; a reference that is none takes the muted colour."""
-        return self.looks.get(ablation, Look(self.theme.muted, "--", ""))
+    def look(self, system: str) -> Look:
+        """The system's; a reference that is none takes the muted colour."""
+        return self.looks.get(system, Look(self.theme.muted, "--", ""))
 
 
 CURRENT: ContextVar[Style] = ContextVar("style")
@@ -80,9 +80,9 @@ def current() -> Style:
 
 
 @contextmanager
-def styled(theme: Theme, ablations: Sequence[str], width: float) -> Iterator[Style]:
-    """Draw within, with the same look for an ablation on every figure."""
-    style = Style(theme, looks(ablations, theme), width)
+def styled(theme: Theme, systems: Sequence[str], width: float) -> Iterator[Style]:
+    """Draw within, with the same look for a system on every figure."""
+    style = Style(theme, looks(systems, theme), width)
     token = CURRENT.set(style)
     try:
         with themed(theme):

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from reports.collect import Run, Study
 from reports.metrics import LATENT, LATENTS, QUALITY, UNSEEN, Metric, describe
 from reports.numbers import UNKNOWN
 from reports.statistics import NOTHING, Estimate, Record
+from reports.study import Run, Study
 
 REFERENCES = ("original", "ceiling")  # the same for every run: no model made them
 FAILURES = 12  # kinds that are listed
@@ -45,45 +45,46 @@ class Result:
 
 def references(study: Study) -> list[Result]:
     """What every model is compared with: the original where it was judged, and the ceiling."""
-    rows = [row_of(study, study.ablations[0], name, QUALITY, name) for name in REFERENCES]
+    rows = [row_of(study, study.systems[0], name, QUALITY, name) for name in REFERENCES]
     return [row for row in rows if row.known or row.name == "ceiling"]
 
 
 def models(study: Study) -> list[Result]:
-    """Each ablation; the best of each metric is marked."""
-    rows = [row_of(study, name, "reconstruction", QUALITY) for name in study.ablations]
+    """Each system; the best of each metric is marked."""
+    rows = [row_of(study, name, "reconstruction", QUALITY) for name in study.systems]
+    budgets = {run.budget for run in study.runs}
     for row in rows:
         row.untrained = study.statistics.estimate(row.name, "untrained", "mel_l1")
-        row.facts = facts(study.of(row.name))
+        row.facts = facts(study.of(row.name), has_budgets=len(budgets) > 1)
     mark_best(rows, QUALITY)
     return rows
 
 
 def latent_space(study: Study) -> list[Result]:
-    """Each ablation whose latents were looked at."""
-    rows = [row_of(study, name, LATENTS, LATENT) for name in study.ablations]
+    """Each system whose latents were looked at."""
+    rows = [row_of(study, name, LATENTS, LATENT) for name in study.systems]
     mark_best(rows, LATENT)
     return [row for row in rows if row.known]
 
 
 def unseen_voices(study: Study) -> list[Result]:
-    """Their ceiling, and each ablation that was scored on them."""
-    rows = [row_of(study, name, UNSEEN, QUALITY) for name in study.ablations]
+    """Their ceiling, and each system that was scored on them."""
+    rows = [row_of(study, name, UNSEEN, QUALITY) for name in study.systems]
     mark_best(rows, QUALITY)
-    ceiling = row_of(study, study.ablations[0], f"{UNSEEN}_ceiling", QUALITY, "ceiling")
+    ceiling = row_of(study, study.systems[0], f"{UNSEEN}_ceiling", QUALITY, "ceiling")
     known = [row for row in rows if row.known]
     return [ceiling, *known] if known else []
 
 
 def row_of(
-    study: Study, ablation: str, condition: str, metrics: dict[str, Metric], name: str = ""
+    study: Study, system: str, condition: str, metrics: dict[str, Metric], name: str = ""
 ) -> Result:
-    """One ablation's row of these metrics in one condition."""
+    """One system's row of these metrics in one condition."""
     values = {
-        key: metric.shown(study.statistics.estimate(ablation, condition, key))
+        key: metric.shown(study.statistics.estimate(system, condition, key))
         for key, metric in metrics.items()
     }
-    return Result(name or ablation, values)
+    return Result(name or system, values)
 
 
 def mark_best(rows: Sequence[Result], metrics: dict[str, Metric]) -> None:
@@ -105,18 +106,21 @@ def measured(rows: Sequence[Result], metrics: dict[str, Metric]) -> dict[str, Me
     }
 
 
-def facts(runs: list[Run]) -> dict[str, str]:
-    """What an ablation's runs say of themselves, ready to print."""
+def facts(runs: list[Run], has_budgets: bool = False) -> dict[str, str]:
+    """What a system's runs say of themselves, ready to print."""
     described = runs[0].described
 
     def number(key: str, pattern: str, scale: float = 1.0) -> str:
         value = described.get(key)
         return format(value * scale, pattern) if isinstance(value, (int, float)) else UNKNOWN
 
+    budget = f"{runs[0].budget:,} steps" if runs[0].budget else "the size's own"
     return {
         "floats/s": number("floats_per_second", ".0f"),
+        "free floats/s": number("free_floats_per_second", ".0f"),
         "latent frames/s": number("latent_frames_per_second", ".2f"),
         "parameters": number("parameters", ".2f", 1e-6) + " M",
+        **({"budget": budget} if has_budgets else {}),
         "steps": number("steps", ",.0f"),
         "speech heard": number("speech_seconds", ",.0f", 1 / 60) + " min",
         "training": number("train_seconds", ",.1f", 1 / 60) + " min",
@@ -127,10 +131,10 @@ def facts(runs: list[Run]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Failure:
-    """Measurements of one kind that failed, over all ablations."""
+    """Measurements of one kind that failed, over all systems."""
 
     what: str
-    where: str  # the ablations
+    where: str  # the systems
     failed: int
     asked: int
     reason: str
@@ -139,35 +143,35 @@ class Failure:
 def failures(study: Study) -> list[Failure]:
     """What could not be measured, the most frequent kinds first."""
     kinds: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    for (ablation, *kind), row in study.statistics.rows.items():
-        if row["n_failed"] > 0 and ablation in study.ablations:
+    for (system, *kind), row in study.statistics.rows.items():
+        if row["n_failed"] > 0 and system in study.systems:
             kinds[kind[0], kind[1]].append(row)
     found = [failure_of(study, describe(*kind), rows) for kind, rows in kinds.items()]
     return sorted(found, key=lambda one: (-one.failed, one.what))
 
 
 def failure_of(study: Study, what: str, rows: Sequence[Record]) -> Failure:
-    """The failures of one kind, from the rows of the ablations that have some."""
-    names = sorted((row["ablation"] for row in rows), key=study.ablations.index)
+    """The failures of one kind, from the rows of the systems that have some."""
+    names = sorted((row["system"] for row in rows), key=study.systems.index)
     failed = int(sum(row["n_failed"] for row in rows))
     return Failure(
         what,
-        "all ablations" if len(names) == len(study.ablations) > 1 else ", ".join(names),
+        "all systems" if len(names) == len(study.systems) > 1 else ", ".join(names),
         failed,
         failed + int(sum(row["n_scored"] for row in rows)),
         max(rows, key=lambda row: row["n_failed"])["reason"],
     )
 
 
-def headline(ceiling: Result, first: Result) -> list[str]:
+def headline(ceiling: Result, first: Result, seeds: int) -> list[str]:
     """What the first model's training brought, and what no model here can exceed."""
     trained, untrained = first.values["mel_l1"], first.untrained
-    sentences = []
+    sentences, weights = [], ", of these weights" if seeds == 1 else ""
     if trained.known and untrained.known:
         sentences.append(
             f"Training brought the mel L1 of {first.name} on unheard clips from"
             f" {untrained.mean:.3f} to {trained.mean:.3f}, to"
-            f" {100 * trained.mean / untrained.mean:.0f}% of the untrained model's."
+            f" {100 * trained.mean / untrained.mean:.0f}% of the untrained model's{weights}."
         )
     parts = [
         f"{QUALITY[name].label} {first.values[name].mean:.2f} of the ceiling's"

@@ -14,27 +14,35 @@ FORBIDDEN = {
     "analysis": {"experiments", "reports", "hydra", "omegaconf", "accelerate"},
     "reports": {"dcvae", "experiments", "analysis", "torch", "hydra", "omegaconf", "accelerate"},
 }
+# What the ablations claim, and the promises that they speak of: constants that need no torch.
+EXCEPTED = {"reports": {"dcvae.claims"}}
 FILES = sorted(path for house in HOUSES for path in (ROOT / house).rglob("*.py"))
 
 
 def imports(path: Path) -> set[str]:
-    """The first parts of all modules that a file imports, wherever in it, or names to importlib."""
+    """The first parts of all modules that a file imports."""
+    return {name.split(".")[0] for name in modules(path)}
+
+
+def modules(path: Path) -> set[str]:
+    """All modules that a file imports, wherever in it, or names to importlib."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports relatively"
-            found.add(str(node.module).split(".")[0])
+            found.add(str(node.module))
         elif isinstance(node, ast.Call) and "import_module" in ast.unparse(node.func):
-            found.add(ast.literal_eval(node.args[0]).split(".")[0])
+            found.add(ast.literal_eval(node.args[0]))
     return found
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_follow_the_arrows(path):
     house = path.relative_to(ROOT).parts[0]
-    assert not imports(path) & FORBIDDEN[house]
+    found = modules(path) - EXCEPTED.get(house, set())
+    assert not {name.split(".")[0] for name in found} & FORBIDDEN[house]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

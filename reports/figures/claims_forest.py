@@ -1,4 +1,4 @@
-"""Every ablation's claim as a forest plot: the effect, its interval and the verdict."""
+"""Every claim as a forest plot: the effect in units of its margin, and the verdict."""
 
 from typing import Any
 
@@ -9,110 +9,137 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from reports.collect import Study
-from reports.metrics import describe
+from reports.claims import ONE_SEED, UNDECIDED, Claim, claims
+from reports.legends import legend_below
 from reports.plot import Plot
+from reports.study import Study
 from reports.style import current
 
-MARKERS = {"supported": "o", "contradicted": "X", "undecided": "s"}  # the last one hollow
-LINEAR = 2.0  # up to such effects the axis is linear; beyond, logarithmic outside of +-1
-TICKS = (0, 1, 3, 10, 30, 100, 300)
+MARKERS = {"supported": "o", "contradicted": "X", "negligible": "D", UNDECIDED: "s", ONE_SEED: "o"}
+HOLLOW = (UNDECIDED, ONE_SEED)
+LINEAR = 5.0  # up to such effects the axis is linear; beyond, logarithmic outside of +-1
+TICKS = (0, 1, 10, 100, 1000)
 ROW = 0.19  # inches
+COLUMNS = [
+    "label", "system", "group", "effect", "low", "high", "low_90", "high_90", "verdict",
+    "is_exploratory", "claim",
+]  # fmt: skip
 
 
 def table(study: Study) -> pd.DataFrame:
-    """Columns ablation, family, effect, low, high, verdict: positive is as claimed.
+    """The columns COLUMNS, a row a claim or stratum: in margins, positive as claimed; NaN unknown.
 
-    A family is the claims on one metric. The interval is that of the difference, divided by the
-    standard deviation that the effect is divided by. NaN where there is none.
+    A group is the claims on one metric; `claim` numbers the claims, whose strata follow them.
     """
     rows = []
-    for row in study.statistics.claims:
-        if row["ablation"] not in study.ablations:
-            continue
-        sign = -1 if row["direction"] == "down" else 1
-        scale = sign * row["effect"] / row["difference"] if row["difference"] else float("nan")
-        low, high = sorted((scale * row["low"], scale * row["high"]))
-        family = describe(row["condition"], row["metric"])
-        rows.append((row["ablation"], family, sign * row["effect"], low, high, row["verdict"]))
-    values = pd.DataFrame(
-        rows, columns=["ablation", "family", "effect", "low", "high", "verdict"]
-    ).sort_values(["family", "effect"], ascending=[True, False], ignore_index=True)
+    for number, main in enumerate(claims(study)):
+        rows += [row(one, main, number) for one in (main, *main.strata)]
+    values = pd.DataFrame(rows, columns=COLUMNS)
+    first = values.groupby("claim")["effect"].transform("first")
+    order = values.assign(first=first).sort_values(
+        ["is_exploratory", "group", "first"], ascending=[True, True, False], kind="stable"
+    )
+    values = values.loc[order.index].reset_index(drop=True)
     return values if values["effect"].notna().any() else values[:0]
 
 
+def row(one: Claim, main: Claim, number: int) -> tuple[Any, ...]:
+    """A claim, or one of its strata, in the columns COLUMNS."""
+    scale, found = one.sign / one.margin, one.difference
+    low, high = sorted((scale * found.low, scale * found.high))
+    low_90, high_90 = sorted((scale * one.low_90, scale * one.high_90))
+    label = f"· {one.stratum}" if one.stratum else one.system
+    group = ("exploratory: " if one.is_exploratory else "") + main.what
+    numbers = (scale * found.mean, low, high, low_90, high_90)
+    return (label, one.system, group, *numbers, one.verdict, one.is_exploratory, number)
+
+
 def draw(values: pd.DataFrame) -> Figure:
-    """A row a claim under its family's name."""
+    """A row a claim under its metric's name, over a band where effects are negligible."""
     style = current()
     labels = rows_of(values)
-    height = 1.05 + ROW * len(labels)
-    figure = Figure(figsize=(style.width, height), layout="constrained")
+    figure = Figure(figsize=(style.width, 0.95 + ROW * len(labels)), layout="constrained")
     axes = figure.subplots()
+    axes.axvspan(-1, 1, color=style.theme.grid, alpha=0.6, lw=0, zorder=0)
     axes.axvline(0, color=style.theme.muted, lw=1.0)
-    axes.set_yticks(range(len(labels)), [label for label, _ in labels], fontsize=8)
+    names = ["" if claim is None else label for label, claim in labels]
+    axes.set_yticks(range(len(labels)), names, fontsize=8)
     axes.tick_params(axis="y", length=0)
-    for place, (tick, (_, claim)) in enumerate(zip(axes.get_yticklabels(), labels, strict=True)):
+    axes.spines["left"].set_visible(False)
+    for place, (tick, (label, claim)) in enumerate(
+        zip(axes.get_yticklabels(), labels, strict=True)
+    ):
         if claim is None:
-            tick.set(style="italic", color=style.theme.muted)
+            write(axes, label, (0.0, place), "figure fraction", style="italic")
             continue
-        tick.set_color(style.theme.ink)
+        tick.set_color(style.theme.muted if claim["is_exploratory"] else style.theme.ink)
         draw_claim(axes, claim, place)
     scale_effects(axes, values)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("standardised effect\n(right: as claimed)")
-    style.title(axes, "Claims: effects against the baseline")
+    axes.set_xlabel("effect in margins\n(right: as claimed)")
+    style.title(axes, "Claims: effects in units of the margin")
     name_verdicts(figure, values)
     return figure
 
 
 def rows_of(values: pd.DataFrame) -> list[tuple[str, Any]]:
-    """Label and claim from top to bottom; a family's name has none."""
+    """Label and claim from top to bottom; a group's name has none."""
     rows: list[tuple[str, Any]] = []
-    for family, claims in values.groupby("family", sort=False):
-        rows.append((f"{family}:", None))
-        rows += [(str(claim.ablation), claim) for claim in claims.itertuples()]
+    for group, found in values.groupby("group", sort=False):
+        rows.append((f"{group}:", None))
+        rows += [(claim["label"], claim) for claim in found.to_dict("records")]
     return rows
 
 
 def draw_claim(axes: Axes, claim: Any, place: int) -> None:
-    """One row of the table: marker and whisker, or why there is neither."""
+    """One row of the table: marker and whiskers, or that there is no measurement."""
     theme = current().theme
-    colour = current().look(claim.ablation).colour
-    if pd.isna(claim.effect):
-        text = claim.verdict if claim.verdict not in MARKERS else "no spread over clips"
-        axes.annotate(
-            text,
-            (0, place),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=7.5,
-            color=theme.muted,
-        )
+    colour = theme.muted if claim["is_exploratory"] else current().look(claim["system"]).colour
+    if pd.isna(claim["effect"]):
+        write(axes, claim["verdict"], (0, place), "data")
         return
-    axes.plot([claim.low, claim.high], [place, place], color=colour, lw=1.4)
-    hollow = claim.verdict == "undecided"
+    for low, high, width in (
+        (claim["low"], claim["high"], 1.0),
+        (claim["low_90"], claim["high_90"], 2.4),
+    ):
+        axes.plot([low, high], [place, place], color=colour, lw=width, solid_capstyle="butt")
     axes.plot(
-        claim.effect,
+        claim["effect"],
         place,
-        MARKERS[claim.verdict],
+        MARKERS[claim["verdict"]],
         color=colour,
-        markerfacecolor=theme.paper if hollow else colour,
+        markerfacecolor=theme.paper if claim["verdict"] in HOLLOW else colour,
         markersize=5,
     )
 
 
+def write(axes: Axes, text: str, at: tuple[float, int], x: str, style: str = "normal") -> None:
+    """Words in a row of the plot, x in the coordinates of that name; they take no room from it."""
+    words = axes.annotate(
+        text,
+        at,
+        xycoords=(x, "data"),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=7.5,
+        style=style,
+        color=current().theme.muted,
+    )
+    words.set_in_layout(False)
+
+
 def scale_effects(axes: Axes, values: pd.DataFrame) -> None:
     """A linear axis, or where effects are large, one that is logarithmic outside of +-1."""
-    numbers = values[["effect", "low", "high"]].to_numpy()
-    low, high = min(-0.3, np.nanmin(numbers)), max(0.3, np.nanmax(numbers))
+    numbers = values[["effect", "low", "high"]].to_numpy(dtype=float)
+    low, high = min(-1.0, np.nanmin(numbers)), max(1.0, np.nanmax(numbers))
     if max(-low, high) <= LINEAR:
         margin = 0.08 * (high - low)
         axes.set_xlim(low - margin, high + margin)
         return
     axes.set_xscale("symlog", linthresh=1)
-    axes.set_xlim(1.25 * min(low, -1), 1.25 * max(high, 1))
+    axes.set_xlim(1.6 * min(low, -1), 1.6 * max(high, 1))
     ends = axes.get_xlim()
     ticks = {sign * tick for tick in TICKS for sign in (-1, 1)}
     axes.xaxis.set_major_locator(FixedLocator(sorted(x for x in ticks if ends[0] <= x <= ends[1])))
@@ -123,39 +150,35 @@ def scale_effects(axes: Axes, values: pd.DataFrame) -> None:
 def name_verdicts(figure: Figure, values: pd.DataFrame) -> None:
     """The markers of the verdicts that there are, below."""
     theme = current().theme
-    found = [name for name in MARKERS if name in set(values.dropna()["verdict"])]
+    found = set(values.dropna(subset="effect")["verdict"])
     handles = [
         Line2D(
             [],
             [],
             ls="",
-            marker=MARKERS[name],
+            marker=marker,
             color=theme.ink,
-            markerfacecolor=theme.paper if name == "undecided" else theme.ink,
+            markerfacecolor=theme.paper if name in HOLLOW else theme.ink,
             markersize=5,
+            label=name,
         )
-        for name in found
+        for name, marker in MARKERS.items()
+        if name in found
     ]
-    figure.legend(
-        handles,
-        found,
-        loc="outside lower center",
-        ncols=len(found),
-        fontsize=7.5,
-        handletextpad=0.2,
-        columnspacing=1.2,
-    )
+    legend_below(figure, handles)
 
 
 PLOTS = [
     Plot(
         "claims",
-        "The effect that each ablation's claim is about, with its interval and verdict",
-        "Each claim's standardised effect: the difference to the baseline over the standard"
-        " deviation of the clips' own differences (Cohen's d_z), positive where it lies as claimed."
-        " Whiskers are the 95% bootstrap interval of the difference on that scale, the deviation"
-        " held fixed; the verdict, shown by the marker, is after Holm's correction. Where an effect"
-        " exceeds 2, the axis is logarithmic outside of ±1.",
+        "The effect that each claim is about, with its intervals, margin and verdict",
+        "Each claim's effect in units of its margin, the smallest effect worth having; positive"
+        " where it lies as claimed. Whiskers are 95% (thin) and 90% (thick) intervals over training"
+        " seeds and clips, with one seed over clips, of these weights. In the shaded band an effect"
+        " is negligible: with the thick whisker inside it, so is the verdict. The others, shown by"
+        " the marker, are of two-sided tests after Holm's correction; exploratory claims are grey"
+        " and uncorrected. Where an effect exceeds 5 margins, the axis is logarithmic outside of"
+        " ±1.",
         "claims",
         table,
         draw,

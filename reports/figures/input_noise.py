@@ -5,10 +5,10 @@ import re
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.collect import Study
 from reports.figures.lines import draw_lines, panels
 from reports.metrics import metric_of
-from reports.plot import Plot
+from reports.plot import INTERVALS, Plot
+from reports.study import Study
 
 METRICS = ("mel_l1", "pesq_wb", "stoi")
 CONDITION = re.compile(r"(noisy|input)_([a-z]+)_(\d+)")  # as measured, kind of noise, decibels
@@ -17,7 +17,7 @@ TITLES = {"white": "white noise"}
 
 
 def table(study: Study) -> pd.DataFrame:
-    """Columns ablation, metric, noise, ratio (decibels), mean, low, high; INPUT's rows first."""
+    """Columns system, metric, noise, ratio (decibels), mean, low, high; INPUT's rows first."""
     found = study.statistics
     rows = []
     for metric in METRICS:
@@ -25,17 +25,17 @@ def table(study: Study) -> pd.DataFrame:
             if not (parts := CONDITION.fullmatch(condition)):
                 continue
             source, noise, ratio = parts.groups()
-            for ablation in study.ablations:
-                one = metric_of(metric).shown(found.estimate(ablation, condition, metric))
-                name = INPUT if source == "noisy" else ablation
+            for system in study.systems:
+                one = metric_of(metric).shown(found.estimate(system, condition, metric))
+                name = INPUT if source == "noisy" else system
                 if one.known:
                     rows.append((name, metric, noise, float(ratio), one.mean, one.low, one.high))
-    columns = ["ablation", "metric", "noise", "ratio", "mean", "low", "high"]
+    columns = ["system", "metric", "noise", "ratio", "mean", "low", "high"]
     values = pd.DataFrame(rows, columns=columns)
     values = values.drop_duplicates(columns[:4])  # the noisy input, once of all the runs
-    order = {name: place for place, name in enumerate([INPUT, *study.ablations, *METRICS])}
+    order = {name: place for place, name in enumerate([INPUT, *study.systems, *METRICS])}
     values = values.sort_values(["noise", "ratio"], ascending=False)
-    for column in ("ablation", "metric"):
+    for column in ("system", "metric"):
         values = values.sort_values(column, key=lambda one: one.map(order), kind="stable")
     return values.reset_index(drop=True)
 
@@ -43,7 +43,7 @@ def table(study: Study) -> pd.DataFrame:
 def draw(points: pd.DataFrame) -> Figure:
     """A row a metric, a column a kind of noise; the noise grows to the right."""
     rows, columns = list(points["metric"].unique()), list(points["noise"].unique())
-    names = {name: name for name in points["ablation"].unique()}
+    names = {name: name for name in points["system"].unique()}
     figure, grid = panels(rows, columns, names, "Noisy input, against the clean original")
     for (metric, noise), axes in grid.items():
         chosen = points[(points["metric"] == metric) & (points["noise"] == noise)]
@@ -62,10 +62,10 @@ def draw(points: pd.DataFrame) -> Figure:
 PLOTS = [
     Plot(
         "input-noise",
-        "Mel L1, PESQ-wb and STOI against noise in the input, by ablation",
+        "Mel L1, PESQ-wb and STOI against noise in the input, by system",
         "Noisy speech through the model, compared with the clean original, for white noise and for"
         " the babble of five other voices. Grey and dashed: the noisy input itself, without model"
-        " and vocoder. Bands are 95% bootstrap intervals; with many ablations they are left out.",
+        f" and vocoder. Bands are {INTERVALS}; with many systems they are left out.",
         "input_noise",
         table,
         draw,

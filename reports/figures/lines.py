@@ -1,4 +1,4 @@
-"""Curves: a line an ablation with its interval as a band, and what names the lines."""
+"""Curves: a line a system with its interval as a band, and what names the lines."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,10 +19,10 @@ Grid = dict[tuple[str, str], Axes]
 
 
 def draw_lines(axes: Axes, points: pd.DataFrame, x: str) -> None:
-    """A line for each ablation of `points` (columns ablation, x, mean, low, high)."""
+    """A line for each system of `points` (columns system, x, mean, low, high)."""
     style = current()
-    few = points["ablation"].nunique() <= BANDS
-    for name, line in points.groupby("ablation", sort=False):
+    few = points["system"].nunique() <= BANDS
+    for name, line in points.groupby("system", sort=False):
         look = style.look(str(name))
         axes.plot(
             line[x],
@@ -41,8 +41,8 @@ def draw_lines(axes: Axes, points: pd.DataFrame, x: str) -> None:
 
 
 def labels(values: pd.DataFrame, column: str, digits: int) -> dict[str, str]:
-    """Each ablation's name, with its number of that column in brackets where it has one."""
-    firsts = values.groupby("ablation", sort=False)[column].first()
+    """Each system's name, with its number of that column in brackets where it has one."""
+    firsts = values.groupby("system", sort=False)[column].first()
     return {
         str(name): f"{name} ({value:.{digits}f})" if pd.notna(value) else str(name)
         for name, value in firsts.items()
@@ -63,7 +63,7 @@ def name_lines(figure: Figure, axes: Axes, points: pd.DataFrame, names: Mapping[
     if style.width < ROOM:
         key(figure, names)
         return
-    ends = points.groupby("ablation", sort=False)["mean"].last()
+    ends = points.groupby("system", sort=False)["mean"].last()
     end_labels(figure, axes, [(ends[name], names[name], style.look(name).colour) for name in names])
 
 
@@ -83,7 +83,7 @@ def panels(
 
 
 def key(figure: Figure, names: Mapping[str, str]) -> None:
-    """The ablations' lines and markers under the axes."""
+    """The systems' lines and markers under the axes."""
     handles = []
     for name, text in names.items():
         look = current().look(name)

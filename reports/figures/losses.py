@@ -5,24 +5,24 @@ from functools import partial
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.collect import Study, read_curves
 from reports.figures.lines import draw_lines, name_lines, panel
 from reports.plot import Plot
+from reports.study import Study, read_curves
 from reports.style import current
 
 WINDOW = 0.05  # of a curve's points: the mean that is drawn over the noise of single batches
 
 
 def table(study: Study, key: str) -> pd.DataFrame:
-    """Columns ablation, seed, step, value of one logged key."""
+    """Columns system, seed, step, value of one logged key."""
     curves = read_curves(study)
     return curves[curves["key"] == key].drop(columns="key").reset_index(drop=True)
 
 
 def smooth(curves: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Columns ablation, step, mean, low, high: running means over the seeds; the widest window."""
+    """Columns system, step, mean, low, high: running means over the seeds; the widest window."""
     parts, widest = [], 1
-    for ablation, logged in curves.groupby("ablation", sort=False):
+    for system, logged in curves.groupby("system", sort=False):
         seeds = logged.pivot(index="step", columns="seed", values="value")
         window = max(1, round(len(seeds) * WINDOW))
         seeds = seeds.rolling(window, min_periods=1).mean()
@@ -30,14 +30,14 @@ def smooth(curves: pd.DataFrame) -> tuple[pd.DataFrame, int]:
         mean = seeds.mean(axis=1)
         low, high = seeds.min(axis=1), seeds.max(axis=1)
         part = pd.DataFrame({"mean": mean, "low": low, "high": high}).reset_index()
-        parts.append(part.assign(ablation=ablation))
+        parts.append(part.assign(system=system))
     return pd.concat(parts, ignore_index=True), widest
 
 
 def draw(curves: pd.DataFrame, title: str) -> Figure:
-    """One line an ablation against the step: the mean over its seeds, between their extremes."""
+    """One line a system against the step: the mean over its seeds, between their extremes."""
     points, window = smooth(curves)
-    names = {name: name for name in points["ablation"].unique()}
+    names = {name: name for name in points["system"].unique()}
     figure, axes = panel(names)
     draw_lines(axes, points, "step")
     low, high = curves["value"].min(), curves["value"].quantile(0.97)

@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from reports.collect import Study
 from reports.figures.lines import BANDS, draw_lines, labels, name_lines, panel
 from reports.plot import Plot
+from reports.study import Study
 from reports.style import current
 
 LOSS = "heldout_loss_per_second"
@@ -16,7 +16,7 @@ STEP = re.compile(r"step_(\d+)")
 
 
 def table(study: Study) -> pd.DataFrame:
-    """Columns ablation, step, mean, low, high; no_context and frechet are the same on all steps.
+    """Columns system, step, mean, low, high; no_context and frechet are the same on all steps.
 
     The loss is summed over a second of speech; the Frechet distance is of decoded continuations.
     """
@@ -24,24 +24,24 @@ def table(study: Study) -> pd.DataFrame:
     matches = map(STEP.fullmatch, found.conditions(LOSS))
     steps = sorted(int(match[1]) for match in matches if match)
     rows = []
-    for ablation in study.ablations:
-        bare = found.estimate(ablation, "no_context", LOSS).mean
-        frechet = found.estimate(ablation, "modelability", "continuation_frechet").mean
+    for system in study.systems:
+        bare = found.estimate(system, "no_context", LOSS).mean
+        frechet = found.estimate(system, "modelability", "continuation_frechet").mean
         for step in steps:
-            one = found.estimate(ablation, f"step_{step}", LOSS)
+            one = found.estimate(system, f"step_{step}", LOSS)
             if one.known:
-                rows.append((ablation, step, one.mean, one.low, one.high, bare, frechet))
-    columns = ["ablation", "step", "mean", "low", "high", "no_context", "frechet"]
+                rows.append((system, step, one.mean, one.low, one.high, bare, frechet))
+    columns = ["system", "step", "mean", "low", "high", "no_context", "frechet"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def draw(points: pd.DataFrame) -> Figure:
-    """One line an ablation, on a logarithmic axis of steps that begins with 0."""
+    """One line a system, on a logarithmic axis of steps that begins with 0."""
     style = current()
     names = labels(points, "frechet", 1)
     figure, axes = panel(names)
     draw_lines(axes, points, "step")
-    bare = points.groupby("ablation", sort=False)["no_context"].first().dropna()
+    bare = points.groupby("system", sort=False)["no_context"].first().dropna()
     for name, loss in bare.items():
         reach = 1.0 if len(names) <= BANDS else 0.12  # of the axes: many would hide the curves
         colour = style.look(str(name)).colour
@@ -73,9 +73,9 @@ def spaced(step: int, steps: list[int]) -> bool:
 PLOTS = [
     Plot(
         "modelability",
-        "Held-out loss of a small model of the latents against its training steps, by ablation",
+        "Held-out loss of a small model of the latents against its training steps, by system",
         "The flow-matching loss a second of speech on held-out clips, of one small model for each"
-        " ablation's latents; a step takes the same seconds of speech everywhere. Dashed: a"
+        " system's latents; a step takes the same seconds of speech everywhere. Dashed: a"
         " Gaussian that knows nothing of the frames before. In brackets the Fréchet distance of"
         " decoded continuations to real speech, which ranks spaces that the loss cannot compare.",
         "modelability",

@@ -5,28 +5,28 @@ from functools import partial
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.collect import Study
 from reports.figures.lines import draw_lines, labels, name_lines, panel
 from reports.metrics import ROBUST, metric_of
-from reports.plot import Plot
+from reports.plot import INTERVALS, Plot
 from reports.robustness import areas, curves
+from reports.study import Study
 from reports.style import current
 
 
 def table(study: Study, metric: str) -> pd.DataFrame:
-    """Columns ablation, sigma, mean, low, high, and area: the curve's mean height."""
+    """Columns system, sigma, mean, low, high, and area: the curve's mean height."""
     heights = areas(study, metric)
     rows = [
-        (ablation, sigma, one.mean, one.low, one.high, heights[ablation].mean if heights else None)
-        for ablation, curve in curves(study, metric).items()
+        (system, sigma, one.mean, one.low, one.high, heights[system].mean if heights else None)
+        for system, curve in curves(study, metric).items()
         for sigma, one in curve.items()
         if one.known
     ]
-    return pd.DataFrame(rows, columns=["ablation", "sigma", "mean", "low", "high", "area"])
+    return pd.DataFrame(rows, columns=["system", "sigma", "mean", "low", "high", "area"])
 
 
 def draw(points: pd.DataFrame, metric: str) -> Figure:
-    """One line an ablation: noise (times the latents' standard deviation) to the metric."""
+    """One line a system: noise (times the latents' standard deviation) to the metric."""
     described = metric_of(metric)
     names = labels(points, "area", described.digits)
     figure, axes = panel(names)
@@ -44,9 +44,9 @@ def plot(metric: str) -> Plot:
     label = metric_of(metric).label
     return Plot(
         f"latent-noise-{metric.replace('_', '-')}",
-        f"{label} against latent noise by ablation",
+        f"{label} against latent noise by system",
         f"{label} when noise is added to the latents, in standard deviations of each run's own"
-        " latents; bands are 95% bootstrap intervals, in brackets the mean height of the curve.",
+        f" latents; bands are {INTERVALS}, in brackets the mean height of the curve.",
         "latent_noise",
         partial(table, metric=metric),
         partial(draw, metric=metric),

@@ -1,4 +1,4 @@
-"""One metric by ablation, with 95% intervals and the vocoder's ceiling."""
+"""One metric by system, with 95% intervals and the vocoder's ceiling."""
 
 from functools import partial
 
@@ -7,30 +7,30 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from reports.collect import Study
 from reports.metrics import QUALITY
-from reports.plot import Plot
+from reports.plot import INTERVALS, Plot
+from reports.study import Study
 from reports.style import current
 
 CEILING = "ceiling"
 
 
 def table(study: Study, metric: str) -> pd.DataFrame:
-    """Columns system, mean, low, high: the ceiling, then each ablation; NaN where not measured."""
+    """Columns system, mean, low, high: the ceiling, then each system; NaN where not measured."""
     described = QUALITY[metric]
     rows = []
-    for system in (CEILING, *study.ablations):
-        ablation, condition = system, "reconstruction"
+    for system in (CEILING, *study.systems):
+        source, condition = system, "reconstruction"
         if system == CEILING:
-            ablation, condition = study.ablations[0], CEILING
-        one = described.shown(study.statistics.estimate(ablation, condition, metric))
+            source, condition = study.systems[0], CEILING
+        one = described.shown(study.statistics.estimate(source, condition, metric))
         rows.append((system, one.mean, one.low, one.high))
     values = pd.DataFrame(rows, columns=["system", "mean", "low", "high"])
     return values if values["mean"][1:].notna().any() else values[:0]
 
 
 def draw(values: pd.DataFrame, metric: str) -> Figure:
-    """A bar an ablation, from the metric's worst value where it has one."""
+    """A bar a system, from the metric's worst value where it has one."""
     style, described = current(), QUALITY[metric]
     start = described.start
     bars = values[values["system"] != CEILING].reset_index(drop=True)
@@ -73,8 +73,8 @@ def plot(metric: str) -> Plot:
     label = QUALITY[metric].label
     return Plot(
         f"quality-{metric.replace('_', '-')}",
-        f"{label} by ablation",
-        f"{label} with 95% bootstrap intervals over the clips. The dashed line is the ceiling: the"
+        f"{label} by system",
+        f"{label} with {INTERVALS}. The dashed line is the ceiling: the"
         " original mel through the vocoder.",
         "quality",
         partial(table, metric=metric),

@@ -15,10 +15,10 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from matplotlib.transforms import ScaledTranslation
 
-from reports.collect import Study
 from reports.legends import legend_below
 from reports.metrics import QUALITY
-from reports.plot import Plot
+from reports.plot import INTERVALS, Plot
+from reports.study import Study
 from reports.style import current, end_labels
 
 REFERENCES = Path(__file__).parents[1] / "references.csv"
@@ -30,13 +30,13 @@ WIDEST = 60.0  # points that those of one rate take at most
 
 
 def table(study: Study, metric: str) -> pd.DataFrame:
-    """The columns COLUMNS: each ablation (source ""), then published systems where known."""
+    """The columns COLUMNS: each system (source ""), then published systems where known."""
     described, rows = QUALITY[metric], []
-    for ablation in study.ablations:
-        rate = study.of(ablation)[0].described.get("floats_per_second")
-        one = described.shown(study.statistics.estimate(ablation, "reconstruction", metric))
+    for system in study.systems:
+        rate = study.of(system)[0].described.get("floats_per_second")
+        one = described.shown(study.statistics.estimate(system, "reconstruction", metric))
         if rate and one.known:
-            rows.append((ablation, float(rate), one.mean, one.low, one.high, "", ""))
+            rows.append((system, float(rate), one.mean, one.low, one.high, "", ""))
     ours = pd.DataFrame(rows, columns=COLUMNS)
     return pd.concat([ours, references(metric)], ignore_index=True) if rows else ours
 
@@ -52,7 +52,7 @@ def references(metric: str) -> pd.DataFrame:
 
 
 def draw(points: pd.DataFrame, metric: str) -> Figure:
-    """A point an ablation with its interval; published systems hollow, grey and named."""
+    """A point a system with its interval; published systems hollow, grey and named."""
     style, described = current(), QUALITY[metric]
     ours, others = points[points["source"] == ""], points[points["source"] != ""]
     figure = Figure(figsize=(style.width, 2.7), layout="constrained")
@@ -114,9 +114,9 @@ def draw_side_by_side(axes: Axes, same: pd.DataFrame) -> None:
         )
 
 
-def marker_of(ablation: str) -> dict[str, Any]:
+def marker_of(system: str) -> dict[str, Any]:
     """Its colour and marker; where lines of one colour differ in dashes, markers do in filling."""
-    look = current().look(ablation)
+    look = current().look(system)
     return {
         "color": look.colour,
         "marker": look.marker,
@@ -152,8 +152,8 @@ def plot(metric: str) -> Plot:
     return Plot(
         f"rate-{metric.replace('_', '-')}",
         f"{label} against the floats per second of the latents",
-        f"{label} against the floats per second of the latents, with 95% bootstrap intervals;"
-        " ablations of the same rate stand side by side about a dotted line."
+        f"{label} against the floats per second of the latents, with {INTERVALS};"
+        " systems of the same rate stand side by side about a dotted line."
         + (published if metric in PUBLISHED else ""),
         "intelligibility" if metric == "dwer" else "quality",
         partial(table, metric=metric),

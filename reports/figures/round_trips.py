@@ -5,35 +5,35 @@ import re
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.collect import Study
 from reports.figures.lines import draw_lines, panels
 from reports.metrics import metric_of
-from reports.plot import Plot
+from reports.plot import INTERVALS, Plot
+from reports.study import Study
 
 METRICS = ("mel_l1", "pesq_wb", "stoi")
 CONDITION = re.compile(r"round_trip_(\d+)")
 
 
 def table(study: Study) -> pd.DataFrame:
-    """Columns ablation, metric, trip, mean, low, high; without the trips that were not vocoded."""
+    """Columns system, metric, trip, mean, low, high; without the trips that were not vocoded."""
     found = study.statistics
     rows = []
     for metric in METRICS:
         matches = map(CONDITION.fullmatch, found.conditions(metric))
         trips = sorted(int(match[1]) for match in matches if match)
-        for ablation in study.ablations:
+        for system in study.systems:
             for trip in trips:
-                one = found.estimate(ablation, f"round_trip_{trip}", metric)
+                one = found.estimate(system, f"round_trip_{trip}", metric)
                 one = metric_of(metric).shown(one)
                 if one.known:
-                    rows.append((ablation, metric, trip, one.mean, one.low, one.high))
-    return pd.DataFrame(rows, columns=["ablation", "metric", "trip", "mean", "low", "high"])
+                    rows.append((system, metric, trip, one.mean, one.low, one.high))
+    return pd.DataFrame(rows, columns=["system", "metric", "trip", "mean", "low", "high"])
 
 
 def draw(points: pd.DataFrame) -> Figure:
-    """A panel a metric, a line an ablation."""
+    """A panel a metric, a line a system."""
     metrics = list(points["metric"].unique())
-    names = {name: name for name in points["ablation"].unique()}
+    names = {name: name for name in points["system"].unique()}
     figure, grid = panels(metrics, [""], names, "Coded again and again")
     for (metric, _), axes in grid.items():
         draw_lines(axes, points[points["metric"] == metric], "trip")
@@ -46,10 +46,10 @@ def draw(points: pd.DataFrame) -> Figure:
 PLOTS = [
     Plot(
         "round-trips",
-        "Mel L1, PESQ-wb and STOI after several trips through the model, by ablation",
+        "Mel L1, PESQ-wb and STOI after several trips through the model, by system",
         "Each trip's output mel is the next one's input; no vocoder lies between them. PESQ and"
-        " STOI are of the vocoded output of some trips. Bands are 95% bootstrap intervals; with"
-        " many ablations they are left out.",
+        f" STOI are of the vocoded output of some trips. Bands are {INTERVALS}; with"
+        " many systems they are left out.",
         "round_trips",
         table,
         draw,

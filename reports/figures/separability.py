@@ -1,4 +1,4 @@
-"""How well speakers and languages are told apart in the clean latents, by ablation."""
+"""How well speakers and languages are told apart in the clean latents, by system."""
 
 from typing import Any
 
@@ -8,49 +8,49 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from reports.collect import Study
 from reports.legends import legend_below
 from reports.metrics import LATENTS
-from reports.plot import Plot
+from reports.plot import INTERVALS, Plot
+from reports.study import Study
 from reports.style import current
 
 LABELS = ("speaker", "language")
 MEASURES = {"probe": "linear probe", "knn": "kNN", "lnc": "LNC"}
 MARKERS = {"probe": "o", "knn": "s", "lnc": "D"}
 LETTER, TICK = 0.062, 0.45  # inches of a letter of a name, and of a number under the axis
-PITCH = 0.26  # of the distance between two ablations, between two measures of one
+PITCH = 0.26  # of the distance between two systems, between two measures of one
 
 
 def table(study: Study) -> pd.DataFrame:
-    """Columns label, ablation, measure, mean, low, high, chance; no row where not measured."""
+    """Columns label, system, measure, mean, low, high, chance; no row where not measured."""
     rows = []
     for label in LABELS:
-        for ablation in study.ablations:
-            chance = study.statistics.estimate(ablation, LATENTS, f"{label}_chance").mean
+        for system in study.systems:
+            chance = study.statistics.estimate(system, LATENTS, f"{label}_chance").mean
             for measure in MEASURES:
-                one = study.statistics.estimate(ablation, LATENTS, f"{label}_{measure}")
+                one = study.statistics.estimate(system, LATENTS, f"{label}_{measure}")
                 if one.known:
-                    rows.append((label, ablation, measure, one.mean, one.low, one.high, chance))
-    columns = ["label", "ablation", "measure", "mean", "low", "high", "chance"]
+                    rows.append((label, system, measure, one.mean, one.low, one.high, chance))
+    columns = ["label", "system", "measure", "mean", "low", "high", "chance"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def draw(values: pd.DataFrame) -> Figure:
-    """A panel a label, a row an ablation, a marker a measure; dashed, the most frequent label."""
+    """A panel a label, a row a system, a marker a measure; dashed, the most frequent label."""
     style = current()
-    ablations = list(dict.fromkeys(values["ablation"]))
+    systems = list(dict.fromkeys(values["system"]))
     labels = list(dict.fromkeys(values["label"]))
-    figure = Figure(figsize=(style.width, 0.75 + 0.3 * len(ablations)), layout="constrained")
+    figure = Figure(figsize=(style.width, 0.75 + 0.3 * len(systems)), layout="constrained")
     grid = figure.subplots(1, len(labels), sharex=True, sharey=True, squeeze=False)[0]
     for axes, label in zip(grid, labels, strict=True):
-        draw_label(axes, values[values["label"] == label], ablations)
+        draw_label(axes, values[values["label"] == label], systems)
         axes.set_title(label, fontsize=9)
         axes.set_xlabel("share", fontsize=8)
         axes.grid(visible=False, axis="y")
     lowest = values[["mean", "low", "chance"]].min().min()
-    grid[0].set_yticks(range(len(ablations)), ablations, fontsize=8)
-    grid[0].set(xlim=(max(0.0, lowest - 0.05), 1.02), ylim=(len(ablations) - 0.5, -0.5))
-    panel = (style.width - LETTER * max(map(len, ablations))) / len(labels)
+    grid[0].set_yticks(range(len(systems)), systems, fontsize=8)
+    grid[0].set(xlim=(max(0.0, lowest - 0.05), 1.02), ylim=(len(systems) - 0.5, -0.5))
+    panel = (style.width - LETTER * max(map(len, systems))) / len(labels)
     grid[0].xaxis.set_major_locator(MaxNLocator(max(1, int(panel / TICK)), steps=(2, 2.5, 5, 10)))
     for axes in grid:
         axes.tick_params(axis="y", length=0, labelcolor=style.theme.ink)
@@ -65,16 +65,16 @@ def draw(values: pd.DataFrame) -> Figure:
     return figure
 
 
-def draw_label(axes: Axes, values: pd.DataFrame, ablations: list[str]) -> None:
+def draw_label(axes: Axes, values: pd.DataFrame, systems: list[str]) -> None:
     """One panel: what is told apart is the same label in every row."""
     order = list(MEASURES)
     for one in values.to_dict("records"):
-        place = ablations.index(one["ablation"]) + PITCH * (order.index(one["measure"]) - 1)
+        place = systems.index(one["system"]) + PITCH * (order.index(one["measure"]) - 1)
         axes.errorbar(
             [one["mean"]],
             [place],
             xerr=[[one["mean"] - one["low"]], [one["high"] - one["mean"]]],
-            color=current().look(one["ablation"]).colour,
+            color=current().look(one["system"]).colour,
             elinewidth=1.0,
             ls="",
             **marker_of(one["measure"]),
@@ -92,10 +92,10 @@ def marker_of(measure: str) -> dict[str, Any]:
 PLOTS = [
     Plot(
         "latent-separability",
-        "How well speakers and languages are told apart in the latents, by ablation",
+        "How well speakers and languages are told apart in the latents, by system",
         "Speakers and languages in the clean latents: accuracy of a linear probe and of the"
         " nearest neighbours' vote (kNN), and the share of the nearest neighbours with the same"
-        " label (LNC), with 95% bootstrap intervals. Dashed: always guessing the most frequent"
+        f" label (LNC), with {INTERVALS}. Dashed: always guessing the most frequent"
         " label.",
         "latents",
         table,

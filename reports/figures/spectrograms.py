@@ -1,4 +1,4 @@
-"""One clip's log-mel: the original, what each ablation makes of it, and how far that is off."""
+"""One clip's log-mel: the original, what each system makes of it, and how far that is off."""
 
 import numpy as np
 import pandas as pd
@@ -6,10 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from reports.collect import Study
 from reports.legends import folded
 from reports.listening import FRAMES_PER_SECOND, shortest
 from reports.plot import Plot
+from reports.study import Study
 from reports.style import current
 
 COLUMNS = 5
@@ -19,13 +19,13 @@ FURTHEST = 3.0  # natural log: the end of the differences' colours
 
 
 def table(study: Study) -> pd.DataFrame:
-    """Columns system and mel ([M, F]): the original first, then each ablation (first seed)."""
+    """Columns system and mel ([M, F]): the original first, then each system (first seed)."""
     _, mels = shortest(study)
     return pd.DataFrame({"system": list(mels), "mel": list(mels.values())})
 
 
 def draw(panels: pd.DataFrame) -> Figure:
-    """Panels on one scale of colours; below each ablation, its difference to the original."""
+    """Panels on one scale of colours; below each system, its difference to the original."""
     mels = dict(zip(panels["system"], panels["mel"], strict=True))
     original = next(iter(mels.values()))
     strips = -(-len(mels) // COLUMNS)
@@ -75,7 +75,7 @@ PLOTS = [
         "spectrograms",
         "Log-mel spectrograms of one clip, and their differences to the original",
         "Log-mel spectrograms (natural log) of the shortest example clip: the original, and what"
-        " each ablation makes of it; below, the difference to the original.",
+        " each system makes of it; below, the difference to the original.",
         "quality",
         table,
         draw,

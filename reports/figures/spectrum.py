@@ -7,39 +7,39 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-from reports.collect import Study
 from reports.legends import legend_below
 from reports.metrics import LATENTS
 from reports.plot import Plot
+from reports.study import Study
 from reports.style import current
 
 METRIC, PREFIX = "eigenvalue_share", "component_"
 
 
 def table(study: Study) -> pd.DataFrame:
-    """Columns ablation, component (from 1), share, cumulative, effective_rank."""
+    """Columns system, component (from 1), share, cumulative, effective_rank."""
     found = study.statistics
     conditions = [one for one in found.conditions(METRIC) if one.startswith(PREFIX)]
     conditions.sort(key=lambda one: int(one.removeprefix(PREFIX)))
     rows = []
-    for ablation in study.ablations:
-        rank, total = found.estimate(ablation, LATENTS, "effective_rank").mean, 0.0
+    for system in study.systems:
+        rank, total = found.estimate(system, LATENTS, "effective_rank").mean, 0.0
         for number, condition in enumerate(conditions, 1):
-            share = found.estimate(ablation, condition, METRIC)
+            share = found.estimate(system, condition, METRIC)
             if share.known:
                 total += share.mean
-                rows.append((ablation, number, share.mean, total, rank))
-    columns = ["ablation", "component", "share", "cumulative", "effective_rank"]
+                rows.append((system, number, share.mean, total, rank))
+    columns = ["system", "component", "share", "cumulative", "effective_rank"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def draw(shares: pd.DataFrame) -> Figure:
-    """A line an ablation: the share of the variance in its first components."""
+    """A line a system: the share of the variance in its first components."""
     style = current()
     figure = Figure(figsize=(style.width, 2.7), layout="constrained")
     axes = figure.subplots()
     handles = []
-    for place, (name, line) in enumerate(shares.groupby("ablation", sort=False)):
+    for place, (name, line) in enumerate(shares.groupby("system", sort=False)):
         look, rank = style.look(str(name)), line["effective_rank"].iloc[0]
         drawn: dict[str, Any] = {"color": look.colour, "ls": look.dash, "marker": look.marker}
         drawn |= {"ms": 3.5, "lw": 1.4}
@@ -65,7 +65,7 @@ def draw(shares: pd.DataFrame) -> Figure:
 PLOTS = [
     Plot(
         "latent-spectrum",
-        "Share of the latents' variance in their first principal components, by ablation",
+        "Share of the latents' variance in their first principal components, by system",
         "Share of the variance of the clean latents in their first principal components; a curve"
         " that rises late uses more of them. In brackets the effective rank.",
         "latents",

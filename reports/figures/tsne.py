@@ -7,27 +7,27 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.collect import Run, Study
 from reports.legends import folded
 from reports.metrics import LATENTS
 from reports.plot import Plot
+from reports.study import Run, Study
 from reports.style import MARKERS, PALETTE, current
 
 COORDINATES = ["tsne_1", "tsne_2"]
 LABELS = ("speaker", "language")
 Corner = Literal["outside right upper", "outside right lower"]
 CORNERS: tuple[Corner, Corner] = ("outside right upper", "outside right lower")  # their names'
-COLUMNS = ["ablation", "clip", *COORDINATES, *LABELS]
+COLUMNS = ["system", "clip", *COORDINATES, *LABELS]
 SHOWN = 8  # labels with a colour of their own
 CHUNK = 100_000  # rows of a run's table that are held at once
-FEW = 8  # ablations that get the larger panels
+FEW = 8  # systems that get the larger panels
 LEGEND, NARROWEST = 1.1, 1.0  # inches of the labels' names, and of a panel
 LETTER = 0.075  # inches over a panel
 
 
 def table(study: Study) -> pd.DataFrame:
-    """The columns COLUMNS of each ablation's first seed; "" where a label is unknown."""
-    maps = [map_of(study.of(ablation)[0]) for ablation in study.ablations]
+    """The columns COLUMNS of each system's first seed; "" where a label is unknown."""
+    maps = [map_of(study.of(system)[0]) for system in study.systems]
     return pd.concat(maps, ignore_index=True)
 
 
@@ -46,15 +46,15 @@ def map_of(run: Run) -> pd.DataFrame:
     places = rows.pivot(index="clip", columns="metric", values="value").astype(float)
     places = places.reindex(columns=COORDINATES).dropna().reset_index()
     labels = pd.read_csv(clips, usecols=["clip", *LABELS], dtype=str, keep_default_na=False)
-    return places.merge(labels, "left", "clip").fillna("").assign(ablation=run.ablation)[COLUMNS]
+    return places.merge(labels, "left", "clip").fillna("").assign(system=run.system)[COLUMNS]
 
 
 def draw(points: pd.DataFrame) -> Figure:
-    """A panel an ablation: above coloured by speaker, below by language."""
-    width, ablations = current().width, list(points["ablation"].unique())
-    most = min(4 if len(ablations) <= FEW else 6, int((width - LEGEND) / NARROWEST))
-    strips = -(-len(ablations) // most)
-    columns = -(-len(ablations) // strips)
+    """A panel a system: above coloured by speaker, below by language."""
+    width, systems = current().width, list(points["system"].unique())
+    most = min(4 if len(systems) <= FEW else 6, int((width - LEGEND) / NARROWEST))
+    strips = -(-len(systems) // most)
+    columns = -(-len(systems) // strips)
     side = min(1.9, (width - LEGEND) / columns)
     height = max(3.6, len(LABELS) * strips * (side + 0.3))
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -62,10 +62,10 @@ def draw(points: pd.DataFrame) -> Figure:
     for half, (label, corner) in enumerate(zip(LABELS, CORNERS, strict=True)):
         styles = styles_of(points[label])
         panels = grid[half * strips : (half + 1) * strips].ravel()
-        for axes, ablation in zip(panels, ablations, strict=False):
-            draw_map(axes, points[points["ablation"] == ablation], label, styles)
-            axes.set_title(folded(ablation, int(side / LETTER)), fontsize=8)
-        for axes in panels[len(ablations) :]:
+        for axes, system in zip(panels, systems, strict=False):
+            draw_map(axes, points[points["system"] == system], label, styles)
+            axes.set_title(folded(system, int(side / LETTER)), fontsize=8)
+        for axes in panels[len(systems) :]:
             axes.set_visible(False)
         others = bool((~points[label].isin(list(styles))).any())
         name_labels(figure, label, corner, styles, others)
@@ -84,7 +84,7 @@ def styles_of(labels: pd.Series) -> dict[str, tuple[str, str]]:
 def draw_map(
     axes: Axes, points: pd.DataFrame, label: str, styles: dict[str, tuple[str, str]]
 ) -> None:
-    """One ablation's clips; those of other labels small and grey, beneath."""
+    """One system's clips; those of other labels small and grey, beneath."""
     others = points[~points[label].isin(list(styles))]
     grey = current().theme.muted
     axes.scatter(others["tsne_1"], others["tsne_2"], s=3, color=grey, alpha=0.5, lw=0)
@@ -121,8 +121,8 @@ def name_labels(
 PLOTS = [
     Plot(
         "latent-tsne",
-        "t-SNE maps of the clean latents by ablation, coloured by speaker and by language",
-        "t-SNE of the mean clean latent of each test clip, by ablation (first seed; the same seed"
+        "t-SNE maps of the clean latents by system, coloured by speaker and by language",
+        "t-SNE of the mean clean latent of each test clip, by system (first seed; the same seed"
         " and settings for all), above by speaker and below by language. Grey: unknown and less"
         " frequent labels. Distances between groups mean little.",
         "latents",

@@ -1,8 +1,10 @@
 """Run folders as the trainer and the analysis leave them, small and with known numbers."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,29 +12,63 @@ import soundfile
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from analysis.statistics import summarise_study
+from analysis.statistics.tables import summarise_study
 from analysis.table import Row, make_table, write_table
-from reports.collect import Run, Study, collect
+from dcvae.claims import read_claims
+from reports.collect import collect
 from reports.paper_table import Table
 from reports.paper_tables import all_tables
 from reports.statistics import STATISTICS, TEXTS, Record, Statistics
+from reports.study import Run, Study
 
 Values = Mapping[tuple[str, str, str], float]  # by ablation, condition, metric
 CLIPS = [f"voice-{number}-0123456789" for number in range(8)]
-LEVEL = {"baseline": 0.50, "plain_ae": 0.45, "no_dispersive": 0.50}
-CLAIMS = {
-    "plain_ae": ("It does not bear noise.", "latent_noise_1.0/mel_l1", "up"),
-    "no_dispersive": ("Speakers separate less.", "latents/speaker_probe", "down"),
+LEVEL = {"plain_ae": 0.45}  # mel L1 of the first clip without noise; others have .5
+SLOPE = {"plain_ae": 0.5, "no_noise": 0.45, "no_layernorm": 0.25}  # what noise of 1 adds
+BASE_SLOPE, TOGETHER = 0.15, 0.3  # TOGETHER: what no_noise and no_layernorm add beyond their sum
+CLAIMS = {  # text, metric, direction and component
+    "plain_ae": ["It does not bear noise.|latent_noise_1.0/mel_l1|up|noise"],
+    "no_dispersive": [
+        "Speakers separate less.|latents/speaker_probe|down|dispersive",
+        "Speech is kept no better.|reconstruction/stoi|down|compression",
+    ],
+    "no_noise": ["Without noise it is fragile.|latent_noise_1.0/mel_l1|up|noise"],
+    "no_layernorm": [
+        "It bears noise less.|latent_noise_1.0/mel_l1|up|noise",
+        "The rank falls.|latents/effective_rank|down|layernorm",
+    ],
+    "no_feature_matching": ["Quality falls too.|reconstruction/pesq_wb|down|critics"],
+    "no_adversary": ["Quality falls.|reconstruction/pesq_wb|down|critics"],
 }
+FACTORS = ["no_noise", "no_layernorm"]
+CELLS = ["baseline", "no_noise", "no_layernorm", "no_layernorm+no_noise"]
+EXPLORATORY = "plain_ae:latent_noise_1.0/mel_l1"
+
+
+def stated(ablation: str) -> list[dict[str, Any]]:
+    """The claims of an ablation's file."""
+    keys = ("text", "metric", "direction", "component")
+    lines = CLAIMS.get(ablation, [])
+    return [{**dict(zip(keys, line.split("|"), strict=True)), "margin": 0.02} for line in lines]
+
+
+def by_chance(ablation: str, seed: int) -> float:
+    """What a training seed does to mel L1: little to most, much to no_adversary, seed 0 nothing."""
+    spread = 0.05 if ablation == "no_adversary" else 0.002
+    return spread * float(np.sin(seed * sum(map(ord, ablation)))) if seed else 0.0
 
 
 def table_rows(ablation: str, seed: int) -> list[Row]:
     """plain_ae is .05 better without noise and .3 worse at noise 1; the last clip is broken."""
-    rows = [Row("", "latents", "effective_rank", 12.5), Row("", "latents", "dispersive", 0.0123)]
+    parts, luck = ablation.split("+"), by_chance(ablation, seed)
+    extra = sum(SLOPE.get(part, BASE_SLOPE) - BASE_SLOPE for part in parts)
+    extra += TOGETHER * (set(FACTORS) <= set(parts))
+    rank = 12.5 - 4 * ("no_layernorm" in parts) + 50 * luck
+    rows = [Row("", "latents", "effective_rank", rank), Row("", "latents", "dispersive", 0.0123)]
     for number, clip in enumerate(CLIPS):
         wobble = 0.01 * number
-        clean = LEVEL[ablation] + wobble
-        slope = 0.5 + 0.002 * (number - 3) if ablation == "plain_ae" else 0.15
+        clean = LEVEL.get(ablation, 0.5) + wobble + luck
+        slope = BASE_SLOPE + extra + (0.002 * (number - 3) if extra else 0)
         values = {
             ("ceiling", "pesq_wb"): 3.5 + wobble,
             ("ceiling", "stoi"): 0.95,
@@ -56,24 +92,30 @@ def table_rows(ablation: str, seed: int) -> list[Row]:
     return rows
 
 
-def write_run(root: Path, ablation: str, seed: int = 0, analysed: bool = True) -> Path:
-    folder = root / "tiny" / ablation / f"seed{seed}"
+def write_run(
+    root: Path, ablation: str, seed: int = 0, analysed: bool = True, budget: int | None = None
+) -> Path:
+    """A run in `root`/tiny, with the statistics of all runs beside it where it is analysed."""
+    folder = root / (f"tiny-{budget}steps" if budget else "tiny") / ablation / f"seed{seed}"
     folder.mkdir(parents=True)
-    claim = dict(zip(("text", "metric", "direction"), CLAIMS.get(ablation, ()), strict=False))
     described = {
         "ablation": ablation,
+        "parts": ablation.split("+"),
         "size": "tiny",
         "seed": seed,
+        "budget": budget,
         "status": "finished",
-        "claim": claim or None,
+        "claims": stated(ablation),
         "commit": "abcdef0123456789",
-        "steps": 1200,
+        "steps": budget or 1200,
         "parameters": 1_230_000,
         "floats_per_second": 430.66,
         "latent_frames_per_second": 5.383,
         "speech_seconds": 3600.0,
         "train_seconds": 90.0,
     }
+    if ablation != "plain_ae":
+        described["free_floats_per_second"] = 376.8
     (folder / "run.json").write_text(json.dumps(described))
     points = [
         {"step": step, "train/reconstruction": 1 / step, "validation/reconstruction": 2 / step}
@@ -83,7 +125,40 @@ def write_run(root: Path, ablation: str, seed: int = 0, analysed: bool = True) -
     (folder / "metrics.jsonl").write_text("\n".join([*lines, '{"step": 200, "tra']))
     if analysed:
         write_analysis(folder, ablation, seed)
-        summarise_study(root / "tiny")
+        summarise_study(folder.parents[1])
+    return folder
+
+
+def write_plan(
+    root: Path,
+    name: str,
+    systems: Mapping[str, Sequence[int]],
+    budgets: Sequence[int | None] = (None,),
+) -> Path:
+    """RUNS/studies/NAME, as the study plans it before its first run: ablations with their seeds."""
+    claims = [one for system in systems for one in read_claims(system, stated(system))]
+    runs = [
+        {
+            "folder": f"tiny{f'-{budget}steps' if budget else ''}/{system}/seed{seed}",
+            "ablation": system,
+            "seed": seed,
+            "budget": budget,
+        }
+        for budget in budgets
+        for system, seeds in systems.items()
+        for seed in seeds
+    ]
+    folder = root / "studies" / name
+    folder.mkdir(parents=True)
+    plan = {
+        "name": name,
+        "claims": [asdict(one) for one in claims],
+        "family": [one.id for one in claims if one.id != EXPLORATORY],
+        "factors": FACTORS if set(CELLS) <= set(systems) else [],
+        "runs": runs,
+        "max_seeds": None,
+    }
+    (folder / "study.json").write_text(json.dumps(plan))
     return folder
 
 
@@ -110,18 +185,44 @@ def make_run() -> Callable[..., Path]:
     return write_run
 
 
+@pytest.fixture
+def make_plan() -> Callable[..., Path]:
+    return write_plan
+
+
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three ablations, all analysed. Tests read it and never write."""
     root = tmp_path_factory.mktemp("study") / "runs"
-    for ablation in LEVEL:
+    for ablation in ("baseline", "plain_ae", "no_dispersive"):
         write_run(root, ablation)
+    return root
+
+
+@pytest.fixture(scope="session")
+def planned_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study "parts": a factorial, three variants, three seeds. Tests read it and never write.
+
+    One planned variant, no_feature_matching, was not run.
+    """
+    root = tmp_path_factory.mktemp("planned") / "runs"
+    systems = [*CELLS, "plain_ae", "no_dispersive", "no_adversary"]
+    for system in systems:
+        for seed in range(3):
+            write_analysis(write_run(root, system, seed, analysed=False), system, seed)
+    folder = write_plan(root, "parts", dict.fromkeys([*systems, "no_feature_matching"], range(3)))
+    assert summarise_study(folder) == []
     return root
 
 
 @pytest.fixture(scope="module")
 def study(runs: Path) -> Study:
     return collect(runs)
+
+
+@pytest.fixture(scope="module")
+def planned(planned_runs: Path) -> Study:
+    return collect(planned_runs)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The forest plot: effects as claimed, their intervals and verdicts, and that it fits."""
+"""The forest plot: effects in margins, their intervals and verdicts, and that it fits."""
 
 import math
 from collections.abc import Callable
@@ -8,9 +8,9 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
-from reports.collect import Study
 from reports.figures import claims_forest
 from reports.statistics import CLAIMS, TEXTS, Record
+from reports.study import Study
 from reports.style import COLUMN, DOUBLE, LIGHT, PAPER, WIDTH, styled
 
 FOUR = ["baseline", "no_adversary", "plain_ae", "no_noise"]
@@ -20,95 +20,100 @@ ByHand = Callable[..., Study]
 
 
 def claim(
-    ablation: str,
+    system: str,
     metric: str,
     direction: str,
-    numbers: tuple[float, ...] = (math.nan,) * 4,
+    numbers: tuple[float, ...] = (math.nan,) * 5,
     verdict: str = "not measured",
+    **more: str,
 ) -> Record:
-    """A row of claims.csv; its numbers are difference, low, high and effect."""
+    """A row of claims.csv of margin .05; numbers: difference, low, high, low_90 and high_90."""
     condition, _, metric = metric.rpartition("/")
+    names = ("difference", "low", "high", "low_90", "high_90")
     return {
         **{name: "" if name in TEXTS else math.nan for name in CLAIMS},
-        **dict(zip(("difference", "low", "high", "effect"), numbers, strict=True)),
-        "ablation": ablation,
+        **dict(zip(names, numbers, strict=True)),
+        "system": system,
         "condition": condition,
         "metric": metric,
         "direction": direction,
+        "margin": 0.05,
+        "family": "study",
         "verdict": verdict,
+        "seeds": 3.0,
+        "clips": 40.0,
+        **more,
     }
 
 
 def some() -> list[Record]:
-    """One supported and large, one contradicted, one without a measurement."""
+    """One contradicted, one supported with its strata, one unmeasured, one exploratory."""
+    noise = "latent_noise_1.0/mel_l1"
+    large = (0.6, 0.5, 0.7, 0.55, 0.65)
     return [
         claim(
             "no_adversary",
             "reconstruction/pesq_wb",
             "down",
-            numbers=(0.2, 0.1, 0.4, 0.5),
-            verdict="contradicted",
+            (0.1, 0.05, 0.2, 0.075, 0.15),
+            "contradicted",
         ),
-        claim(
-            "plain_ae",
-            "latent_noise_1.0/mel_l1",
-            "up",
-            numbers=(0.6, 0.5, 0.7, 9.0),
-            verdict="supported",
-        ),
-        claim("no_noise", "latent_noise_1.0/mel_l1", "up"),
-        claim("not_run", "latent_noise_1.0/mel_l1", "up", numbers=(1.0, 0.5, 1.5, 1.0)),
+        claim("no_noise", noise, "up"),
+        claim("plain_ae", noise, "up", large, "supported"),
+        claim("plain_ae", noise, "up", large, "supported", stratum="no_noise in place"),
+        claim("no_noise", "stoi", "up", (0.0, -0.2, 0.2, -0.1, 0.1), "undecided", family="other"),
     ]
 
 
 def many() -> list[Record]:
     metrics = ["reconstruction/pesq_wb", "latent_noise_1.0/mel_l1", "latents/speaker_probe"]
-    return [
-        claim(
-            name,
-            metrics[number % 3],
-            "up",
-            numbers=(0.1, 0.05, 0.3, 0.2 * number**1.5 - 2),
-            verdict=["supported", "undecided"][number % 2],
+    verdicts = ["supported", "contradicted", "negligible", "undecided", "one seed"]
+    found = []
+    for number, name in enumerate(MANY[1:]):
+        middle = 0.05 * (0.2 * number**1.5 - 2)
+        spread = (middle, middle - 0.1, middle + 0.1, middle - 0.08, middle + 0.08)
+        family = "study" if number < 12 else "exploratory"
+        found.append(
+            claim(name, metrics[number % 3], "up", spread, verdicts[number % 5], family=family)
         )
-        for number, name in enumerate(MANY[1:])
-    ]
+    return found
 
 
 def drawn(study: Study, width: float) -> Figure:
-    with styled(PAPER if width != WIDTH else LIGHT, study.ablations, width):
+    with styled(PAPER if width != WIDTH else LIGHT, study.systems, width):
         return claims_forest.draw(claims_forest.table(study))
 
 
-def test_an_effect_is_positive_where_it_lies_as_claimed_and_its_interval_is_scaled(
-    by_hand: ByHand,
-) -> None:
-    study = by_hand(FOUR, {}, some())
-    table = claims_forest.table(study)
-    assert list(table["ablation"]) == ["no_adversary", "plain_ae", "no_noise"]
-    assert list(table["family"]) == ["PESQ-wb", *["mel L1 at latent noise 1.0"] * 2]
-    numbers = table[["effect", "low", "high"]].to_numpy()
-    assert numbers[0] == pytest.approx((-0.5, -1.0, -0.25))
-    assert numbers[1] == pytest.approx((9, 7.5, 10.5))
-    assert np.isnan(numbers[2]).all()
-    figure = drawn(study, WIDTH)
-    (axes,) = figure.axes
+def test_an_effect_is_in_margins_and_positive_where_it_lies_as_claimed(by_hand: ByHand) -> None:
+    table = claims_forest.table(by_hand(FOUR, {}, some()))
+    noise = "mel L1 at latent noise 1.0"
+    assert list(table["group"]) == ["PESQ-wb", *[noise] * 3, "exploratory: STOI"]
+    assert list(table["label"]) == [
+        "no_adversary", "plain_ae", "· no_noise in place", "no_noise", "no_noise",
+    ]  # fmt: skip
+    numbers = table[["effect", "low", "high", "low_90", "high_90"]].to_numpy(dtype=float)
+    assert numbers[0] == pytest.approx((-2, -4, -1, -3, -1.5))
+    assert numbers[1] == pytest.approx((12, 10, 14, 11, 13))
+    assert np.isnan(numbers[3]).all()
+
+
+def test_each_row_has_marker_whiskers_and_the_band_is_one_margin_wide(by_hand: ByHand) -> None:
+    (axes,) = (figure := drawn(by_hand(FOUR, {}, some()), WIDTH)).axes
     marked = [line for line in axes.lines if line.get_marker() != "None"]
-    marks = {line.get_marker(): np.asarray(line.get_xydata()).tolist() for line in marked}
-    assert marks == {"X": [[-0.5, 1]], "o": [[9, 3]]}
-    (text,) = axes.texts
-    assert isinstance(text, Annotation)
-    assert (text.get_text(), text.xy) == ("not measured", (0, 4))
+    marks = [(line.get_marker(), *np.asarray(line.get_xydata()).ravel()) for line in marked]
+    expected = {("X", -2, 1), ("o", 12, 3), ("o", 12, 4), ("s", 0, 7)}
+    assert {(mark, round(float(x), 6), y) for mark, x, y in marks} == expected
+    assert marked[-1].get_markerfacecolor() == LIGHT.paper  # undecided is hollow
+    assert marked[-1].get_color() == LIGHT.muted  # exploratory is grey
+    (band,) = axes.patches
+    box = band.get_extents().transformed(axes.transData.inverted())
+    assert (box.x0, box.x1) == pytest.approx((-1, 1))
+    words = [one.get_text() for one in axes.texts if isinstance(one, Annotation)]
+    noise = "mel L1 at latent noise 1.0:"
+    assert words == ["PESQ-wb:", noise, "not measured", "exploratory: STOI:"]
     (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["supported", "contradicted"]
-    names = [text.get_text() for text in axes.get_yticklabels()]
-    assert names == [
-        "PESQ-wb:",
-        "no_adversary",
-        "mel L1 at latent noise 1.0:",
-        "plain_ae",
-        "no_noise",
-    ]
+    named = [text.get_text() for text in legend.get_texts()]
+    assert named == ["supported", "contradicted", "undecided"]
 
 
 @pytest.mark.parametrize(
@@ -119,17 +124,23 @@ def test_nothing_measured_is_an_empty_table(found: list[Record], by_hand: ByHand
 
 
 def test_small_effects_have_a_linear_axis(by_hand: ByHand) -> None:
-    for effect, scale in ((0.5, "linear"), (5.0, "symlog")):
-        found = [claim("plain_ae", "mel_l1", "up", (1.0, 0.5, 1.5, effect), "undecided")]
+    for effect, scale in ((0.5, "linear"), (20.0, "symlog")):
+        one = 0.05 * effect
+        numbers = (one, 0.5 * one, 1.5 * one, 0.6 * one, 1.4 * one)
+        found = [claim("plain_ae", "mel_l1", "up", numbers, "undecided")]
         (axes,) = drawn(by_hand(FOUR, {}, found), WIDTH).axes
         assert axes.get_xscale() == scale
         low, high = axes.get_xlim()
-        assert low < 0 < 1.5 * effect < high
+        assert low < -1
+        assert high > max(1.5 * effect, 1)
 
 
 @pytest.mark.parametrize("width", [COLUMN, WIDTH, DOUBLE])
 def test_all_is_on_the_canvas(
     width: float, by_hand: ByHand, fits: Callable[[Figure], None]
 ) -> None:
-    for ablations, found in ((FOUR, some()), (MANY, many())):
-        fits(drawn(by_hand(ablations, {}, found), width))
+    for systems, found in ((FOUR, some()), (MANY, many())):
+        figure = drawn(by_hand(systems, {}, found), width)
+        fits(figure)
+        for words in figure.axes[0].texts:
+            assert words.get_window_extent().x1 <= width * figure.dpi

@@ -10,12 +10,12 @@ from matplotlib.lines import Line2D
 
 from analysis.modelability import PER_SECOND
 from analysis.robustness import NOISES, RATIOS, TRIPS, VOCODED_TRIPS
-from reports.collect import Study
 from reports.figures import input_noise, losses, modelability, noise_curves
 from reports.figures import round_trips as trips
 from reports.figures.lines import draw_lines
 from reports.legends import legend_columns
 from reports.plot import Plot
+from reports.study import Study
 from reports.style import COLUMN, DOUBLE, LIGHT, PAPER, WIDTH, looks, styled
 
 THREE = ["baseline", "no_adversary", "plain_ae"]
@@ -27,10 +27,10 @@ Values = Mapping[tuple[str, str, str], float]
 ByHand = Callable[..., Study]
 
 
-def noisy_inputs(ablations: list[str]) -> Values:
+def noisy_inputs(systems: list[str]) -> Values:
     """PESQ falls with the noise, the noisy input's is 1 higher; babble lacks STOI."""
     values = {}
-    for name in ablations:
+    for name in systems:
         for kind in NOISES:
             for ratio in RATIOS:
                 pesq = 1.5 + ratio / 40 + LEVEL[name]
@@ -41,9 +41,9 @@ def noisy_inputs(ablations: list[str]) -> Values:
     return values
 
 
-def several_trips(ablations: list[str]) -> Values:
+def several_trips(systems: list[str]) -> Values:
     values = {}
-    for name in ablations:
+    for name in systems:
         for trip in range(1, TRIPS + 1):
             values[name, f"round_trip_{trip}", "mel_l1"] = 0.3 * trip + LEVEL[name]
             if trip in VOCODED_TRIPS:
@@ -51,9 +51,9 @@ def several_trips(ablations: list[str]) -> Values:
     return values
 
 
-def learned(ablations: list[str]) -> Values:
+def learned(systems: list[str]) -> Values:
     values = {}
-    for name in ablations:
+    for name in systems:
         for step in (0, 25, 100, 50, 400):
             values[name, f"step_{step}", PER_SECOND] = 500 + 100 * LEVEL[name] - step / 4
         values[name, "no_context", PER_SECOND] = 600 + 100 * LEVEL[name]
@@ -62,9 +62,9 @@ def learned(ablations: list[str]) -> Values:
     return values
 
 
-def latent_noise(ablations: list[str]) -> Values:
+def latent_noise(systems: list[str]) -> Values:
     values = {}
-    for name in ablations:
+    for name in systems:
         for sigma in (0.5, 1.0):
             values[name, f"latent_noise_{sigma}", "mel_l1"] = sigma + LEVEL[name]
         values[name, "latent_noise_area", "mel_l1"] = 0.5 + LEVEL[name]
@@ -73,7 +73,7 @@ def latent_noise(ablations: list[str]) -> Values:
 
 
 def drawn(plot: Plot, study: Study) -> Figure:
-    with styled(LIGHT, study.ablations, WIDTH):
+    with styled(LIGHT, study.systems, WIDTH):
         return plot.draw(plot.table(study))
 
 
@@ -92,8 +92,8 @@ def test_noisy_input_is_a_line_of_its_own_beside_the_ablations(by_hand: ByHand) 
     study = by_hand(THREE, noisy_inputs(THREE))
     table = input_noise.table(study)
     assert list(table["metric"].unique()) == ["pesq_wb", "stoi"]
-    assert list(table["ablation"].unique()) == [input_noise.INPUT, *THREE]
-    one = table[(table["ablation"] == "plain_ae") & (table["metric"] == "pesq_wb")]
+    assert list(table["system"].unique()) == [input_noise.INPUT, *THREE]
+    one = table[(table["system"] == "plain_ae") & (table["metric"] == "pesq_wb")]
     babble = one[one["noise"] == "babble"]
     assert list(babble["ratio"]) == [20, 10, 5, 0]
     assert list(babble["mean"]) == pytest.approx([2.2, 1.95, 1.825, 1.7])
@@ -157,18 +157,18 @@ CASES = list(zip(PLOTS, (noisy_inputs, several_trips, learned, latent_noise), st
 
 
 @pytest.mark.parametrize("width", [COLUMN, WIDTH, DOUBLE])
-@pytest.mark.parametrize("ablations", [THREE, MANY], ids=["three", "many"])
+@pytest.mark.parametrize("systems", [THREE, MANY], ids=["three", "many"])
 @pytest.mark.parametrize(("plot", "values"), CASES, ids=lambda one: getattr(one, "name", ""))
 def test_all_is_on_the_canvas_and_the_legend_covers_nothing(
     plot: Plot,
     values: Callable[[list[str]], Values],
-    ablations: list[str],
+    systems: list[str],
     width: float,
     by_hand: ByHand,
     fits: Callable[[Figure], None],
 ) -> None:
-    study = by_hand(ablations, values(ablations))
-    with styled(PAPER if width != WIDTH else LIGHT, ablations, width):
+    study = by_hand(systems, values(systems))
+    with styled(PAPER if width != WIDTH else LIGHT, systems, width):
         fits(plot.draw(plot.table(study)))
 
 
@@ -176,7 +176,7 @@ def test_the_logged_losses_are_averaged_over_seeds() -> None:
     rows = [
         ("baseline", seed, step, 1.0 + seed + step / 10) for seed in (0, 1) for step in (10, 20, 30)
     ]
-    curves = pd.DataFrame(rows, columns=["ablation", "seed", "step", "value"])
+    curves = pd.DataFrame(rows, columns=["system", "seed", "step", "value"])
     with styled(PAPER, ["baseline"], COLUMN):
         figure = losses.draw(curves, "Loss")
     assert lines_of(figure)["baseline"] == [(10, 2.5), (20, 3.5), (30, 4.5)]
@@ -186,8 +186,8 @@ def test_the_logged_losses_are_averaged_over_seeds() -> None:
 
 
 def test_bands_are_drawn_only_where_they_can_be_told_apart(by_hand: ByHand) -> None:
-    for ablations, bands in ((THREE, 3), (MANY, 0)):
-        figure = drawn(noise_curves.PLOTS[0], by_hand(ablations, latent_noise(ablations)))
+    for systems, bands in ((THREE, 3), (MANY, 0)):
+        figure = drawn(noise_curves.PLOTS[0], by_hand(systems, latent_noise(systems)))
         assert len(figure.axes[0].collections) == bands
 
 
@@ -196,7 +196,7 @@ def test_a_line_has_its_ablations_look_and_a_reference_none() -> None:
     axes = figure.subplots()
     points = pd.DataFrame(
         [(name, 1.0, 2.0, 1.0, 3.0) for name in ("plain_ae", "reference")],
-        columns=["ablation", "x", "mean", "low", "high"],
+        columns=["system", "x", "mean", "low", "high"],
     )
     with styled(LIGHT, THREE, WIDTH):
         draw_lines(axes, points, "x")

@@ -11,10 +11,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from reports.collect import Run, Study
 from reports.figures import rate_distortion, separability, spectrum, tsne
 from reports.plot import Plot
 from reports.statistics import Record, Statistics
+from reports.study import Run, Study
 from reports.style import LIGHT, PAPER, Style, styled
 
 FLOATS = {"baseline": 430.0, "plain_ae": 430.0, "compression_32x_matched": 861.0}
@@ -135,10 +135,8 @@ def test_rate_draws_points_intervals_and_hollow_references(study: Study, page: S
 def test_separability_has_what_was_measured(study: Study, page: Style) -> None:
     found = separability.table(study)
     assert len(found) == 2 * 3 * 2 - 1
-    assert not found.query(
-        "ablation == 'plain_ae' and measure == 'knn' and label == 'speaker'"
-    ).empty
-    assert found.query("ablation == 'plain_ae' and measure == 'knn' and label == 'language'").empty
+    assert not found.query("system == 'plain_ae' and measure == 'knn' and label == 'speaker'").empty
+    assert found.query("system == 'plain_ae' and measure == 'knn' and label == 'language'").empty
     speaker, language = drawn(separability.PLOTS[0], study).axes
     assert [len(axes.containers) for axes in (speaker, language)] == [6, 5]
     assert [axes.lines[-1].get_xdata()[0] for axes in (speaker, language)] == [0.25, 0.5]
@@ -150,7 +148,7 @@ def test_separability_has_what_was_measured(study: Study, page: Style) -> None:
 
 def test_spectrum_is_cumulative_with_the_effective_rank(study: Study, page: Style) -> None:
     found = spectrum.table(study)
-    baseline = found[found["ablation"] == "baseline"]
+    baseline = found[found["system"] == "baseline"]
     assert list(baseline["component"]) == [1, 2, 3, 4]
     assert list(baseline["cumulative"]) == pytest.approx([0.4, 0.7, 0.9, 1.0])
     figure = drawn(spectrum.PLOTS[0], study)
@@ -174,7 +172,7 @@ def test_components_beyond_a_hundred_are_in_order() -> None:
 def test_map_is_of_the_first_seed_with_its_labels(study: Study, page: Style) -> None:
     found = tsne.table(study)
     assert len(found) == 3 * 4  # the failed clip is on no map
-    one = found[found["ablation"] == "plain_ae"]
+    one = found[found["system"] == "plain_ae"]
     assert list(one["tsne_1"]) == [0, 1, 2, 3]
     assert list(one["tsne_2"]) == [0, -1, -2, -3]
     assert list(one["speaker"]) == ["Allison", "Allison", "June", ""]

@@ -7,7 +7,6 @@ import pytest
 
 from reports.build import main
 from reports.captions import caption
-from reports.collect import Study
 from reports.files import ReportError
 from reports.latex import escape
 from reports.numbers import MINUS, UNKNOWN
@@ -16,6 +15,7 @@ from reports.paper_table import Cell, Column, Table
 from reports.paper_tables import all_tables
 from reports.pdf import document, write_pdf
 from reports.save_tables import save_tables
+from reports.study import Study
 from reports.text_tables import markdown
 
 DATE = "2025-01-31"
@@ -44,7 +44,8 @@ def test_a_caption_says_what_a_reader_of_the_table_alone_must_know(
     of_claims = caption(tables["claims"], study, DATE)
     assert "Clips behind a difference: 7." in of_claims
     assert "failed and enter" not in of_claims
-    assert "leaves zero out" in text
+    assert "95% intervals over clips, of these weights." in text
+    assert "†" not in text
     assert text.endswith(f"Commit abcdef0123, {DATE}.")
     failed = 2 + 3 * 4  # the broken clip: PESQ and STOI of the ceiling; four metrics of a model
     tried = 8 * failed + 3 * 3
@@ -52,6 +53,14 @@ def test_a_caption_says_what_a_reader_of_the_table_alone_must_know(
     study.runs[0].described["corpus"] = {"name": "some_corpus"}
     assert "Test set: some_corpus, test split" in caption(tables["results"], study, DATE)
     del study.runs[0].described["corpus"]
+
+
+def test_a_caption_of_several_seeds_says_what_a_dagger_is(planned: Study) -> None:
+    found = {table.name: table for table in all_tables(planned)}
+    text = caption(found["results"], planned, DATE)
+    assert "95% intervals over training seeds and clips." in text
+    assert "†: a difference to the baseline of the same training seeds, two or more, with" in text
+    assert "Study parts: models of size tiny, training seeds 0, 1, 2." in text
 
 
 def test_files_of_tables_that_are_empty_are_neither_left_nor_written(

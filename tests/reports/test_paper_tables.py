@@ -12,13 +12,14 @@ import pytest
 
 from reports.captions import caption
 from reports.claims import claims as find_claims
-from reports.collect import Study, collect
+from reports.collect import collect
 from reports.latex import latex
 from reports.numbers import MINUS, UNKNOWN
 from reports.page import measured_plots, render
 from reports.paper_table import Column, Table, estimate_cell
 from reports.paper_tables import all_tables
 from reports.statistics import NOTHING, Estimate
+from reports.study import Study
 from reports.text_tables import comma_separated, markdown
 
 DATE = "2025-01-31"
@@ -129,10 +130,14 @@ def test_csv_has_full_precision_and_counts(study: Study, tables: dict[str, Table
     assert [float(one) for one in kept] == [1 / 3, -2 / 3, 1e-17, 1, 0]
 
 
-def test_best_is_bold_and_a_clear_difference_has_a_dagger(tables: dict[str, Table]) -> None:
-    """plain_ae's mel L1 is .05 lower on every clip; no_dispersive's is the baseline's."""
+def test_best_is_bold_and_a_clear_difference_has_a_dagger(planned: Study) -> None:
+    """plain_ae's mel L1 is .05 lower with every seed; no_dispersive's is the baseline's."""
+    tables = {table.name: table for table in all_tables(planned)}
     lines = latex(tables["results"], "x").splitlines()
-    row = {name: next(one for one in lines if one.startswith(name)) for name in ("no", "plain")}
+    row = {
+        name: next(one for one in lines if one.startswith(start))
+        for name, start in (("no", r"no\_dispersive"), ("plain", "plain"))
+    }
     assert rf"\textbf{{0.480}}{DAGGER}" in row["plain"]
     assert "textbf" not in row["no"]
     assert "dagger" not in row["no"]
@@ -158,14 +163,43 @@ def test_every_latex_table_is_balanced_and_rectangular(
         assert not re.search(r"(?<!\\)[_%#]", text.replace("}{!}{%\n", ""))
 
 
-def test_claims_are_those_of_the_page(study: Study, tables: dict[str, Table]) -> None:
-    unmeasured, supported = csv.DictReader(io.StringIO(comma_separated(tables["claims"])))
-    one = find_claims(study)[1]
-    assert (unmeasured["verdict"], unmeasured["difference_mean"]) == ("not measured", "nan")
-    assert float(supported["difference_mean"]) == one.difference.mean
-    assert (supported["verdict"], supported["difference_n_scored"]) == ("supported", "7")
-    assert "difference_n_failed" not in supported  # a difference is of what both scored
-    assert "| +0.300† (" in markdown(tables["claims"], "")
+def test_one_seed_has_neither_dagger_nor_p(tables: dict[str, Table]) -> None:
+    for table in tables.values():
+        assert "clear" not in table.marks
+    for row in csv.DictReader(io.StringIO(comma_separated(tables["claims"]))):
+        assert (row["p"], row["p_holm"]) == ("nan", "nan")
+        assert row["verdict"] in ("one seed", "not measured")
+
+
+def test_claims_and_interactions_have_the_same_numbers_in_every_form(planned: Study) -> None:
+    """A row a claim and stratum, exploratory last: on the page, in LaTeX, Markdown and CSV."""
+    found = {table.name: table for table in all_tables(planned)}
+    page = render(planned, DATE, measured_plots(planned))
+    text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    kept = list(csv.DictReader(io.StringIO(comma_separated(found["claims"]))))
+    tex = [row for row in tex_rows(latex(found["claims"], "x"))[1:] if len(row) > 1]
+    flat = [each for one in find_claims(planned) for each in (one, *one.strata)]
+    assert len(kept) == len(tex) == len(flat) == 12
+    assert kept[-1]["family"] == "exploratory"
+    for row, cells, one in zip(kept, tex, flat, strict=True):
+        assert cells[0] == row["system"] == one.system
+        if row["difference_mean"] == "nan":
+            continue
+        mean, low, high = (float(row[f"difference_{part}"]) for part in ("mean", "low", "high"))
+        assert (mean, low, high) == (one.difference.mean, one.difference.low, one.difference.high)
+        digits = one.metric.digits
+        signed = f"{mean:+.{digits}f}".replace("-", MINUS)
+        assert f"{signed} {one.what}" in text
+        assert cells[6].startswith(signed)
+        assert row["verdict"] in cells
+        assert "difference_n_failed" not in row  # a difference is of what both scored
+    pairs = list(csv.DictReader(io.StringIO(comma_separated(found["interactions"]))))
+    assert [(one["factor"], one["other"]) for one in pairs] == [("no_noise", "no_layernorm")] * 2
+    assert {one["metric"]: one["clear"] for one in pairs} == {
+        "mel L1 at latent noise 1.0": "yes", "effective rank": "no",
+    }  # fmt: skip
+    on_page = PageTable(page).tables["Interactions of the factors"][1]
+    assert "".join(on_page[3][0]) == f"{float(pairs[0]['difference_mean']):+.3f}" == "+0.298"
 
 
 def test_cost_is_of_each_run(tables: dict[str, Table]) -> None:
@@ -203,7 +237,7 @@ def measure_more(folder: Path) -> None:
 def test_noisy_speech_round_trips_and_modelability_where_measured(
     tmp_path: Path, make_run: Callable[..., Path]
 ) -> None:
-    from analysis.statistics import summarise_study
+    from analysis.statistics.tables import summarise_study
 
     measure_more(make_run(tmp_path, "baseline"))
     summarise_study(tmp_path / "tiny")

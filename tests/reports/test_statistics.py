@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from analysis.statistics import summarise_study
+from analysis.statistics.tables import summarise_study
 from reports.collect import collect
 from reports.files import ReportError
 from reports.statistics import NOTHING, Estimate
+from reports.study import Study
 
 MakeRun = Callable[..., Path]
 
 
-def test_an_estimate_is_the_row_of_the_table(runs: Path) -> None:
+def test_an_estimate_is_the_row_of_the_table(runs: Path, planned: Study) -> None:
     found = collect(runs).statistics
     one = found.estimate("baseline", "reconstruction", "mel_l1")
     assert one.mean == pytest.approx(0.53)
@@ -22,8 +23,13 @@ def test_an_estimate_is_the_row_of_the_table(runs: Path) -> None:
     assert (one.n_scored, one.n_failed, one.reason) == (7, 1, "the clip is broken")
     difference = found.difference("plain_ae", "reconstruction", "mel_l1")
     assert difference.mean == pytest.approx(-0.05)
-    assert difference.clear
     assert difference.n_scored == 7
+    assert difference.has_interval
+    assert not difference.clear  # one seed tests nothing
+    repeated = planned.statistics.difference("plain_ae", "latent_noise_1.0", "mel_l1")
+    assert repeated.p < 0.001
+    assert repeated.clear
+    assert not planned.statistics.difference("no_adversary", "reconstruction", "mel_l1").clear
     assert not found.difference("baseline", "reconstruction", "mel_l1").known
     assert found.estimate("baseline", "reconstruction", "visqol") is NOTHING
     assert found.conditions("dwer") == ["reconstruction"]
@@ -37,7 +43,9 @@ def test_another_unit_changes_values_and_no_counts() -> None:
     assert one == Estimate(50.0, 25.0, 75.0, 20, 1, "odd")
 
 
-@pytest.mark.parametrize("name", ["statistics.csv", "claims.csv", "statistics.json"])
+@pytest.mark.parametrize(
+    "name", ["statistics.csv", "claims.csv", "interactions.csv", "statistics.json"]
+)
 def test_missing_or_half_written_statistics_name_the_command(
     tmp_path: Path, make_run: MakeRun, name: str
 ) -> None:
@@ -69,14 +77,13 @@ def test_numbers_of_an_older_table_are_told(tmp_path: Path, make_run: MakeRun) -
 def test_a_run_that_came_or_went_since_is_told(tmp_path: Path, make_run: MakeRun) -> None:
     make_run(tmp_path, "baseline")
     gone = make_run(tmp_path, "plain_ae")
-    kept = [(tmp_path / "tiny" / f"statistics.{end}").read_text() for end in ("csv", "json")]
-    claims = (tmp_path / "tiny" / "claims.csv").read_text()
+    names = ("statistics.csv", "claims.csv", "interactions.csv", "statistics.json")
+    kept = {name: (tmp_path / "tiny" / name).read_text() for name in names}
     make_run(tmp_path, "no_dispersive")
-    for name, text in zip(("statistics.csv", "statistics.json"), kept, strict=True):
+    for name, text in kept.items():
         (tmp_path / "tiny" / name).write_text(text)
-    (tmp_path / "tiny" / "claims.csv").write_text(claims)
     study = collect(tmp_path)
-    assert study.ablations == ["baseline", "plain_ae"]
+    assert study.systems == ["baseline", "plain_ae"]
     assert "tiny/no_dispersive/seed0 is not in the statistics" in study.missing[0]
     (gone / "run.json").unlink()
     assert "no longer there (tiny/plain_ae/seed0)" in collect(tmp_path).missing[-1]
@@ -95,7 +102,7 @@ def test_what_the_statistics_left_out_is_told(tmp_path: Path, make_run: MakeRun)
 def test_a_table_of_other_columns_is_refused(tmp_path: Path, make_run: MakeRun) -> None:
     make_run(tmp_path, "baseline")
     path = tmp_path / "tiny" / "statistics.csv"
-    path.write_text("ablation,condition,metric,value\n")
+    path.write_text("system,condition,metric,value\n")
     record = tmp_path / "tiny" / "statistics.json"
     import hashlib
 

@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reports import numbers, robustness, tables
 from reports.claims import claim_of, claims
-from reports.collect import Study, collect
+from reports.collect import collect
 from reports.metrics import LATENT, QUALITY, ROBUST, describe
+from reports.statistics import CLAIMS, TEXTS
+from reports.study import Study
 
 
 def test_the_ceiling_stands_beside_the_ablations_and_the_baseline_is_first(study: Study) -> None:
@@ -55,7 +58,7 @@ def test_a_rate_is_in_percent_and_says_that_it_has_fewer_clips(study: Study) -> 
 def test_failures_are_listed_with_their_reason(study: Study) -> None:
     found = {one.what: one for one in tables.failures(study)}
     one = found["mel L1 at latent noise 0.5"]
-    assert (one.failed, one.asked, one.where) == (3, 24, "all ablations")
+    assert (one.failed, one.asked, one.where) == (3, 24, "all systems")
     assert one.reason == "the clip is broken"
     assert "effective rank" not in found
 
@@ -63,49 +66,121 @@ def test_failures_are_listed_with_their_reason(study: Study) -> None:
 def test_what_was_trained_is_printed(study: Study) -> None:
     facts = tables.models(study)[0].facts
     assert facts["floats/s"] == "431"
+    assert [row.facts["free floats/s"] for row in tables.models(study)] == [
+        "377",
+        "377",
+        numbers.UNKNOWN,
+    ]
+    assert "budget" not in facts
     assert facts["parameters"] == "1.23 M"
     assert facts["steps"] == "1,200"
     assert facts["speech heard"] == "60 min"
     assert facts["commit"] == "abcdef0123"
 
 
-def test_claims_are_judged_as_the_analysis_judged_them_or_not_at_all(study: Study) -> None:
-    unmeasured, fragile = claims(study)
-    assert (unmeasured.ablation, unmeasured.verdict) == ("no_dispersive", "not measured")
-    assert "latents/speaker_probe: run `python -m analysis" in unmeasured.reason
+def test_a_run_of_another_training_budget_is_a_system_of_its_own(
+    tmp_path: Path, make_run: Callable[..., Path], make_plan: Callable[..., Path]
+) -> None:
+    from analysis.statistics.tables import summarise_study
+
+    for budget in (None, 350):
+        for ablation in ("baseline", "plain_ae"):
+            make_run(tmp_path, ablation, budget=budget)
+    assert collect(tmp_path).systems == ["baseline", "plain_ae"]
+    plan = make_plan(tmp_path, "grown", {"baseline": [0], "plain_ae": [0]}, budgets=(None, 350))
+    assert summarise_study(plan) == []
+    study = collect(tmp_path, name="grown")
+    assert study.systems == ["baseline", "plain_ae", "baseline@350", "plain_ae@350"]
+    assert [row.facts["budget"] for row in tables.models(study)] == [
+        *["the size's own"] * 2,
+        *["350 steps"] * 2,
+    ]
+    late = study.statistics.difference("plain_ae@350", "latent_noise_1.0", "mel_l1")
+    assert late.mean == pytest.approx(0.3)
+
+
+def test_claims_of_one_seed_have_a_difference_and_no_verdict(study: Study) -> None:
+    unmeasured, kept, fragile = claims(study)
+    assert (unmeasured.system, unmeasured.verdict) == ("no_dispersive", "not measured")
+    assert "latents/speaker_probe: run `python -m analysis" in unmeasured.remark
     assert fragile.what == "mel L1 at latent noise 1.0"
     assert fragile.difference.mean == pytest.approx(0.3)
-    assert fragile.difference.n_scored == 7
-    assert fragile.verdict == "supported"
-    assert fragile.p_holm < 0.001
+    assert (fragile.seeds, fragile.difference.n_scored) == (1, 7)
+    assert [one.verdict for one in (kept, fragile)] == ["one seed", "one seed"]
+    assert not fragile.is_tested
+    assert fragile.remark == ""
     assert fragile.whisker is not None
-    assert max(map(abs, fragile.whisker)) == pytest.approx(1)
+    assert max(map(abs, fragile.whisker.values())) == pytest.approx(1)
+
+
+def test_claims_are_judged_as_the_analysis_judged_them(planned: Study) -> None:
+    found = {(one.system, one.metric.label): one for one in claims(planned)}
+    noise = found["no_noise", "mel L1"]
+    assert (noise.verdict, noise.seeds, noise.is_main_effect) == ("supported", 3, True)
+    assert noise.difference.mean == pytest.approx(0.45, abs=0.005)  # .3 alone, .6 together
+    assert [one.stratum for one in noise.strata] == [
+        "no_layernorm in place",
+        "no_layernorm taken away",
+    ]
+    alone, together = (one.difference.mean for one in noise.strata)
+    assert (alone, together) == pytest.approx((0.3, 0.6), abs=0.005)
+    assert found["no_dispersive", "STOI"].verdict == "negligible"
+    assert found["no_dispersive", "STOI"].outlook == ""
+    critics = found["no_adversary", "PESQ-wb"]
+    assert critics.verdict == "undecided"
+    assert critics.seeds_needed > 3
+    some = replace(critics, seeds_needed=5.0, clips_needed=100.0)
+    assert some.remark == "about 5 seeds on 100 clips would decide it"
+    assert replace(some, clips_needed=1.0).remark == "about 5 seeds would decide it"
+    never = replace(critics, seeds_needed=math.nan)
+    assert never.outlook == "no affordable number of seeds and clips would decide it"
+    plain = found["plain_ae", "mel L1"]
+    assert plain.is_exploratory
+    assert math.isnan(plain.p_holm)
+    assert plain.difference.p < 0.001
+    assert [one.system for one in claims(planned) if one.is_exploratory] == ["plain_ae"]
 
 
 def test_a_claim_about_a_rate_is_in_percent_and_may_have_no_interval() -> None:
-    texts = dict.fromkeys(("ablation", "text", "direction", "verdict", "reason"), "x")
-    row = {**texts, "condition": "reconstruction", "metric": "dwer", "baseline": 0.1, "value": 0.3}
-    unknown = dict.fromkeys(("low", "high", "effect", "p", "p_holm"), math.nan)
-    one = claim_of({**row, **unknown, "difference": 0.2, "n_paired": 1.0})
-    assert (one.value, one.difference.mean, one.what) == (30.0, 20.0, "dWER")
+    row = {name: "x" if name in TEXTS else math.nan for name in CLAIMS}
+    known = {"condition": "reconstruction", "metric": "dwer", "baseline": 0.1, "value": 0.3}
+    counts = {"seeds": 1.0, "clips": 1.0, "margin": 0.01}
+    one = claim_of({**row, **known, **counts, "difference": 0.2})
+    assert (one.value, one.difference.mean, one.margin, one.what) == (30.0, 20.0, 1.0, "dWER")
     assert one.whisker is None
-    assert not one.has_effect
 
 
-def test_sentences_say_who_is_better_at_each_noise(study: Study) -> None:
+@pytest.mark.parametrize(
+    ("against", "name"),
+    [("baseline", "the baseline"), ("baseline@350", "the baseline"), ("other", "other")],
+)
+def test_the_baseline_needs_no_name(against: str, name: str, planned: Study) -> None:
+    assert replace(claims(planned)[0], against=against).compared_with == name
+
+
+def test_sentences_of_one_seed_speak_of_these_weights(study: Study) -> None:
     clean, half, full = robustness.sentences(study)
     assert clean.startswith(
-        "Without noise plain_ae is better than baseline: mel L1 0.480 against 0.530"
+        "Without noise plain_ae's mel L1 is lower, of these weights: 0.480 against 0.530"
+    )
+    assert full.startswith("With latent noise of 1 baseline's mel L1 is lower, of these weights:")
+    assert "better" not in f"{clean} {half} {full}"
+
+
+def test_sentences_say_who_is_better_at_each_noise(planned: Study) -> None:
+    clean, half, full = robustness.sentences(planned)
+    assert clean.startswith(
+        "Without noise plain_ae is better than baseline: mel L1 0.480 against 0.529"
     )
     assert half.startswith(
-        "With latent noise of 0.5 baseline is better than plain_ae: mel L1 0.605 against 0.730"
+        "With latent noise of 0.5 baseline is better than plain_ae: mel L1 0.604 against 0.730"
     )
     assert full.startswith(
-        "With latent noise of 1 baseline is better than plain_ae: mel L1 0.680 against 0.980"
+        "With latent noise of 1 baseline is better than plain_ae: mel L1 0.679 against 0.980"
     )
-    best = robustness.best_by_noise(robustness.curves(study))
+    best = robustness.best_by_noise(robustness.curves(planned))
     assert best[0.0] == "plain_ae"
-    assert best[1.0] in ("baseline", "no_dispersive")
+    assert best[1.0] == "no_adversary"
 
 
 def test_curves_have_every_sigma_and_the_area_is_no_sigma(study: Study) -> None:
@@ -118,7 +193,7 @@ def test_curves_have_every_sigma_and_the_area_is_no_sigma(study: Study) -> None:
 def test_noise_of_zero_has_its_own_condition_where_it_was_measured(
     tmp_path: Path, make_run: Callable[..., Path]
 ) -> None:
-    from analysis.statistics import summarise_study
+    from analysis.statistics.tables import summarise_study
 
     table = make_run(tmp_path, "baseline") / "analysis" / "table.csv"
     table.write_text(table.read_text().replace("latent_noise_0.5", "latent_noise_0.0"))
@@ -129,8 +204,10 @@ def test_noise_of_zero_has_its_own_condition_where_it_was_measured(
 
 def test_the_headline_compares_with_no_training_and_with_the_ceiling(study: Study) -> None:
     references, models = tables.references(study), tables.models(study)
-    training, ceiling = tables.headline(references[-1], models[0])
-    assert "from 2.500 to 0.530, to 21% of" in training
+    training, ceiling = tables.headline(references[-1], models[0], seeds=1)
+    assert "from 2.500 to 0.530, to 21% of the untrained model's, of these weights." in training
+    repeated, _ = tables.headline(references[-1], models[0], seeds=3)
+    assert "weights" not in repeated
     assert "PESQ-wb 1.37 of the ceiling's 3.53" in ceiling
 
 

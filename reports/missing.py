@@ -1,0 +1,51 @@
+"""What a reader must know is not on the page, a sentence each."""
+
+from collections.abc import Sequence
+
+from dcvae.claims import BASELINE
+from reports.files import sha256
+from reports.statistics import Statistics
+from reports.study import Run
+
+
+def missing_from(chosen: Sequence[Run], scored: Sequence[Run]) -> list[str]:
+    """Runs that are not there yet, and what keeps those that are from being compared."""
+    notes = []
+    for run in chosen:
+        if run.described.get("status") != "finished":
+            notes.append(f"{run.name} is still training or was interrupted.")
+        elif run.analysis is None:
+            notes.append(f"{run.name} is not analysed: run `{run.command}`.")
+    if not any(run.ablation == BASELINE for run in scored):
+        notes.append("No baseline is analysed, so no ablation can be compared with it.")
+    clip_sets = {tuple((run.analysis or {}).get("clips", ())) for run in scored}
+    if len(clip_sets) > 1:
+        notes.append(
+            "The runs were analysed on different clips: means are not comparable across rows;"
+            " differences to the baseline use the clips that both have."
+        )
+    return notes
+
+
+def stale(analysed: Sequence[Run], statistics: Statistics, command: str) -> list[str]:
+    """Where the statistics are not of the tables that lie there now, and what they left out.
+
+    `command` computes them again; where it is "", analysing a run does.
+    """
+    known = statistics.record["tables"]
+    notes = [f"{line}." for line in statistics.record.get("left_out", ())]
+    for run in analysed:
+        if run.name not in known:
+            notes.append(f"{run.name} is not in the statistics: run `{command or run.command}`.")
+        elif sha256(run.table) != known[run.name]:
+            notes.append(
+                f"The numbers are of an older table of {run.name} than is there: run"
+                f" `{command or run.command}`."
+            )
+    gone = sorted(set(known) - {run.name for run in analysed})
+    if gone:
+        notes.append(
+            f"The statistics count runs that are no longer there ({', '.join(gone)}): run"
+            f" `{command or analysed[0].command}`."
+        )
+    return notes

@@ -1,0 +1,136 @@
+"""A study: its analysed runs, their statistics and curves."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from reports.files import ReportError, read_json
+from reports.statistics import Statistics
+
+
+@dataclass
+class Run:
+    """One run folder. `analysis` (analysis.json) is None until it is analysed."""
+
+    folder: Path
+    described: dict[str, Any]
+    analysis: dict[str, Any] | None = None
+
+    @property
+    def ablation(self) -> str:
+        return str(self.described["ablation"])
+
+    @property
+    def budget(self) -> int | None:
+        """Steps of training; None where they are the size's own."""
+        return self.described.get("budget")
+
+    @property
+    def system(self) -> str:
+        """The ablation, with the training budget where it is not the size's own."""
+        return f"{self.ablation}@{self.budget}" if self.budget else self.ablation
+
+    @property
+    def seed(self) -> int:
+        return int(self.described["seed"])
+
+    @property
+    def name(self) -> str:
+        return f"{self.described['size']}/{self.system}/seed{self.seed}"
+
+    @property
+    def command(self) -> str:
+        """What analyses it."""
+        return f"python -m analysis {self.folder}"
+
+    @property
+    def table(self) -> Path:
+        return self.folder / "analysis" / "table.csv"
+
+
+@dataclass
+class Study:
+    """The analysed runs of a study, the baseline's first, and what is missing around them."""
+
+    size: str
+    runs: list[Run]
+    statistics: Statistics
+    missing: list[str] = field(default_factory=list)
+    name: str = ""  # of RUNS/studies/NAME; "" for all runs of a size
+
+    @property
+    def systems(self) -> list[str]:
+        return list(dict.fromkeys(run.system for run in self.runs))
+
+    def of(self, system: str) -> list[Run]:
+        """The runs of one system, by seed."""
+        return [run for run in self.runs if run.system == system]
+
+    @property
+    def seeds(self) -> list[int]:
+        return sorted({run.seed for run in self.runs})
+
+    @property
+    def clips(self) -> int:
+        """On how many clips the first run was scored."""
+        return len((self.runs[0].analysis or {}).get("clips", ()))
+
+    @property
+    def intervals(self) -> str:
+        """What the page's intervals are; with one seed they say nothing of another training."""
+        counts = {len(self.of(system)) for system in self.systems}
+        if max(counts) == 1:
+            return "95% intervals over clips, of these weights"
+        alone = " (of one seed: over clips, of these weights)" if 1 in counts else ""
+        return f"95% intervals over training seeds and clips{alone}"
+
+    @property
+    def more_seeds(self) -> str:
+        """What trains and analyses a second and a third seed of every system, with its command."""
+        seeds, what = self.seeds, "all of the seeds"
+        if len(seeds) == 1:
+            seeds = [seeds[0] + number for number in range(3)]
+            what = f"seeds {seeds[1]} and {seeds[2]}"
+        which = f"study={self.name}"
+        if not self.name:
+            ablations = dict.fromkeys(run.ablation for run in self.runs)
+            which = f"study=paper size={self.size} ablations=[{','.join(ablations)}]"
+        listed = ",".join(map(str, seeds))
+        return f"train {what}: `python -m experiments.study {which} seeds=[{listed}]`"
+
+
+def read_run(folder: Path) -> Run:
+    """One run folder, with what its analysis says of itself."""
+    described = read_json(folder / "run.json")
+    for key in ("ablation", "size", "seed"):
+        if key not in described:
+            raise ReportError(f"{folder / 'run.json'} is damaged: it has no {key!r}")
+    run = Run(folder, described)
+    if run.table.is_file() and (folder / "analysis" / "analysis.json").is_file():
+        run.analysis = read_json(folder / "analysis" / "analysis.json")
+    return run
+
+
+def read_curves(study: Study) -> pd.DataFrame:
+    """metrics.jsonl of every run as columns system, seed, step, key, value.
+
+    A last line cut short by a crash is left out.
+    """
+    rows = []
+    for run in study.runs:
+        path = run.folder / "metrics.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        for line in lines:
+            try:
+                point = json.loads(line)
+            except ValueError:
+                continue
+            rows += [
+                (run.system, run.seed, point["step"], key, value)
+                for key, value in point.items()
+                if key.startswith(("train/", "validation/")) and isinstance(value, (int, float))
+            ]
+    return pd.DataFrame(rows, columns=["system", "seed", "step", "key", "value"])

@@ -1,0 +1,83 @@
+"""Which runs make the study: all of a size, or those that a plan names."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from analysis.statistics.tables import summarise_study
+from reports.build import main
+from reports.collect import collect
+from reports.files import ReportError
+
+MakeRun = Callable[..., Path]
+
+
+@pytest.fixture
+def make_study(make_run: MakeRun, make_plan: MakeRun) -> Callable[..., Path]:
+    """What plans a study of one seed and computes its statistics."""
+
+    def make(root: Path, name: str, *ablations: str) -> Path:
+        folder = make_plan(root, name, {ablation: [0] for ablation in ablations})
+        assert summarise_study(folder) == []
+        return folder
+
+    return make
+
+
+def test_a_study_has_the_runs_of_its_plan_alone(
+    tmp_path: Path, make_run: MakeRun, make_study: Callable[..., Path]
+) -> None:
+    for ablation in ("baseline", "plain_ae", "no_dispersive"):
+        make_run(tmp_path, ablation)
+    make_study(tmp_path, "small", "baseline", "plain_ae")
+    small = collect(tmp_path, name="small")
+    assert (small.name, small.size, small.systems) == ("small", "tiny", ["baseline", "plain_ae"])
+    assert small.missing == []
+    everything = collect(tmp_path)
+    assert (everything.name, len(everything.systems)) == ("", 3)
+
+
+def test_without_statistics_of_the_size_the_only_study_is_read_and_several_are_named(
+    planned_runs: Path, tmp_path: Path, make_study: Callable[..., Path]
+) -> None:
+    assert collect(planned_runs).name == "parts"
+    root = tmp_path / "runs"
+    shutil.copytree(planned_runs, root)
+    make_study(root, "second", "baseline", "no_noise")
+    with pytest.raises(ReportError, match="choose with --study parts or second"):
+        collect(root)
+    assert collect(root, name="second").systems == ["baseline", "no_noise"]
+
+
+def test_a_study_that_is_not_there_or_has_no_run_is_one_line(
+    tmp_path: Path, make_run: MakeRun, make_plan: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(tmp_path, "baseline")
+    (make_plan(tmp_path, "later", {"plain_ae": [0]}) / "study.json").rename(tmp_path / "plan")
+    with pytest.raises(ReportError, match="holds no study 'later': none is there"):
+        collect(tmp_path, name="later")
+    (tmp_path / "plan").rename(tmp_path / "studies" / "later" / "study.json")
+    with pytest.raises(SystemExit) as stop:
+        main([str(tmp_path), "--study", "latr", "--out", str(tmp_path / "out")])
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert stop.value.code == 2
+    assert "holds no study 'latr': choose from later" in line
+    with pytest.raises(ReportError, match="study study=later"):
+        collect(tmp_path, name="later")
+    (tmp_path / "studies" / "later" / "study.json").write_text('{"runs": [3]}')
+    with pytest.raises(ReportError, match=r"study\.json is damaged"):
+        collect(tmp_path, name="later")
+
+
+def test_what_a_plan_still_lacks_and_what_recomputes_it_are_told(
+    tmp_path: Path, make_run: MakeRun, make_study: Callable[..., Path]
+) -> None:
+    folder = make_run(tmp_path, "baseline")
+    plan = make_study(tmp_path, "small", "baseline", "plain_ae")
+    (note,) = collect(tmp_path, name="small").missing
+    assert note.startswith("1 of the study's 2 runs are not there yet: `python -m experiments")
+    table = folder / "analysis" / "table.csv"
+    table.write_text(table.read_text().replace("0.53", "0.54"))
+    assert f"run `python -m analysis --study {plan}`" in collect(tmp_path, name="small").missing[1]
