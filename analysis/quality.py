@@ -1,12 +1,13 @@
-"""How close is the reconstruction? PESQ, STOI, mel-cepstral distortion and mel L1."""
+"""How close is the reconstruction? PESQ, STOI, mel-cepstral distortion, mel L1, modulations."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from analysis.metrics.modulation import log_modulation_ratio
 from analysis.metrics.perceptual import METRICS, wave_scores
 from analysis.metrics.score import score
 from analysis.metrics.spectral import mel_cepstral_distortion, mel_l1
@@ -20,10 +21,14 @@ from dcvae.manifest import Clip
 NAME = "quality"
 UNTRAINED_SEED = 0
 CONDITIONS = ("ceiling", "reconstruction")
+MEL_METRICS: dict[str, Callable[..., float]] = {
+    "mel_l1": mel_l1,
+    "log_modulation_ratio": log_modulation_ratio,
+}
 
 
 def measure(batches: Iterator[Batch], subject: Subject) -> Iterator[list[Row]]:
-    """Per clip every wave metric of ceiling and reconstruction, and mel L1 without a vocoder.
+    """Per clip every wave metric of ceiling and reconstruction, and those of mels, unvocoded.
 
     The mel L1 of the same architecture with random weights says what training brought.
     """
@@ -34,8 +39,10 @@ def measure(batches: Iterator[Batch], subject: Subject) -> Iterator[list[Row]]:
         """Each batch on its way to the pool, which is busy with the one before."""
         for batch in batches:
             mel_rows.append(
-                mel_l1_rows("reconstruction", batch, batch.mels)
-                + mel_l1_rows("untrained", batch, Batch(batch.samples, untrained).mels)
+                rows_of_mels("reconstruction", batch, batch.mels, MEL_METRICS)
+                + rows_of_mels(
+                    "untrained", batch, Batch(batch.samples, untrained).mels, {"mel_l1": mel_l1}
+                )
                 + distortion_rows("reconstruction", batch, batch.waves)
                 + ceiling_distortion_rows(batch)
             )
@@ -45,11 +52,14 @@ def measure(batches: Iterator[Batch], subject: Subject) -> Iterator[list[Row]]:
         yield rows + mel_rows.popleft()
 
 
-def mel_l1_rows(condition: str, batch: Batch, mels: list[Tensor]) -> list[Row]:
-    """Mel L1 of the model's own mels [M, F]."""
+def rows_of_mels(
+    condition: str, batch: Batch, mels: list[Tensor], metrics: dict[str, Callable[..., float]]
+) -> list[Row]:
+    """Each of the metrics of the model's own mels [M, F]."""
     return [
-        Row(sample.name, condition, "mel_l1", *score(mel_l1, sample.mel.numpy(), mel.numpy()))
+        Row(sample.name, condition, name, *score(metric, sample.mel.numpy(), mel.numpy()))
         for sample, mel in zip(batch.samples, mels, strict=True)
+        for name, metric in metrics.items()
     ]
 
 
@@ -86,12 +96,13 @@ def untrained_twin(model: SpeechAutoencoder) -> SpeechAutoencoder:
 
 def cells(subject: Subject, clip: Clip) -> list[Cell]:
     waves = [(condition, metric) for condition in CONDITIONS for metric in (*METRICS, "mcd")]
-    return [*waves, ("reconstruction", "mel_l1"), ("untrained", "mel_l1")]
+    mels = [("reconstruction", metric) for metric in MEL_METRICS]
+    return [*waves, *mels, ("untrained", "mel_l1")]
 
 
 QUESTION = Question(
     name=NAME,
-    version=2,
+    version=3,
     measure=measure,
     cells=cells,
     libraries=("pesq", "pystoi"),

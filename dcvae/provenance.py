@@ -35,6 +35,11 @@ class Corpus:
         return cls(name, manifest, len(clips), hours, languages, len(speakers))
 
 
+def size_folder(size: str, budget: int | None) -> str:
+    """Where runs of a size lie: "tiny", or "tiny-350steps" where it is not the size's own steps."""
+    return size if budget is None else f"{size}-{budget}steps"
+
+
 @dataclass(frozen=True)
 class Training:
     """How weights came to be; what is None is not known."""
@@ -49,6 +54,7 @@ class Training:
     commit: str | None = None
     corpus: Corpus | None = None
     origin: str | None = None  # of weights that were not trained here
+    budget: int | None = None  # steps, where they are not the size's own
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Self:
@@ -60,8 +66,10 @@ class Training:
 
     @property
     def name(self) -> str:
-        """As the run is called: size/ablation/seed0."""
-        return f"{self.size}/{self.ablation}/seed{self.seed}" if self.ablation else "dcvae"
+        """As the run's folder is called: size/ablation/seed0."""
+        if self.size is None or self.ablation is None:
+            return "dcvae"
+        return f"{size_folder(self.size, self.budget)}/{self.ablation}/seed{self.seed}"
 
 
 @dataclass(frozen=True)

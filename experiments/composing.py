@@ -6,6 +6,7 @@ starts, what run.py will compare with the folder that it finds.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from dcvae.claims import BASELINE
+from dcvae.provenance import size_folder
 from experiments.ablations import Registry, Wanted
 from experiments.flattening import flatten
 
@@ -29,11 +31,13 @@ class Composed:
 
     config: dict[str, Any]
     size: str
+    budget: int | None  # steps; None: as many as the size's file says
     run_dir: Path
 
 
+@cache
 def read_registry() -> Registry:
-    """The ablations of conf/ablation."""
+    """The ablations of conf/ablation, read once."""
     files: dict[str, Mapping[str, Any]] = {}
     for path in sorted((CONF / "ablation").glob("*.yaml")):
         files[path.stem] = OmegaConf.to_container(OmegaConf.load(path))  # type: ignore[assignment]
@@ -90,25 +94,47 @@ def compose_runs(ablation: str, seeds: Sequence[int], overrides: Sequence[str]) 
     size = composed.hydra.runtime.choices["size"]
     with open_dict(composed):
         del composed["hydra"]
-    found = []
+    check_types(composed, size)
+    found, own_steps = [], steps_of(size)
     for seed in seeds:
         composed.seed = seed
-        config = settle(composed, size)
-        found.append(Composed(config, size, run_folder(config, size, ablation)))
+        config = plain_values(composed)
+        budget = budget_of(config, own_steps)
+        found.append(Composed(config, size, budget, run_folder(config, size, budget, ablation)))
     return found
 
 
 def settle(composed: DictConfig, size: str) -> dict[str, Any]:
     """The configuration as plain values, its types checked and its paths made absolute."""
     check_types(composed, size)
+    return plain_values(composed)
+
+
+def plain_values(composed: DictConfig) -> dict[str, Any]:
+    """The configuration as plain values, its paths made absolute."""
     if composed.vocoder.get("path"):  # so that the analysis finds it from any folder
         composed.vocoder.path = str(Path(composed.vocoder.path).resolve())
     config: dict[str, Any] = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
     return config
 
 
-def run_folder(config: dict[str, Any], size: str, ablation: str) -> Path:
-    return Path(config["runs_dir"], size, ablation, f"seed{config['seed']}")
+def steps_of(size: str) -> int | None:
+    """The steps that the size's file says."""
+    own: int | None = OmegaConf.select(
+        OmegaConf.load(CONF / "size" / f"{size}.yaml"), "trainer.steps"
+    )
+    return own
+
+
+def budget_of(config: dict[str, Any], own_steps: int | None) -> int | None:
+    """The training's steps, or None where they are the size's own."""
+    steps: int = config["trainer"]["steps"]
+    return None if steps == own_steps else steps
+
+
+def run_folder(config: dict[str, Any], size: str, budget: int | None, ablation: str) -> Path:
+    place = size_folder(size, budget)
+    return Path(config["runs_dir"], place, ablation, f"seed{config['seed']}")
 
 
 def check_types(composed: DictConfig, size: str) -> None:
@@ -127,8 +153,10 @@ def read_typed(schema: type[T], path: Path, changes: Sequence[str]) -> T:
 
     OmegaConfBaseException for a key that `schema` does not have, and for a value of another type.
     """
-    merged = OmegaConf.merge(
-        OmegaConf.structured(schema), OmegaConf.load(path), OmegaConf.from_dotlist(list(changes))
-    )
+    written, changed = OmegaConf.load(path), OmegaConf.from_dotlist(list(changes))
+    for key in set(written) & set(changed):
+        if type(written[key]) is not type(changed[key]):  # a list in a mapping's place
+            del written[key]
+    merged = OmegaConf.merge(OmegaConf.structured(schema), written, changed)
     typed: T = OmegaConf.to_object(merged)  # type: ignore[assignment]
     return typed

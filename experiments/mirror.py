@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from dcvae.provenance import size_folder
 from experiments.flattening import flatten
 from experiments.mlflow_run import Identity, MLflowRun, find_run
 from experiments.mlflow_store import open_store
@@ -82,7 +83,8 @@ class Mirror:
 
 def identify(run_dir: Path, record: dict[str, Any]) -> Identity:
     """What the run is called, and its study where the folder lies as training made it."""
-    labels = (record["size"], record["ablation"], f"seed{record['seed']}")
+    place = size_folder(record["size"], record.get("budget"))
+    labels = (place, record["ablation"], f"seed{record['seed']}")
     folder = run_dir.absolute()
     key = hashlib.sha256(f"{folder.resolve()} {record['started']}".encode(errors="replace"))
     mlflow = record["config"].get("mlflow") or {}
@@ -92,7 +94,7 @@ def identify(run_dir: Path, record: dict[str, Any]) -> Identity:
         name="/".join(labels),
         experiment=mlflow.get("experiment", EXPERIMENT),
         started=epoch(record["started"]),
-        study=Study(record["size"], folder.parents[2].resolve()) if laid_out else None,
+        study=Study(place, folder.parents[2].resolve()) if laid_out else None,
     )
 
 

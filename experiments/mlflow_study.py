@@ -11,11 +11,11 @@ WRITTEN_TAG = "dcvae.note.sha256"  # of the description as it was written here
 NOTE = """\
 **Ablations of a deep-compression speech autoencoder**
 
-A parent run is a study: all runs of one size in one runs folder. It trained nothing itself, so it
-is FINISHED from the start. Its children are the trained models, one an ablation and seed. Once
-they are analysed, the parent's artifacts hold the study's tables: `analysis/statistics.json`
-(means, intervals and differences from the baseline) and `analysis/claims.json` (what each ablation
-claims, and the verdict).
+A parent run is a study: all runs of one size and number of steps in one runs folder. It trained
+nothing itself, so it is FINISHED from the start. Its children are the trained models, one an
+ablation and seed. Once they are analysed, the parent's artifacts hold the study's tables:
+`analysis/statistics.json` (means, intervals and differences from the baseline) and
+`analysis/claims.json` (what each ablation claims, and the verdict).
 
 Columns to compare among the children of one parent:
 
@@ -33,14 +33,14 @@ The datasets column tells runs on other speech apart. Edit this text as you like
 
 @dataclass(frozen=True)
 class Study:
-    """All runs of one size below one folder, given as a whole path."""
+    """All runs of one size and one budget of steps below one folder, given as a whole path."""
 
-    size: str
+    size: str  # as its folder is called: "tiny", or "tiny-350steps"
     runs_dir: Path
 
     @property
     def id(self) -> str:
-        """The same for every run of the study: the size and a hash of the folder's path."""
+        """The same for every run of the study: the size's folder and a hash of the whole path."""
         return f"{self.size}-{sha256(str(self.runs_dir))[:12]}"
 
 

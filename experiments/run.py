@@ -34,11 +34,13 @@ from dcvae.provenance import Corpus
 from experiments.checkpointing import Progress
 from experiments.composing import (
     COMPOSING_ERRORS,
+    budget_of,
     chosen_ablation,
     hydra_overrides,
     read_registry,
     run_folder,
     settle,
+    steps_of,
 )
 from experiments.data.clips import training_clips, training_loader, validation_waves
 from experiments.hardware import choose_precision, keep_freed_memory, use_all_cores
@@ -57,7 +59,8 @@ def train(cfg: DictConfig, size: str, ablation: str, data: str) -> None:
     config = settle(cfg, size)
     read_claims(ablation, config["claims"])
     check_processes(os.environ)
-    run_dir = run_folder(config, size, ablation)
+    budget = budget_of(config, steps_of(size))
+    run_dir = run_folder(config, size, budget, ablation)
     first = os.environ.get("RANK", "0") == "0"
     if first:
         check_free(run_dir)
@@ -83,6 +86,7 @@ def train(cfg: DictConfig, size: str, ablation: str, data: str) -> None:
         "ablation": ablation,
         "size": size,
         "seed": cfg.seed,
+        "budget": budget,
         "commit": git_commit(),
         "corpus": asdict(Corpus.of(corpus, manifest.name, clips)),
     }

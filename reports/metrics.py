@@ -57,6 +57,8 @@ QUALITY = {
     "estoi": Metric("ESTOI", "up"),
     "mel_l1": Metric("mel L1", "down", drawn=True),
     "mcd": Metric("MCD, dB", "down", digits=2),
+    # best at 0, as the original has it: up while a model blurs, which is below
+    "log_modulation_ratio": Metric("fast modulation, log ratio", "up", digits=2),
     "wer": Metric("WER", "down", digits=1, percent=True),
     "dwer": Metric("dWER", "down", digits=1, percent=True, drawn=True),
     "speaker_similarity": Metric("speaker similarity", "up", drawn=True),

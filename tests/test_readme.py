@@ -52,7 +52,8 @@ def shell(place: Path, script: str) -> None:
 
 def smaller(command: str) -> str:
     """The same command at debug size, on the clips in tests/data."""
-    command = command.replace("make report", "python -m reports.build").replace("/tiny/", "/debug/")
+    command = command.replace("make report", "python -m reports.build")
+    command = command.replace("runs/demo", "runs/debug").replace("size=demo ", "")
     if "experiments/run.py" in command:
         data = "" if "data=" in command else " data=filelist data.train=tests/data/manifest.csv"
         command += f" {SMALL}{data}"
@@ -84,7 +85,7 @@ def test_commands_run(used):
 def test_python_snippets_run(used):
     for kind, text in BLOCKS:
         if kind == "python":
-            shell(used, f"python - <<'END'\n{text.replace('/tiny/', '/debug/')}END")
+            shell(used, f"python - <<'END'\n{text.replace('runs/demo', 'runs/debug')}END")
 
 
 def test_the_example_ablation_trains(used):

@@ -55,6 +55,7 @@ def test_run_folder_describes_itself(place):
     assert record["status"] == "finished"
     assert record["ablation"] == "baseline"
     assert record["claims"] == []
+    assert record["budget"] is None
     assert record["config"]["model"]["noise"] == "uniform"
     assert record["floats_per_second"] == pytest.approx(430.66, abs=0.01)
     assert record["speech_seconds"] > 0
@@ -240,7 +241,7 @@ def test_full_size_trains_a_step_without_a_gpu(tmp_path, bigvgan_folder, monkeyp
     paths = sorted((ROOT / "tests" / "data").glob("*.flac"))
     (tmp_path / "list.txt").write_text("".join(f"{path}\n" for path in paths))
     done = train(tmp_path, "data.train=list.txt", *FULL, "vocoder=bigvgan", "vocoder.path=bigvgan")
-    folder = tmp_path / "runs" / "full" / "baseline" / "seed0"
+    folder = tmp_path / "runs" / "full-1steps" / "baseline" / "seed0"
     try:
         assert done.returncode == 0, done.stderr
         record = json.loads((folder / "run.json").read_text())

@@ -23,8 +23,8 @@ def tsne(points: Array) -> Array:
 
     if len(points) < FEWEST:
         raise Unmeasurable(f"{len(points)} clips, fewer than {FEWEST}")
-    components = PCA(min(COMPONENTS, *points.shape), svd_solver="full").fit_transform(points)
     perplexity = min(PERPLEXITY, (len(points) - 1) / 3)
     embedding = TSNE(perplexity=perplexity, init="pca", random_state=SEED)
     with threadpool_limits(1):
+        components = PCA(min(COMPONENTS, *points.shape), svd_solver="full").fit_transform(points)
         return np.asarray(embedding.fit_transform(components), dtype=float)

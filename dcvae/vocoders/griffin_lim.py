@@ -92,7 +92,8 @@ def find_phase(magnitude: Tensor, window: Tensor, iterations: int, momentum: flo
 
     bins = torch.arange(magnitude.shape[2], device=magnitude.device)
     frames = torch.arange(magnitude.shape[1], device=magnitude.device)
-    turns = (frames[:, None] * bins * HOP % N_FFT) / N_FFT  # of a sinusoid in each bin, in step
+    whole = (frames[:, None] * bins * HOP % N_FFT).to(magnitude.dtype)
+    turns = whole / N_FFT  # of a sinusoid in each bin, in step
     spectrum = torch.polar(magnitude, (2 * math.pi * turns).expand_as(magnitude))
     previous = torch.zeros_like(spectrum)
     weight = momentum / (1 + momentum)  # the step past the new spectrum, up to a scale

@@ -1,5 +1,6 @@
 """The commands of a study, as lists of arguments and with the environment that they need."""
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from experiments.studies.plan import Plan, Row
 
 RUN = str(Path(__file__).parents[1] / "run.py")
 PYTHON = (sys.executable, "-m")
+THREADS = ("DCVAE_THREADS", "OMP_NUM_THREADS")
 LAUNCH = (
     *PYTHON, "accelerate.commands.launch", "--quiet", "--multi_gpu", "--num_machines", "1",
     "--mixed_precision", "no", "--dynamo_backend", "no",
@@ -33,15 +35,19 @@ def analyse_command(analysis: Analysis, run_dir: Path) -> list[str]:
     return [*PYTHON, "analysis", str(run_dir), *analysis.arguments(), "--no-study"]
 
 
-def end_commands(plan: Plan, run_dirs: list[Path]) -> list[list[str]]:
-    """What is made once of all runs: the study's statistics, the report."""
-    commands = []
-    if plan.study.analysis and run_dirs:
-        options = plan.study.analysis.arguments()
-        commands.append([*PYTHON, "analysis", *map(str, run_dirs), *options])
-    if plan.study.report:
-        commands.append([*PYTHON, "reports.build", str(plan.runs_dir), "--size", plan.size])
-    return commands
+def statistics_commands(plan: Plan) -> list[list[str]]:
+    """What is made of all runs that are there: the study's statistics."""
+    if plan.study.analysis is None:
+        return []
+    options = plan.study.analysis.arguments()
+    return [[*PYTHON, "analysis", "--study", str(plan.folder), *options]]
+
+
+def report_commands(plan: Plan) -> list[list[str]]:
+    """What is made once, at the end."""
+    if not plan.study.report:
+        return []
+    return [[*PYTHON, "reports.build", str(plan.runs_dir), "--study", plan.name]]
 
 
 def environment(study: Study, gpus: list[str] | None = None) -> dict[str, str]:
@@ -49,7 +55,18 @@ def environment(study: Study, gpus: list[str] | None = None) -> dict[str, str]:
     needed = gpu_variables(gpus)
     if study.processes > 1 and not has_gpus(study):
         needed["ACCELERATE_USE_CPU"] = "true"
+    if study.jobs > 1 and study.executor != "slurm":
+        needed |= share_of_cores(study.jobs * study.processes)
     return needed
+
+
+def share_of_cores(processes: int) -> dict[str, str]:
+    """As many threads for each as there are cores, unless the user says otherwise.
+
+    Two runs that take all cores each wait for one another's threads, and lose a factor of four.
+    """
+    cores = max(1, len(os.sched_getaffinity(0)) // processes)
+    return {name: str(cores) for name in THREADS if name not in os.environ}
 
 
 def gpu_variables(gpus: Sequence[str] | None) -> dict[str, str]:

@@ -11,19 +11,22 @@ from dcvae.locking import folder_lock
 from experiments.studies.board import make_board
 from experiments.studies.commands import (
     analyse_command,
-    end_commands,
     environment,
     gpu_variables,
     quoted,
+    report_commands,
+    statistics_commands,
     train_command,
 )
 from experiments.studies.engine import PERIOD, Engine, Entry, Stop
 from experiments.studies.executors import Executor, LocalExecutor
 from experiments.studies.job import Ending, Job
 from experiments.studies.ledger import Ledger
+from experiments.studies.looks import next_block
 from experiments.studies.plan import Plan, Row
 from experiments.studies.progress import tail
-from experiments.studies.states import FINISHED, SKIPPED, state_of
+from experiments.studies.registration import register
+from experiments.studies.states import FAILED, FINISHED, SKIPPED, state_of
 from experiments.studies.summary import exit_status, last_lines, summarise
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -32,14 +35,18 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def describe(plan: Plan) -> list[str]:
     """The commands that are left, as lines for a shell, with a comment on how each run stands."""
     shares, lines = make_shares(plan), []
+    phase = ""
     for number, row in enumerate(plan.rows):
+        if row.phase != phase:
+            phase = row.phase
+            lines.append(f"# phase {phase}")
         job = make_job(plan, row)
         state = state_of(row.run_dir, job.analyse is not None)
         lines.append(f"# {row.name}: {state}")
         variables = environment(plan.study, shares[number % len(shares)] if shares else None)
         if state != FINISHED:
             lines += [quoted(command, variables) for command in (job.train, job.analyse) if command]
-    ends = end_commands(plan, [row.run_dir for row in plan.rows])
+    ends = [*statistics_commands(plan), *report_commands(plan)]
     gpus = shares[0] if shares else None
     if ends:
         lines.append("# of all runs")
@@ -47,28 +54,45 @@ def describe(plan: Plan) -> list[str]:
 
 
 def conduct(plan: Plan, fail_fast: bool = False) -> int:
-    """Run everything; the exit status."""
-    started, stop = time.monotonic(), Stop()
-    entries = [Entry(row.name, make_job(plan, row)) for row in plan.rows]
-    shares = make_shares(plan)
+    """Run everything, and go on with more seeds where the study says so; the exit status."""
+    stop = Stop()
     with alone(plan), catching_signals(stop):
-        ledger = Ledger(plan.folder / "jobs.json")
-        engine = Engine(make_executor(plan), ledger, stop, shares, fail_fast)
-        with make_board() as board:
-            engine.run(entries, board.show)
-        print(summarise(entries, time.monotonic() - started), flush=True)
-        done = [entry.run_dir for entry in entries if entry.state in (FINISHED, SKIPPED)]
-        commands = end_commands(plan, done)
-        if done and commands and not stop:
-            log = plan.folder / "logs" / "study.log"
-            ending = Ending(log, commands, gpu_variables(shares[0] if shares else None))
-            if not end(ending, stop) and not stop:
-                return 1
+        while True:
+            register(plan)
+            entries = run_all(plan, stop, fail_fast)
+            if stop or not any(entry.state in (FINISHED, SKIPPED) for entry in entries):
+                return exit_status(entries, stop)
+            if not end(plan, statistics_commands(plan), stop):
+                return exit_status(entries, stop) or 1
+            failed = any(entry.state == FAILED for entry in entries)
+            following = None if failed else next_block(plan)
+            if following is None:
+                break
+            plan = following
+        if not end(plan, report_commands(plan), stop):
+            return exit_status(entries, stop) or 1
         return exit_status(entries, stop)
 
 
-def end(ending: Ending, stop: Stop) -> bool:
-    """Statistics and report: whether they were made."""
+def run_all(plan: Plan, stop: Stop, fail_fast: bool) -> list[Entry]:
+    """The plan's runs, brought to their ends."""
+    started = time.monotonic()
+    entries = [Entry(row.name, make_job(plan, row)) for row in plan.rows]
+    ledger = Ledger(plan.folder / "jobs.json")
+    engine = Engine(make_executor(plan), ledger, stop, make_shares(plan), fail_fast)
+    with make_board() as board:
+        engine.run(entries, board.show)
+    print(summarise(entries, time.monotonic() - started), flush=True)
+    return entries
+
+
+def end(plan: Plan, commands: list[list[str]], stop: Stop) -> bool:
+    """Carry out what follows the runs; whether that was done."""
+    if not commands:
+        return True
+    shares = make_shares(plan)
+    log = plan.folder / "logs" / "study.log"
+    ending = Ending(log, commands, gpu_variables(shares[0] if shares else None))
     handle = LocalExecutor(1).submit(ending)
     while not handle.done():
         if stop:
@@ -84,9 +108,10 @@ def end(ending: Ending, stop: Stop) -> bool:
 
 def make_job(plan: Plan, row: Row) -> Job:
     analysis = plan.study.analysis
+    steps = "" if row.budget is None else f"-{row.budget}steps"
     return Job(
         run_dir=row.run_dir,
-        log=plan.folder / "logs" / f"{row.ablation}-seed{row.seed}.log",
+        log=plan.folder / "logs" / f"{row.ablation}-seed{row.seed}{steps}.log",
         train=train_command(plan.study, row),
         analyse=analyse_command(analysis, row.run_dir) if analysis else None,
         variables=environment(plan.study),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+UNTIL = ("decided",)
 EXECUTORS = ("local", "slurm", "submitit_local")
 QUESTIONS = (
     "quality", "pitch", "dnsmos", "visqol", "intelligibility", "speaker", "latents",
@@ -41,11 +42,28 @@ class Analysis:
 
 
 @dataclass
-class Study:
-    """A list of runs and how they are run."""
+class Phase:
+    """Runs that are planned together: every ablation with its seeds, at every budget."""
 
-    ablations: Any = "all"  # or a list of names
-    seeds: list[int] = field(default_factory=lambda: [0])
+    name: str = ""
+    ablations: Any = None  # names, lists of names (a composition), or "all"
+    factors: list[str] | None = None  # ablations of which all compositions are run
+    seeds: Any = None  # [0, 1], or counts: {baseline: 10, default: 3}; None: [0]
+    budgets: list[int | None] | None = None  # trainer.steps; None: the size's own
+
+
+@dataclass
+class Study:
+    """Runs, how they are run, and the claims that they are to decide."""
+
+    ablations: Any = None  # these four as in a phase; "all" where there are neither factors
+    factors: list[str] | None = None
+    seeds: Any = None
+    budgets: list[int | None] | None = None
+    phases: list[Phase] = field(default_factory=list)  # in their order, instead of those four
+    family: list[str] | None = None  # ids of claims, or ablations; None: all claims there are
+    until: str | None = None  # "decided": add blocks of seeds while a claim of the family is open
+    max_seeds: int | None = None  # of each ablation, where seeds are added
     overrides: list[str] = field(default_factory=list)  # Hydra's, for every run
     analysis: Analysis | None = None  # None: not analysed
     report: bool = False

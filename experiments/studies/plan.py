@@ -1,15 +1,24 @@
 """From a study's name and the command line to the runs that it asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 
-from experiments.composing import COMPOSING_ERRORS, CONF, Composed, compose_runs, read_typed
+from experiments.composing import (
+    COMPOSING_ERRORS,
+    CONF,
+    Composed,
+    compose_runs,
+    read_registry,
+    read_typed,
+)
 from experiments.studies.options import Analysis, Study
+from experiments.studies.phases import Wanted, phases_of, wanted_runs
 
 KEYS = tuple(option.name for option in fields(Study))
 INSTEAD = {"ablation": "ablations=[NAME,...]", "seed": "seeds=[0,1,...]"}
+STEPS = "trainer.steps"
 
 
 @dataclass(frozen=True)
@@ -20,10 +29,18 @@ class Row:
     seed: int
     overrides: tuple[str, ...]  # all of run.py's
     composed: Composed
+    phase: str = ""
+
+    @property
+    def budget(self) -> int | None:
+        """Steps; None for the size's own."""
+        return self.composed.budget
 
     @property
     def name(self) -> str:
-        return f"{self.ablation}/seed{self.seed}"
+        """No other row of the study has it."""
+        steps = "" if self.budget is None else f" ({self.budget} steps)"
+        return f"{self.ablation}/seed{self.seed}{steps}"
 
     @property
     def run_dir(self) -> Path:
@@ -37,6 +54,7 @@ class Plan:
     name: str
     study: Study
     rows: tuple[Row, ...]
+    overrides: tuple[str, ...] = ()  # of every run
 
     @property
     def runs_dir(self) -> Path:
@@ -45,6 +63,11 @@ class Plan:
     @property
     def size(self) -> str:
         return self.rows[0].composed.size
+
+    @property
+    def ablations(self) -> list[str]:
+        """Every system once, in the order of the runs."""
+        return list(dict.fromkeys(row.ablation for row in self.rows))
 
     @property
     def folder(self) -> Path:
@@ -61,15 +84,11 @@ def make_plan(arguments: Sequence[str]) -> Plan:
     check_analysis_keys(changes)
     study = read_typed(Study, path, changes)
     overrides = [*study.overrides, *overrides]
+    has_budgets = any(phase.budgets for phase in phases_of(study))
     for override in overrides:
-        check_override(override)
-    ablations = choose_ablations(study.ablations)
-    check_twice("ablation", ablations)
-    check_twice("seed", study.seeds)
-    rows = [row for ablation in ablations for row in make_rows(ablation, study.seeds, overrides)]
-    if not rows:
-        raise ValueError("a study needs at least one ablation and one seed")
-    return Plan(name, study, tuple(rows))
+        check_override(override, INSTEAD | ({STEPS: "budgets=[STEPS,...]"} if has_budgets else {}))
+    wanted = wanted_runs(study, read_registry())
+    return Plan(name, study, tuple(compose_rows(wanted, overrides)), tuple(overrides))
 
 
 def sort_arguments(arguments: Sequence[str]) -> tuple[str, list[str], list[str]]:
@@ -88,11 +107,11 @@ def sort_arguments(arguments: Sequence[str]) -> tuple[str, list[str], list[str]]
     return name, changes, overrides
 
 
-def check_override(override: str) -> None:
+def check_override(override: str, instead: Mapping[str, str]) -> None:
     """ValueError for one that the study gives to the runs itself, and for what is none."""
     key = override.lstrip("+~").partition("=")[0]
-    if key in INSTEAD:
-        raise ValueError(f"{override} is the study's to give: say {INSTEAD[key]}")
+    if key in instead:
+        raise ValueError(f"{override} is the study's to give: say {instead[key]}")
     if "=" not in override and not override.startswith("~"):
         raise ValueError(f"{override!r} is no key=value")
 
@@ -108,38 +127,41 @@ def check_analysis_keys(changes: Sequence[str]) -> None:
             raise ValueError(f"the analysis has no option {option!r}: {' or '.join(near)}?")
 
 
-def choose_ablations(wanted: str | list[str]) -> list[str]:
-    """Names of the registry, the baseline first of "all"; ValueError with near names for others."""
-    known = names_in("ablation")
-    if wanted == "all":
-        return sorted(known, key=lambda name: (name != "baseline", name))
-    if isinstance(wanted, str):
-        raise ValueError(f"ablations must be a list or all: ablations=[{wanted}]")
-    for name in wanted:
-        if name not in known:
-            near = get_close_matches(str(name), known, 3)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {known}"
-            raise ValueError(f"there is no ablation {name!r}: {hint}")
-    return list(wanted)
+def compose_rows(wanted: Sequence[Wanted], overrides: Sequence[str]) -> list[Row]:
+    """The runs with all that they will be told, in their order, each folder once.
+
+    A budget may be the size's own number of steps: it is then no other run.
+    """
+    seeds: dict[tuple[str, int | None], list[int]] = {}
+    for run in wanted:
+        seeds.setdefault((run.ablation, run.budget), []).append(run.seed)
+    composed = {
+        (ablation, budget, seed): one
+        for (ablation, budget), own in seeds.items()
+        for seed, one in zip(own, compose_seeds(ablation, own, budget, overrides), strict=True)
+    }
+    rows: dict[Path, Row] = {}
+    for run in wanted:
+        told = (f"ablation={run.ablation}", f"seed={run.seed}", *steps(run.budget), *overrides)
+        one = composed[run.ablation, run.budget, run.seed]
+        rows.setdefault(one.run_dir, Row(run.ablation, run.seed, told, one, run.phase))
+    return list(rows.values())
 
 
-def check_twice(kind: str, values: Sequence[object]) -> None:
-    """ValueError where a value comes twice: two runs would share one folder."""
-    for value in values:
-        if list(values).count(value) > 1:
-            raise ValueError(f"{kind} {value} is named twice: two runs cannot share one folder")
-
-
-def make_rows(ablation: str, seeds: Sequence[int], overrides: Sequence[str]) -> list[Row]:
-    """The ablation's runs; ValueError names it where the overrides do not compose."""
+def compose_seeds(
+    ablation: str, seeds: Sequence[int], budget: int | None, overrides: Sequence[str]
+) -> list[Composed]:
+    """Their configurations; ValueError names the ablation where the overrides do not compose."""
+    told = [*steps(budget), *overrides]
     try:
-        composed = compose_runs(ablation, seeds, overrides)
+        return compose_runs(ablation, seeds, told)
     except COMPOSING_ERRORS as error:
-        raise ValueError(f"ablation={ablation} {' '.join(overrides)}: {error}") from error
-    return [
-        Row(ablation, seed, (f"ablation={ablation}", f"seed={seed}", *overrides), one)
-        for seed, one in zip(seeds, composed, strict=True)
-    ]
+        raise ValueError(f"ablation={ablation} {' '.join(told)}: {error}") from error
+
+
+def steps(budget: int | None) -> list[str]:
+    """What run.py is told of a budget: nothing of the size's own."""
+    return [] if budget is None else [f"{STEPS}={budget}"]
 
 
 def names_in(group: str) -> list[str]:

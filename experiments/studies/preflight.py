@@ -4,6 +4,7 @@ import importlib.util
 import shutil
 
 from dcvae.locking import check_writable
+from experiments.composing import read_registry
 from experiments.record import check_same_config, read_record
 from experiments.studies.machine import find_gpus, is_free
 from experiments.studies.options import (
@@ -11,16 +12,20 @@ from experiments.studies.options import (
     CLIP_COUNTS,
     EXECUTORS,
     QUESTIONS,
+    UNTIL,
     Analysis,
     Study,
 )
 from experiments.studies.plan import Plan
+from experiments.studies.registration import family_of
 
 
 def check_plan(plan: Plan) -> None:
     """ValueError or OSError for the first thing that would end the study badly."""
     check_executor(plan.study)
     check_numbers(plan.study)
+    check_end(plan)
+    family_of(plan, read_registry())
     check_gpus(plan.study)
     if plan.study.analysis:
         check_analysis(plan.study.analysis)
@@ -52,6 +57,27 @@ def check_numbers(study: Study) -> None:
         raise ValueError(f"port={study.port} serves one run at a time: leave it out, or jobs=1")
     if study.executor != "slurm" and not is_free(study.port):
         raise ValueError(f"port={study.port} is taken: leave it out, and a free one is found")
+
+
+def check_end(plan: Plan) -> None:
+    """When seeds are added, and to what."""
+    study = plan.study
+    if study.until not in (None, *UNTIL):
+        raise ValueError(f"until={study.until}: the one word is {', '.join(UNTIL)}")
+    if study.until is None:
+        if study.max_seeds is not None:
+            raise ValueError(f"max_seeds={study.max_seeds} needs until={UNTIL[0]}")
+        return
+    if study.max_seeds is None:
+        raise ValueError(f"until={study.until} needs max_seeds=NUMBER, after which it ends")
+    if study.analysis is None:
+        raise ValueError(f"until={study.until} needs an analysis: nothing is decided without one")
+    seeds = {row.seed for row in plan.rows}
+    systems = {(row.ablation, row.budget) for row in plan.rows}
+    if len(plan.rows) != len(seeds) * len(systems):
+        raise ValueError(f"until={study.until} adds blocks: every system needs the same seeds")
+    if study.max_seeds < len(seeds):
+        raise ValueError(f"max_seeds={study.max_seeds}, but the study begins with {len(seeds)}")
 
 
 def check_gpus(study: Study) -> None:

@@ -119,7 +119,7 @@ def test_a_clips_loss_depends_on_no_other_clip(smooth):
     together = heldout_losses(smooth[250], named, 8, CPU)
     for name, frames in named.items():
         alone = heldout_losses(smooth[250], {name: frames}, 8, CPU)
-        assert alone[name] == pytest.approx(together[name], rel=1e-5)
+        assert alone[name] == pytest.approx(together[name], rel=1e-4)  # other shapes
     assert not torch.equal(noise_of("a", "loss", 3), noise_of("b", "loss", 3))
 
 

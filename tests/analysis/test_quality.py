@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from analysis import dnsmos, pitch, quality, visqol
+from analysis.metrics.modulation import log_modulation_ratio
 from analysis.metrics.perceptual import METRICS, wave_scores
 from analysis.metrics.spectral import mel_cepstral_distortion, mel_l1
 from analysis.question import Question
@@ -98,10 +99,15 @@ def test_rows_are_the_metrics_of_the_models_own_output(here: Subject) -> None:
                     assert rows[sample.name, condition, metric][3:] == scores[metric]
                 mels = [log_mel(one[None])[0].numpy() for one in (sample.wave, output[number])]
                 expected = mel_cepstral_distortion(*mels)
-                assert rows[sample.name, condition, "mcd"].value == expected
+                # another thread; where a band is quiet, its float32 keeps three digits
+                assert rows[sample.name, condition, "mcd"].value == pytest.approx(
+                    expected, rel=1e-3
+                )
             for condition, mels in (("reconstruction", batch.mels), ("untrained", untrained)):
                 expected = mel_l1(mel, mels[number].numpy())
                 assert rows[sample.name, condition, "mel_l1"].value == pytest.approx(expected)
+            expected = log_modulation_ratio(mel, batch.mels[number].numpy())
+            assert rows[sample.name, "reconstruction", "log_modulation_ratio"].value == expected
 
 
 def test_the_vocoder_alone_is_closer_than_an_untrained_model(here: Subject) -> None:

@@ -25,7 +25,8 @@ def test_embeddings_are_the_librarys(encoder, spoken: Path) -> None:
     expected = resemblyzer.VoiceEncoder("cpu", verbose=False).embed_utterance(
         resemblyzer.preprocess_wav(wave.numpy(), 22050)
     )
-    np.testing.assert_allclose(encoder.embed(wave), expected, atol=1e-6)
+    # unit vectors of a recurrent network: 160 steps of three layers in float32, in other batches
+    np.testing.assert_allclose(encoder.embed(wave), expected, rtol=0, atol=1e-5)
 
 
 def test_a_voice_is_nearer_to_itself_than_to_others(encoder, spoken: Path) -> None:

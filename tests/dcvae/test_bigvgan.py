@@ -45,6 +45,17 @@ CONFIG: dict[str, Any] = {  # the published one, but for the number of channels
 }
 
 
+# What float32 leaves: 6 stages of 6 convolutions in a row, each a sum of up to 64 x 11 products,
+# whose roundings add up as a random walk: sqrt(36 x 704) eps of the largest sample, times ten for
+# what the activations' sines make of them. Weights that differ by half's rounding give 1e-3.
+ROUNDING = 10 * math.sqrt(36 * 704) * torch.finfo(torch.float32).eps  # 1.9e-4
+
+
+def assert_same_wave(wave: Tensor, expected: Tensor, tolerance: float = ROUNDING) -> None:
+    assert wave.shape == expected.shape
+    assert (wave - expected).abs().max() < tolerance * expected.abs().max()
+
+
 @pytest.fixture(autouse=True)  # networks as small as these are faster so
 def _one_thread():
     threads = torch.get_num_threads()
@@ -107,7 +118,7 @@ def test_the_wave_is_the_networks_own(network: nn.Module, vocoder: BigVGAN, mel:
     wave = vocoder(mel)
     assert wave.shape == (2, mel.shape[2] * HOP)
     assert 0.01 < float(expected.abs().max()) < 1, "a clamped or silent wave would prove nothing"
-    torch.testing.assert_close(wave, expected, atol=1e-5, rtol=0)
+    assert_same_wave(wave, expected)
 
 
 def test_weights_without_weight_norm_load_too(vocoder: BigVGAN, mel: Tensor, tmp_path: Path):
@@ -115,7 +126,7 @@ def test_weights_without_weight_norm_load_too(vocoder: BigVGAN, mel: Tensor, tmp
     fold_weight_norm(plain)
     assert not any("weight_g" in name for name in plain.state_dict())
     other = BigVGAN(save(tmp_path / "plain", plain))
-    torch.testing.assert_close(other(mel[:1]), vocoder(mel[:1]), atol=1e-6, rtol=0)
+    assert_same_wave(other(mel[:1]), vocoder(mel[:1]))
 
 
 def test_loading_leaves_no_trace(
@@ -139,10 +150,10 @@ def test_loading_leaves_no_trace(
     assert not vocoder.network.training
 
 
-def test_the_front_end_is_the_packages_own(speech: Tensor):
+def test_the_front_end_is_the_packages_own(speech: Tensor, assert_same_mel):
     package = import_package()
     theirs = package.get_mel_spectrogram(speech, package.env.AttrDict(CONFIG))
-    torch.testing.assert_close(LogMel()(speech), theirs, atol=1e-4, rtol=0)
+    assert_same_mel(LogMel()(speech), theirs, speech, computations=2)
 
 
 @pytest.mark.parametrize(
@@ -192,11 +203,11 @@ def test_windows_with_their_context_are_the_whole(vocoder: BigVGAN):
         left = max(0, start - context)
         wave = vocoder(mel[..., left : start + size + context])
         pieces.append(wave[:, (start - left) * HOP : (start - left + size) * HOP])
-    torch.testing.assert_close(torch.cat(pieces, 1), vocoder(mel), atol=1e-5, rtol=0)
+    assert_same_wave(torch.cat(pieces, 1), vocoder(mel))
 
 
 def test_a_clip_does_not_depend_on_its_batch(vocoder: BigVGAN, mel: Tensor):
-    assert torch.equal(vocoder(mel)[1:], vocoder(mel[1:]))
+    assert_same_wave(vocoder(mel)[1:], vocoder(mel[1:]))
 
 
 def test_precision_is_the_devices(folder: Path, mel: Tensor):
@@ -227,7 +238,7 @@ def test_half_precision_on_a_gpu_and_back(folder: Path, vocoder: BigVGAN, mel: T
 def test_loaded_in_inference_mode_it_works_outside(folder: Path, vocoder: BigVGAN, mel: Tensor):
     with torch.inference_mode():
         inside = BigVGAN(folder)
-    assert torch.equal(inside.to("cpu")(mel[:1]), vocoder(mel[:1]))
+    assert_same_wave(inside.to("cpu")(mel[:1]), vocoder(mel[:1]))
 
 
 def test_no_gradient_is_kept(vocoder: BigVGAN, mel: Tensor):

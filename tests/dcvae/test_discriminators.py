@@ -11,11 +11,11 @@ MEL = torch.randn(2, 80, 64, generator=torch.Generator().manual_seed(0))
 def test_grouped_bands_equal_ten_small_stacks():
     """The plain way: a loop over ten bands, each with its own convolutions."""
     torch.manual_seed(0)
-    critic = MultiBandDiscriminator(channels=3, layers=5)
-    judged = critic(MEL)
+    critic, mel = MultiBandDiscriminator(channels=3, layers=5).double(), MEL.double()
+    judged = critic(mel)
     outputs, features = [], []
     for band in range(10):
-        hidden = MEL[:, None, 8 * band : 8 * band + 8]
+        hidden = mel[:, None, 8 * band : 8 * band + 8]
         for number, layer in enumerate(critic.layers):
             rows = slice(3 * band, 3 * band + 3)
             hidden = functional.conv2d(hidden, layer.weight[rows], layer.bias[rows], padding=1)

@@ -52,7 +52,8 @@ def test_channel_norm_is_torch_s_rms_norm():
     torch.testing.assert_close(ChannelNorm(norm)(features), expected, rtol=1e-5, atol=1e-5)
     half = ChannelNorm(norm.bfloat16())(features.bfloat16())
     assert half.dtype == torch.bfloat16
-    assert (half - expected).norm() < 0.01 * expected.norm()
+    # five roundings of half of bfloat16's 2^-8: input, scale, product, gain and sum
+    assert (half - expected).norm() < 2.5 * 2**-8 * expected.norm()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -66,5 +67,7 @@ def test_a_whole_model(size):
     fuse(model.backbone)
     after = model(mel)
     assert not any(isinstance(part, DCDownBlock2d | DCUpBlock2d) for part in model.modules())
-    torch.testing.assert_close(after.latent.clean, before.latent.clean, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(after.mel, before.mel, rtol=1e-5, atol=1e-5)
+    # 20 convolutions in a row of sums of up to 9 x 32 products, in float32: sqrt(20 x 288) eps is
+    # 1e-5 of values around 1. Part by part the tests above are exact.
+    torch.testing.assert_close(after.latent.clean, before.latent.clean, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(after.mel, before.mel, rtol=1e-4, atol=1e-4)

@@ -26,6 +26,7 @@ def test_training_takes_the_facts_that_it_knows():
     }
     training = Training.of(facts)
     assert training.name == "tiny/plain_ae/seed3"
+    assert Training.of(facts | {"budget": 350}).name == "tiny-350steps/plain_ae/seed3"
     assert training.corpus is not None
     assert training.corpus.hours == pytest.approx(1.0)
     assert training.step is None

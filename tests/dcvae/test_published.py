@@ -66,7 +66,7 @@ def test_import_of_folded_weights(published, assert_same, tmp_path, files, long_
         if isinstance(module, torch.nn.Conv2d):
             torch.nn.utils.parametrize.remove_parametrizations(module, "weight")
     model = import_published(published.write(tmp_path / "folded.pt", expected), config)
-    assert_same(model, expected, long_mel[:, :, :20], 1e-5)
+    assert_same(model, expected, long_mel[:, :, :20], 1e-4)
     assert torch.equal(model.backbone.encoder.conv_in.weight, expected.encoder.conv_in.weight)
 
 

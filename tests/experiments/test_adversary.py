@@ -58,7 +58,9 @@ def test_judging_equals_unfrozen_critics_that_see_real_with_gradient():
         for r, f in zip(real.features, fake.features, strict=True):
             loss = loss + 2 * len(f) * (r - f).abs().mean()
     loss.backward()
-    torch.testing.assert_close(frugal.grad, plain.grad)
+    # sums of |real - fake| leave signs, which rounding turns where features are equal: no one value
+    # is sure, the whole is. Real features with gradient, or a term left out, change a tenth or more
+    assert (frugal.grad - plain.grad).norm() < 0.01 * plain.grad.norm()
 
 
 def test_learning_tells_real_from_fake():

@@ -19,14 +19,15 @@ COMMAND = [
     sys.executable, ROOT / "experiments" / "run.py", "size=debug", "data=filelist",
     f"data.train={MANIFEST}", "mlflow=null", "loader.num_workers=1", "adversary.start=0.2",
     "trainer.steps=60", "trainer.save_every=7", "trainer.log_every=2", "trainer.validate_every=20",
+    "precision=no",
 ]  # fmt: skip
 PATIENCE = 120  # seconds
-RUN = Path("runs/debug/baseline/seed0")
+RUN = Path("runs/debug-60steps/baseline/seed0")
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
     folder.mkdir(exist_ok=True)
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "DCVAE_THREADS": "1"}
     environment.pop("MASTER_ADDR", None)
     return subprocess.Popen(
         list(map(str, COMMAND)),

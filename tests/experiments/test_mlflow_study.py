@@ -25,18 +25,19 @@ def children(client, parent) -> set[str]:
 
 
 def test_runs_of_a_study_have_one_parent(tmp_path, store, write_run):
-    """A run that goes on keeps it; another size and another folder have parents of their own."""
+    """A run that goes on keeps it; other sizes, steps and folders have parents of their own."""
     client = mlflow.MlflowClient(store)
     parents, runs = [], []
-    for name in ("runs/tiny/a", "runs/tiny/b", "runs/base/a", "other/tiny/a"):
-        folder = tmp_path / name / "seed0"
-        write_run(folder, "parents")
+    for name in ("tiny/a", "tiny/b", "base/a", "tiny-350steps/a", "../other/tiny/a"):
+        folder = (tmp_path / "runs" / name / "seed0").resolve()
+        size, _, steps = folder.parts[-3].removesuffix("steps").partition("-")
+        write_run(folder, "parents", size=size, budget=int(steps) if steps else None)
         Mirror(folder, store).bring_up_to_date("FAILED")
         runs.append(read_record(folder)["mlflow"]["run_id"])
         parents.append(client.get_run(runs[-1]).data.tags["mlflow.parentRunId"])
     Mirror(tmp_path / "runs" / "tiny" / "a" / "seed0", store).bring_up_to_date("RUNNING")
     assert parents[0] == parents[1]
-    assert len(set(parents)) == 3
+    assert len(set(parents)) == 4
     assert children(client, parents[0]) == set(runs[:2])
     parent = client.get_run(parents[0])
     assert (parent.info.run_name, parent.info.status) == ("tiny", "FINISHED")

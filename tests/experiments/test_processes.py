@@ -50,9 +50,13 @@ def two(tmp_path_factory) -> list[dict[str, Tensor]]:
 def test_two_processes_have_the_gradient_of_the_whole_batch(one, two):
     """The whole objective with noise and critics; the repulsion, between all, counts much in it."""
     names = [name for name in one if name.startswith("gradient/")]
+    whole = torch.stack([one[name].norm() for name in names]).norm()
     for name in names:
         for rank in two:
-            torch.testing.assert_close(rank[name], one[name], rtol=1e-4, atol=1e-5)
+            # of an absolute error's gradient a sign is left, which rounding turns where the error
+            # is near 0: one of 20,480 counts 1%; half a batch, or one without repulsion, far more
+            off = (rank[name] - one[name]).norm()
+            assert off < 0.02 * one[name].norm() + 1e-5 * whole, name
     assert max(one[name].abs().max() for name in names) > 0.01
 
 
@@ -60,7 +64,8 @@ def test_two_processes_log_the_terms_of_the_whole_batch(one, two):
     names = [name for name in one if name.startswith("term/")]
     assert {"term/dispersive", "term/adversarial", "term/critic", "term/loss"} <= set(names)
     for name in names:
-        torch.testing.assert_close(two[0][name], one[name], rtol=1e-5, atol=1e-6)
+        # means of what a deep network gives in float32, 1e-5 of each value
+        torch.testing.assert_close(two[0][name], one[name], rtol=1e-4, atol=1e-6)
 
 
 def test_two_processes_resume_bit_for_bit(two):

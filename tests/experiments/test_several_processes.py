@@ -24,7 +24,7 @@ TIMES = ("time", "train/speech_per_second", "train/steps_per_second")
 def curves(folder: Path, *command: str | Path) -> list[dict[str, float]]:
     """What a run of that command logged, but for the times."""
     environment = {k: v for k, v in os.environ.items() if k not in {"MASTER_ADDR", "WORLD_SIZE"}}
-    environment |= {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    environment |= {"OMP_NUM_THREADS": "1", "DCVAE_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     done = subprocess.run(
         list(map(str, [*command, *RUN])),
         cwd=folder,
@@ -34,7 +34,9 @@ def curves(folder: Path, *command: str | Path) -> list[dict[str, float]]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    lines = (folder / "runs/debug/baseline/seed0/metrics.jsonl").read_text().splitlines()
+    lines = (
+        (folder / f"runs/debug-{STEPS}steps/baseline/seed0/metrics.jsonl").read_text().splitlines()
+    )
     rows = [row for row in map(json.loads, lines) if "run/train_seconds" not in row]
     return [{name: row[name] for name in row if name not in TIMES} for row in rows]
 

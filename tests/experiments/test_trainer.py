@@ -65,6 +65,10 @@ def test_resumes_amid_accumulated_batches_with_an_average(trainer, interrupt, cu
     assert_same_models(resumed, whole)
 
 
+def distance(one: list[Tensor], other: list[Tensor]) -> float:
+    return float(torch.stack([(a - b).norm() for a, b in zip(one, other, strict=True)]).norm())
+
+
 def assert_same_models(one, other) -> None:
     for name in ("last", "best"):
         ours = SpeechAutoencoder.from_pretrained(one / name).state_dict()
@@ -91,7 +95,10 @@ def test_accumulated_batches_make_the_step_of_one_large_batch(trainer, tmp_path,
     before, large = step(batch_size=4, accumulate=1)
     _, parts = step(batch_size=2, accumulate=2)
     assert max((a - b).abs().max() for a, b in zip(before, large, strict=True)) > 1e-4
-    torch.testing.assert_close(parts, large, rtol=0, atol=1e-6)
+    # of an absolute error's gradient a sign is left, which rounding turns where the error is near
+    # 0: one of 20,480 moves the whole by 1 / sqrt(20,480), 1%; a batch too many or too few by half
+    way = distance(before, large)
+    assert distance(parts, large) < 0.02 * way
 
 
 def test_a_step_has_a_batch():

@@ -46,8 +46,9 @@ def test_the_parts_are_those_of_the_two_way_analysis_of_variance():
     """Hand-worked: seeds 0 and 1, clips a, b, c.
 
     d = [[1, 2, 6], [3, 2, 10]]: means by seed 3 and 5, by clip 2, 2, 8, in all 4. Seeds: the
-    variance of 3 and 5 is 2, over 2 seeds 1. Residuals [[0, 1, -1], [0, -1, 1]], mean square 4 / 2 = 2, of the
-    mean 2 / 6. Clips: variance of 2, 2, 8 is 12, over 3 clips 4, less the residual's 1 / 3.
+    variance of 3 and 5 is 2, over 2 seeds 1. Residuals [[0, 1, -1], [0, -1, 1]], mean square
+    4 / 2 = 2, of the mean 2 / 6. Clips: the variance of 2, 2, 8 is 12, over 3 clips 4, less the
+    residual's 1 / 3.
     """
     one = estimate(np.array([[1.0, 2, 6], [3, 2, 10]]), alone(3))
     assert one.value == 4

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,14 @@ from analysis.modelling.presets import PRESETS
 from analysis.questions import QUESTIONS as ASKED
 from experiments.composing import CONF
 from experiments.studies import machine, options, preflight
-from experiments.studies.commands import environment, train_command
+from experiments.studies.commands import (
+    environment,
+    report_commands,
+    statistics_commands,
+    train_command,
+)
 from experiments.studies.conducting import describe, make_shares
-from experiments.studies.plan import make_plan
+from experiments.studies.plan import Plan, make_plan
 from experiments.studies.preflight import check_plan
 
 ROOT = Path(__file__).parents[3]
@@ -25,36 +31,72 @@ def names() -> list[str]:
     return sorted(path.stem for path in (CONF / "study").glob("*.yaml"))
 
 
+@cache
+def plan_of(name: str) -> Plan:
+    """Composed once: it takes seconds for a hundred runs."""
+    return make_plan([f"study={name}"])
+
+
 @pytest.mark.parametrize("name", names())
 def test_every_study_composes(name, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    plan = make_plan([f"study={name}"])
-    check_plan(plan)
-    assert len({row.run_dir for row in plan.rows}) == len(plan.rows)
-    for row in plan.rows:
-        assert row.run_dir == Path(plan.runs_dir, plan.size, row.ablation, f"seed{row.seed}")
+    made = plan_of(name)
+    check_plan(made)
+    assert len({row.run_dir for row in made.rows}) == len(made.rows)
+    for row in made.rows:
+        steps = f"-{row.budget}steps" if row.budget else ""
+        place = Path(made.runs_dir, f"{made.size}{steps}")
+        assert row.run_dir == place / row.ablation / f"seed{row.seed}"
         assert row.composed.config["seed"] == row.seed
 
 
-def test_paper_is_every_ablation_three_times():
-    rows = make_plan(["study=paper"]).rows
+def test_paper_is_every_ablation_three_times_in_blocks():
+    rows = plan_of("paper").rows
     registry = {path.stem for path in (CONF / "ablation").glob("*.yaml")}
     assert {(row.ablation, row.seed) for row in rows} == {
         (n, s) for n in registry for s in range(3)
     }
-    assert rows[0].ablation == "baseline"
+    assert [row.seed for row in rows] == [seed for seed in range(3) for _ in registry]
+    assert next(row.ablation for row in rows if row.seed == 1) == "baseline"
 
 
 def test_keys_of_the_schema_change_the_study_and_others_go_to_the_runs():
     plan = make_plan(
         ["study=smoke", "seeds=[3,4]", "analysis.only=[pitch]", "model.noise_std=0.25", "jobs=2"]
     )
-    assert [row.seed for row in plan.rows] == [3, 4, 3, 4]
+    assert [row.name for row in plan.rows] == [
+        "baseline/seed3", "plain_ae/seed3", "baseline/seed4", "plain_ae/seed4",
+    ]  # fmt: skip
     assert plan.study.jobs == 2
     assert plan.study.analysis.arguments() == ["--clips", "2", "--only", "pitch"]
     assert plan.rows[0].composed.config["model"]["noise_std"] == 0.25
     assert train_command(plan.study, plan.rows[0])[2:4] == ["ablation=baseline", "seed=3"]
     assert make_plan(["study=smoke", "analysis=null"]).study.analysis is None
+
+
+def test_the_reference_study_is_that_of_the_design():
+    rows = plan_of("reference").rows
+    by_phase = {phase: [row for row in rows if row.phase == phase] for phase in "BCAD"}
+    assert list(dict.fromkeys(row.phase for row in rows)) == list("BCAD")
+    assert [len(by_phase[phase]) for phase in "BCAD"] == [48, 42, 9, 32]
+    assert len({row.ablation for row in by_phase["B"][:16]}) == 16
+    assert {row.seed for row in by_phase["B"][:16]} == {0}
+    assert "plain_ae" in {row.ablation for row in by_phase["B"]}
+    seeds = {row.seed for row in rows if row.ablation == "baseline" and row.budget is None}
+    assert seeds == set(range(10))
+    registry = {path.stem for path in (CONF / "ablation").glob("*.yaml")}
+    assert registry <= {row.ablation for row in rows}
+    assert {row.budget for row in by_phase["D"]} == {175, 350, 1400, 2800}
+
+
+def test_the_end_of_a_study_is_of_its_own_runs():
+    made = make_plan(["study=smoke"])
+    (analyse,), (report,) = statistics_commands(made), report_commands(made)
+    assert analyse[1:] == [
+        "-m", "analysis", "--study", "runs/smoke/studies/smoke", "--clips", "2",
+        "--only", "quality",
+    ]  # fmt: skip
+    assert report[1:] == ["-m", "reports.build", "runs/smoke", "--study", "smoke"]
 
 
 def test_several_processes_go_through_the_launcher_at_a_free_port(monkeypatch):
@@ -63,7 +105,11 @@ def test_several_processes_go_through_the_launcher_at_a_free_port(monkeypatch):
     assert command[command.index("--num_processes") + 1] == "2"
     assert command[command.index("--main_process_port") + 1] == "0"
     assert make_shares(plan) == [["0", "1"], ["2", "3"]]
-    assert environment(plan.study, ["2", "3"]) == {"CUDA_VISIBLE_DEVICES": "2,3"}
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(16))
+    monkeypatch.setattr("os.environ", {"OMP_NUM_THREADS": "1"})  # the user's own word counts
+    assert environment(plan.study, ["2", "3"]) == {
+        "CUDA_VISIBLE_DEVICES": "2,3", "DCVAE_THREADS": "4",
+    }  # fmt: skip
     monkeypatch.setattr("experiments.studies.commands.find_gpus", list)
     alone = make_plan(["study=smoke", "processes=2", "port=29501"])
     assert environment(alone.study) == {"ACCELERATE_USE_CPU": "true"}
@@ -71,7 +117,7 @@ def test_several_processes_go_through_the_launcher_at_a_free_port(monkeypatch):
 
 
 def test_the_analysis_has_these_options_questions_and_budgets():
-    there = {action.dest for action in parser()._actions} - {"help", "runs", "no_study"}
+    there = {action.dest for action in parser()._actions} - {"help", "runs", "no_study", "study"}
     assert {option.name for option in fields(options.Analysis)} == there
     assert tuple(ASKED) == options.QUESTIONS
     assert CLIP_COUNTS == options.CLIP_COUNTS
@@ -98,7 +144,8 @@ assert "torch" not in sys.modules
     first, command, second, *rest = said.stdout.splitlines()
     assert (first, second) == ("# baseline/seed0: new", "# plain_ae/seed0: finished")
     assert "'data.train='\"'\"'a b.csv'\"'\"''" in command
-    assert rest == ["# of all runs", f"{sys.executable} -m reports.build {tmp_path} --size debug"]
+    report = f"{sys.executable} -m reports.build {tmp_path} --study smoke"
+    assert rest == ["# of all runs", report]
     record = {"status": "interrupted", "config": config}
     (done / "run.json").write_text(json.dumps(record))
     assert "# plain_ae/seed0: half-finished" in describe(make_plan(settings))
@@ -113,8 +160,17 @@ assert "torch" not in sys.modules
         (["study=smoke", "ablations=[baseline,baseline]"], ["baseline", "twice"]),
         (["study=smoke", "seeds=[1,2,1]"], ["seed 1", "twice"]),
         (["study=smoke", "seeds=[]"], ["at least one"]),
+        (["study=smoke", "until=tomorrow"], ["tomorrow", "decided"]),
+        (["study=smoke", "max_seeds=8"], ["max_seeds=8", "until=decided"]),
+        (["study=smoke", "until=decided", "max_seeds=0"], ["max_seeds=0", "begins with 1"]),
+        (["study=smoke", "until=decided"], ["until=decided", "needs max_seeds"]),
+        (["study=smoke", "until=decided", "max_seeds=4", "analysis=null"], ["needs an analysis"]),
+        (
+            ["study=smoke", "until=decided", "max_seeds=4", "seeds={baseline: 2, default: 1}"],
+            ["every system needs the same seeds"],
+        ),
         (["study=smoke", "seed=1"], ["seeds="]),
-        (["study=smoke", "ablation=kl_vae"], ["ablations="]),
+        (["study=smoke", "ablation=no_noise"], ["ablations="]),
         (["study=smoke", "model.noize=1"], ["noize", "ablation=baseline"]),
         (["study=smoke", "size=huge"], ["huge", "tiny"]),
         (["study=smoke", "trainer.steps=many"], ["trainer.steps", "many"]),
@@ -171,8 +227,8 @@ def test_a_folder_with_another_configuration_is_told(tmp_path):
     record = {"status": "finished", "config": row.composed.config}
     (row.run_dir / "run.json").write_text(json.dumps(record))
     check_plan(make_plan(settings))
-    with pytest.raises(ValueError, match=r"plain_ae.*trainer\.steps=2, not 3"):
-        check_plan(make_plan([*settings, "trainer.steps=3"]))
+    with pytest.raises(ValueError, match=r"plain_ae.*trainer\.warmup=1, not 3"):
+        check_plan(make_plan([*settings, "trainer.warmup=3"]))
 
 
 def test_gpus_are_those_that_nvidia_smi_lists(monkeypatch, tmp_path):

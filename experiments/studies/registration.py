@@ -1,0 +1,100 @@
+"""study.json: a study's runs and the claims that they are to decide, written before the first."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from dcvae.atomic import replacing
+from dcvae.claims import Claim
+from experiments.ablations import Registry
+from experiments.composing import read_registry
+from experiments.studies.phases import factors_of
+from experiments.studies.plan import Plan
+
+NAME = "study.json"
+
+
+FIXED = ("claims", "family", "factors")  # before the first run
+
+
+def register(plan: Plan) -> Path:
+    """Write the study's plan into its folder, whole or not at all.
+
+    ValueError where it is there already with other claims: what is decided by runs that are there
+    was not written down before them.
+    """
+    path, said = plan.folder / NAME, described(plan, read_registry())
+    if path.is_file():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        for key in FIXED:
+            if before.get(key) != said[key]:
+                raise ValueError(
+                    f"the {key} of study {plan.name} are not those of {path}, which was written"
+                    " before its runs: give the study another name, or remove that file"
+                )
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(said, indent=2) + "\n")
+    return path
+
+
+def described(plan: Plan, registry: Registry) -> dict[str, Any]:
+    """The plan as plain values; folders are relative to the runs' folder."""
+    claims = claims_of(plan, registry)
+    return {
+        "name": plan.name,
+        "size": plan.size,
+        "factors": factors_of(plan.study),
+        "family": family_of(plan, registry),
+        "claims": [asdict(claim) for claim in claims],
+        "runs": [
+            {
+                "ablation": row.ablation,
+                "parts": list(registry.parts(row.ablation)),
+                "seed": row.seed,
+                "budget": row.budget,
+                "folder": row.run_dir.relative_to(plan.runs_dir).as_posix(),
+            }
+            for row in plan.rows
+        ],
+        "until": plan.study.until,
+        "max_seeds": plan.study.max_seeds,
+    }
+
+
+def claims_of(plan: Plan, registry: Registry) -> list[Claim]:
+    """What the files of the study's ablations claim, in the order of the runs."""
+    return [claim for name in plan.ablations for claim in registry.claims(name)]
+
+
+def family_of(plan: Plan, registry: Registry) -> list[str]:
+    """The ids of the claims that are tested together.
+
+    ValueError, in one line, for a claim that there is not, and for one that compares with a system
+    that the study has not.
+    """
+    claims = claims_of(plan, registry)
+    if plan.study.family is not None:
+        wanted = [id_ for entry in plan.study.family for id_ in members(entry, claims, registry)]
+        claims = [claim for claim in claims if claim.id in wanted]
+    for claim in claims:
+        if claim.against not in plan.ablations:
+            raise ValueError(
+                f"{claim.id} compares with {claim.against}, which the study has not: add it to the"
+                " ablations, or leave the claim out of the family"
+            )
+    return [claim.id for claim in claims]
+
+
+def members(entry: str, claims: Sequence[Claim], registry: Registry) -> list[str]:
+    """The ids that an entry of `family` stands for: one claim's, or all of an ablation."""
+    if ":" in entry:
+        found = [claim.id for claim in claims if claim.id == entry]
+    else:
+        name = registry.name(entry)
+        found = [claim.id for claim in claims if claim.ablation == name]
+    if not found:
+        known = ", ".join(claim.id for claim in claims) or "it has none"
+        raise ValueError(f"family names {entry}, but the study's claims are: {known}")
+    return found
