@@ -100,15 +100,16 @@ class Study:
 
     @property
     def more_seeds(self) -> str:
-        """What trains and analyses a second and a third seed of every system, with its command."""
-        seeds, what = self.seeds, "all of the seeds"
-        if len(seeds) == 1:
-            seeds = [seeds[0] + number for number in range(3)]
-            what = f"seeds {seeds[1]} and {seeds[2]}"
-        which = f"study={self.name}"
+        """What trains and analyses more seeds of every system, with its command."""
+        seeds, what, which = self.seeds, "the seeds that are missing", f"study={self.name}"
         if not self.name:
             ablations = dict.fromkeys(run.ablation for run in self.runs)
             which = f"study=paper size={self.size} ablations=[{','.join(ablations)}]"
+        if len(seeds) == 1:
+            seeds = [seeds[0] + number for number in range(3)]
+            what = f"seeds {seeds[1]} and {seeds[2]}"
+        elif self.name:  # they are in its plan
+            return f"train {what}: `python -m experiments.study {which}`"
         listed = ",".join(map(str, seeds))
         return f"train {what}: `python -m experiments.study {which} seeds=[{listed}]`"
 

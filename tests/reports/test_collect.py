@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from analysis.statistics.tables import summarise_study
 from reports.build import main
 from reports.collect import collect
 from reports.files import ReportError
+from reports.study import Study
 
 MakeRun = Callable[..., Path]
 
@@ -81,3 +83,17 @@ def test_what_a_plan_still_lacks_and_what_recomputes_it_are_told(
     table = folder / "analysis" / "table.csv"
     table.write_text(table.read_text().replace("0.53", "0.54"))
     assert f"run `python -m analysis --study {plan}`" in collect(tmp_path, name="small").missing[1]
+
+
+def test_the_command_for_more_seeds_is_of_the_study(planned: Study) -> None:
+    assert planned.more_seeds == (
+        "train the seeds that are missing: `python -m experiments.study study=parts`"
+    )
+    one = replace(planned, runs=[run for run in planned.runs if run.seed == 0])
+    assert one.more_seeds.endswith("study=parts seeds=[0,1,2]`")
+    assert one.intervals == "95% intervals over clips, of these weights"
+    mixed = replace(planned, runs=[*one.runs, *planned.of("baseline")[1:]])
+    assert "(of one seed: over clips, of these weights)" in mixed.intervals
+    unnamed = replace(mixed, name="")
+    assert "study=paper size=tiny ablations=[baseline,no_adversary," in unnamed.more_seeds
+    assert unnamed.more_seeds.endswith("seeds=[0,1,2]`")
