@@ -15,7 +15,7 @@ def claims(study: Study) -> Table:
     """What each ablation's file expects, its strata, and the verdicts; exploratory ones last."""
     columns = [
         Column("system", "system", words=True),
-        Column("against", "against", words=True),
+        Column("against", "comparison", words=True),
         Column("claim", "claim", words=True, long=True),
         Column("metric", "metric", words=True),
         *(Column(key, key) for key in ("baseline", "value")),

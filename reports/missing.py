@@ -35,7 +35,9 @@ def stale(analysed: Sequence[Run], statistics: Statistics, command: str) -> list
     known = statistics.record["tables"]
     notes = [f"{line}." for line in statistics.record.get("left_out", ())]
     for run in analysed:
-        if run.name not in known:
+        if run.name not in known and statistics.record.get("max_seeds"):
+            notes.append(f"{run.name} waits until all runs of its seed are scored.")
+        elif run.name not in known:
             notes.append(f"{run.name} is not in the statistics: run `{command or run.command}`.")
         elif sha256(run.table) != known[run.name]:
             notes.append(

@@ -136,6 +136,7 @@ def write_plan(
     name: str,
     systems: Mapping[str, Sequence[int]],
     budgets: Sequence[int | None] = (None,),
+    max_seeds: int | None = None,
 ) -> Path:
     """RUNS/studies/NAME, as the study plans it before its first run: ablations with their seeds."""
     claims = [one for system in systems for one in read_claims(system, stated(system))]
@@ -158,7 +159,7 @@ def write_plan(
         "family": [one.id for one in claims if one.id != EXPLORATORY],
         "factors": FACTORS if set(CELLS) <= set(systems) else [],
         "runs": runs,
-        "max_seeds": None,
+        "max_seeds": max_seeds,
     }
     (folder / "study.json").write_text(json.dumps(plan))
     return folder

@@ -9,6 +9,7 @@ import pytest
 
 from analysis.statistics.tables import summarise_study
 from reports.build import main
+from reports.claims import looks_taken
 from reports.collect import collect
 from reports.files import ReportError
 from reports.study import Study
@@ -97,3 +98,18 @@ def test_the_command_for_more_seeds_is_of_the_study(planned: Study) -> None:
     unnamed = replace(mixed, name="")
     assert "study=paper size=tiny ablations=[baseline,no_adversary," in unnamed.more_seeds
     assert unnamed.more_seeds.endswith("seeds=[0,1,2]`")
+
+
+def test_a_study_that_goes_on_tells_its_looks_and_what_waits_for_one(
+    tmp_path: Path, make_run: MakeRun, make_plan: MakeRun
+) -> None:
+    for seed in range(3):
+        for ablation in ("baseline", "plain_ae"):
+            if (seed, ablation) != (2, "plain_ae"):
+                make_run(tmp_path, ablation, seed)
+    seeds = {"baseline": range(3), "plain_ae": range(3)}
+    summarise_study(make_plan(tmp_path, "open", seeds, max_seeds=8))
+    study = collect(tmp_path, name="open")
+    assert "tiny/baseline/seed2 waits until all runs of its seed are scored." in study.missing
+    assert looks_taken(study).endswith("with 2 seeds of at most 8, and the looks share the 5%.")
+    assert looks_taken(collect(tmp_path)) == ""
