@@ -14,8 +14,9 @@ from scipy import stats
 
 from analysis.ratios import Cell, common_clips, values_on
 from analysis.statistics.differences import ALPHA
-from analysis.statistics.judge import Measured, Question, Verdict, find_questions, judge, measure
+from analysis.statistics.judge import Measured, Verdict, judge, measure
 from analysis.statistics.power import DRAWS, against_itself
+from analysis.statistics.questions import Question, find_questions
 from analysis.study import Study, read_study
 from dcvae.claims import BASELINE
 from dcvae.errors import user_errors

@@ -90,13 +90,18 @@ def read_description(folder: Path) -> dict[str, Any]:
     path = folder / "run.json"
     if not path.is_file():
         raise RunError(f"{folder} is no run folder: it has no run.json")
+    return read_object(path)
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; RunError where it holds none."""
     try:
-        described = json.loads(path.read_text(encoding="utf-8"))
+        said = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise RunError(f"{path} is damaged: {error}") from error
-    if not isinstance(described, dict):
+    if not isinstance(said, dict):
         raise RunError(f"{path} is damaged: it holds no object")
-    return described
+    return said
 
 
 def vocoder_options(config: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ run.
 """
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.ratios import Cell, Ratio, find_ratios
+from analysis.runs import read_object
 from analysis.table import read_table
 from dcvae.claims import BASELINE, Claim
 
@@ -169,17 +169,6 @@ def read_plan(path: Path) -> tuple[Plan, list[Path]]:
     if unknown:
         raise ValueError(f"{path}: the family names a claim that is not there: {min(unknown)}")
     return plan, [folder for folder in folders if (folder / "run.json").is_file()]
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; ValueError where it holds none."""
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
-    if not isinstance(said, dict):
-        raise ValueError(f"{path} is damaged: it holds no object")
-    return said
 
 
 def read_run(folder: Path) -> StudyRun:

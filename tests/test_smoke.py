@@ -150,12 +150,14 @@ def test_analysis_and_report(place):
     run, parent = mlflow_runs(place)
     assert "analysis/reconstruction/stoi" in run.data.metrics
     tables = json.loads(parent.data.tags["mlflow.loggedArtifacts"])
-    assert [Path(one["path"]).name for one in tables] == ["statistics.json", "claims.json"]
+    assert [Path(one["path"]).name for one in tables] == [
+        "statistics.json", "claims.json", "interactions.json",
+    ]  # fmt: skip
     assert "| STOI ↑ |" in (place / folders[0] / "last" / "README.md").read_text()
     statistics = pd.read_csv(place / "runs" / "debug" / "statistics.csv")
-    assert set(statistics.ablation) == {"baseline", "plain_ae"}
+    assert set(statistics.system) == {"baseline", "plain_ae"}
     claims = pd.read_csv(place / "runs" / "debug" / "claims.csv")
-    assert list(claims.ablation) == ["plain_ae"]
+    assert list(claims.verdict) == ["one seed", "not measured"]
     reported = call(place, sys.executable, "-m", "reports.build")
     assert reported.returncode == 0, reported.stderr
     page = (place / "reports" / "out" / "index.html").read_text()

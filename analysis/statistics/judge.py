@@ -1,8 +1,8 @@
 """The verdict on every claim of a study, and the interactions of its factors."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,14 @@ from analysis.statistics import contrasts
 from analysis.statistics.contrasts import Weights
 from analysis.statistics.differences import ALPHA, NOTHING, Estimate, estimate
 from analysis.statistics.power import Needed, needed_to_decide
+from analysis.statistics.questions import (
+    STUDY,
+    Question,
+    factorial,
+    find_questions,
+    grouped,
+    strata,
+)
 from analysis.statistics.verdicts import (
     DECIDED,
     NOT_MEASURED,
@@ -21,10 +29,7 @@ from analysis.statistics.verdicts import (
     is_negligible,
     verdict,
 )
-from analysis.study import Study, system_name
-from dcvae.claims import BASELINE, Claim, read_claims
-
-STUDY, EXPLORATORY = "study", "exploratory"
+from analysis.study import Study
 
 
 class Verdict(NamedTuple):
@@ -58,6 +63,11 @@ class Verdict(NamedTuple):
     clips_needed: float = math.nan
     look: float = math.nan  # at which it was decided, where the study looks several times
     reason: str = ""  # why there is no verdict, and what to run
+
+    @property
+    def name(self) -> str:
+        """The claim with the system it is about, which tells training budgets apart."""
+        return f"{self.system}:{self.condition}/{self.metric}"
 
 
 class Interaction(NamedTuple):
@@ -93,30 +103,6 @@ class Measured:
 UNMEASURED = Measured(math.nan, math.nan, NOTHING)
 
 
-@dataclass(frozen=True)
-class Question:
-    """One claim about the systems of one training budget."""
-
-    claim: Claim
-    weights: Weights
-    contrast: str
-    budget: int | None
-    family: str
-    stratum: str = ""
-
-    @property
-    def cell(self) -> Cell:
-        return self.claim.condition, self.claim.metric
-
-    @property
-    def system(self) -> str:
-        return system_name(self.claim.ablation, self.budget)
-
-    @property
-    def against(self) -> str:
-        return system_name(self.claim.against, self.budget)
-
-
 def measure(study: Study, cell: Cell, weights: Weights) -> Measured:
     """The contrast sum(weights * systems), paired by seed and clip."""
     ratios = {system: study.ratios(system, cell) for system in weights}
@@ -150,60 +136,6 @@ def system_estimate(study: Study, ratios: Mapping[int, Ratio]) -> Estimate:
     return estimate(values, np.array(study.speakers(clips)))
 
 
-def find_questions(study: Study) -> list[Question]:
-    """Every claim at every training budget, those of the study's family first."""
-    claims, family = stated_claims(study)
-    return [
-        Question(claim, *contrast_of(study, claim, budget), budget, kind)
-        for kind in (STUDY, EXPLORATORY)
-        for budget in study.budgets
-        for claim in claims
-        if (claim.id in family) == (kind == STUDY) and is_asked(study, claim, budget)
-    ]
-
-
-def stated_claims(study: Study) -> tuple[list[Claim], frozenset[str]]:
-    """All claims, and the ids of those that were written down for this study.
-
-    Without a plan nothing was: the ablations' own claims are one family, for they were written
-    before the runs that carry them.
-    """
-    if study.plan is not None:
-        return study.plan.claims, study.plan.family
-    found: dict[str, Claim] = {}
-    for run in study.runs:
-        for claim in read_claims(run.ablation, run.described.get("claims") or []):
-            found.setdefault(claim.id, claim)
-    return list(found.values()), frozenset(found)
-
-
-def is_asked(study: Study, claim: Claim, budget: int | None) -> bool:
-    """Whether the claim's system belongs to the study at this budget."""
-    system = system_name(claim.ablation, budget)
-    planned = {name for name, _ in study.plan.runs} if study.plan else set()
-    return system in planned or bool(study.of(system))
-
-
-def contrast_of(study: Study, claim: Claim, budget: int | None) -> tuple[Weights, str]:
-    """The main effect where the ablation is a factor that all cells are there for."""
-    cells = factorial(study, budget)
-    if study.plan and claim.ablation in study.plan.factors and claim.against == BASELINE and cells:
-        return contrasts.main_effect(claim.ablation, cells), "main effect"
-    system, against = (system_name(name, budget) for name in (claim.ablation, claim.against))
-    return contrasts.difference(system, against), "difference"
-
-
-def factorial(study: Study, budget: int | None) -> dict[str, frozenset[str]]:
-    """The systems that are cells of the study's factorial; {} where one of them was never run."""
-    factors = frozenset(study.plan.factors if study.plan else ())
-    cells = {
-        run.system: run.parts
-        for run in study.analysed
-        if run.budget == budget and run.parts <= factors
-    }
-    return cells if factors and len(cells) == 2 ** len(factors) else {}
-
-
 def judge(study: Study, alpha: float = ALPHA) -> tuple[list[Verdict], list[Interaction]]:
     """Every claim, tested as families, and the interactions of the factors in their metrics.
 
@@ -222,20 +154,11 @@ def judge(study: Study, alpha: float = ALPHA) -> tuple[list[Verdict], list[Inter
         corrected = holm([one.estimate.p for one in measured])
         for question, found, p_holm in zip(family, measured, corrected, strict=True):
             verdicts.append(row(study, question, found, p_holm, alpha, len(family)))
-            for stratum in strata(study, question, interactions):
+            for stratum in strata(study, question, depends_on(question, interactions)):
                 part = measure(study, stratum.cell, stratum.weights)
                 p_part = min(1.0, 2 * len(family) * part.estimate.p)
                 verdicts.append(row(study, stratum, part, p_part, alpha, len(family)))
     return verdicts, interactions
-
-
-def grouped(questions: Sequence[Question]) -> Iterator[tuple[object, list[Question]]]:
-    """The families: by budget what the study claims; each exploratory claim stands alone."""
-    groups: dict[object, list[Question]] = {}
-    for number, one in enumerate(questions):
-        key = one.budget if one.family == STUDY else (one.budget, number)
-        groups.setdefault((one.family, key), []).append(one)
-    yield from groups.items()
 
 
 def row(
@@ -347,25 +270,14 @@ def judge_interactions(
     ]  # fmt: skip
 
 
-def strata(study: Study, question: Question, interactions: Sequence[Interaction]) -> list[Question]:
-    """The claim within both strata of every factor on which its main effect clearly depends."""
-    if question.contrast != "main effect":
-        return []
-    cells, factor = factorial(study, question.budget), question.claim.ablation
-    others = [
+def depends_on(question: Question, interactions: Sequence[Interaction]) -> list[str]:
+    """The factors on which a main effect clearly depends."""
+    factor = question.claim.ablation
+    return [
         one.other if one.factor == factor else one.factor
         for one in interactions
         if one.clear and (one.condition, one.metric) == question.cell
-        if factor in (one.factor, one.other)
-    ]
-    return [
-        replace(
-            question,
-            weights=contrasts.main_effect(factor, cells, {other: state}),
-            stratum=f"{other} {'taken away' if state else 'in place'}",
-        )
-        for other in others
-        for state in (False, True)
+        if question.contrast == "main effect" and factor in (one.factor, one.other)
     ]
 
 

@@ -7,9 +7,15 @@ alpha * n / N in all, the linear function of Kim and DeMets (1987) in the scheme
 used: by the union bound the sum holds whatever it is, at the price of some power.
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 from analysis.statistics.differences import ALPHA
+from analysis.statistics.judge import Interaction, Verdict, judge
+from analysis.statistics.verdicts import DECIDED
+from analysis.study import Study
 
 
 def spent(seeds: int, max_seeds: int, alpha: float = ALPHA) -> float:
@@ -27,3 +33,59 @@ def level_of_look(
     if max_seeds is None:
         return alpha
     return spent(seeds, max_seeds, alpha) - spent(max(earlier, default=0), max_seeds, alpha)
+
+
+class Look(NamedTuple):
+    """One look at a study that goes on: what it may spend, and what it decided."""
+
+    seeds: int
+    alpha: float
+    decided: dict[str, str]  # verdict by Verdict.name
+
+
+def look_again(
+    study: Study, looks: list[Look]
+) -> tuple[Study, list[Verdict], list[Interaction], list[Look]]:
+    """Judge the whole blocks of a study that goes on; what an earlier look decided stays.
+
+    A block is all runs of a seed. One that is not scored to its end is not looked at, so that a
+    study stopped in its middle gives no verdict that was not earned.
+    """
+    assert study.plan is not None
+    blocks = whole_blocks(study)
+    seeds = len(blocks)
+    earlier = [look for look in looks if look.seeds < seeds]
+    alpha = level_of_look(seeds, [look.seeds for look in earlier], study.plan.max_seeds)
+    whole = replace(study, runs=[run for run in study.runs if run.seed in blocks])
+    verdicts, interactions = judge(whole, alpha)
+    known = {name: said for look in earlier for name, said in look.decided.items()}
+    numbers = {name: n for n, look in enumerate(earlier, 1) for name in look.decided}
+    new = {
+        one.name: one.verdict
+        for one in verdicts
+        if one.verdict in DECIDED and not one.stratum and one.name not in known
+    }
+    numbers |= dict.fromkeys(new, len(earlier) + 1)
+    verdicts = [
+        one
+        if one.stratum
+        else one._replace(
+            verdict=known.get(one.name, one.verdict), look=numbers.get(one.name, math.nan)
+        )
+        for one in verdicts
+    ]
+    looks = [*earlier, Look(seeds, alpha, new)] if seeds else looks
+    return whole, verdicts, interactions, looks
+
+
+def whole_blocks(study: Study) -> list[int]:
+    """The first seeds of which every planned run is analysed."""
+    assert study.plan is not None
+    done = {(run.system, run.seed) for run in study.analysed}
+    blocks: list[int] = []
+    for seed in sorted({seed for _, seed in study.plan.runs}):
+        planned = [run for run in study.plan.runs if run[1] == seed]
+        if not all(run in done for run in planned):
+            break
+        blocks.append(seed)
+    return blocks

@@ -12,13 +12,13 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from analysis.ratios import Cell, Ratio, find_ratios, most_frequent
+from analysis.runs import read_object
 from analysis.statistics.contrasts import difference
 from analysis.statistics.differences import ALPHA
 from analysis.statistics.judge import (
@@ -30,9 +30,8 @@ from analysis.statistics.judge import (
     measure,
     system_estimate,
 )
-from analysis.statistics.sequential import level_of_look
-from analysis.statistics.verdicts import DECIDED
-from analysis.study import Study, cells, read_object, read_study, system_name
+from analysis.statistics.sequential import Look, look_again
+from analysis.study import Study, cells, read_study, system_name
 from dcvae.atomic import replacing
 from dcvae.claims import BASELINE
 
@@ -80,14 +79,6 @@ class Summary(NamedTuple):
     reason: str
 
 
-class Look(NamedTuple):
-    """One look at a study that goes on: what it may spend, and what it decided."""
-
-    seeds: int
-    alpha: float
-    decided: dict[str, str]  # verdict by the claim's id
-
-
 def summarise_study(folder: Path) -> list[str]:
     """Compute and write all statistics of the study in `folder` from what is analysed in it.
 
@@ -98,67 +89,14 @@ def summarise_study(folder: Path) -> list[str]:
     if not study.analysed:
         line = f"{folder} holds no analysed run (ABLATION/seed<N>): no statistics"
         return [*study.left_out, line]
-    looks = read_looks(folder)
+    path = folder / RECORD
+    looks = [Look(**one) for one in read_object(path)["looks"]] if path.is_file() else []
     if study.plan is not None and study.plan.max_seeds is not None:
         study, verdicts, interactions, looks = look_again(study, looks)
     else:
         verdicts, interactions = judge(study)
     write(folder, study, compute(study), verdicts, interactions, looks)
     return study.left_out
-
-
-def look_again(
-    study: Study, looks: list[Look]
-) -> tuple[Study, list[Verdict], list[Interaction], list[Look]]:
-    """Judge the whole blocks of a study that goes on; what an earlier look decided stays.
-
-    A block is all runs of a seed. One that is not scored to its end is not looked at, so that a
-    study stopped in its middle gives no verdict that was not earned.
-    """
-    assert study.plan is not None
-    blocks = whole_blocks(study)
-    seeds = len(blocks)
-    earlier = [look for look in looks if look.seeds < seeds]
-    alpha = level_of_look(seeds, [look.seeds for look in earlier], study.plan.max_seeds)
-    whole = replace(study, runs=[run for run in study.runs if run.seed in blocks])
-    verdicts, interactions = judge(whole, alpha)
-    known = {name: said for look in earlier for name, said in look.decided.items()}
-    numbers = {name: n for n, look in enumerate(earlier, 1) for name in look.decided}
-    new = {
-        one.claim: one.verdict
-        for one in verdicts
-        if one.verdict in DECIDED and not one.stratum and one.claim not in known
-    }
-    numbers |= dict.fromkeys(new, len(earlier) + 1)
-    verdicts = [
-        one
-        if one.stratum
-        else one._replace(
-            verdict=known.get(one.claim, one.verdict), look=numbers.get(one.claim, math.nan)
-        )
-        for one in verdicts
-    ]
-    looks = [*earlier, Look(seeds, alpha, new)] if seeds else looks
-    return whole, verdicts, interactions, looks
-
-
-def whole_blocks(study: Study) -> list[int]:
-    """The first seeds of which every planned run is analysed."""
-    assert study.plan is not None
-    done = {(run.system, run.seed) for run in study.analysed}
-    blocks: list[int] = []
-    for seed in sorted({seed for _, seed in study.plan.runs}):
-        planned = [run for run in study.plan.runs if run[1] == seed]
-        if not all(run in done for run in planned):
-            break
-        blocks.append(seed)
-    return blocks
-
-
-def read_looks(folder: Path) -> list[Look]:
-    """The looks that were taken before."""
-    path = folder / RECORD
-    return [Look(**one) for one in read_object(path).get("looks", ())] if path.is_file() else []
 
 
 def summarise_run(table: pd.DataFrame) -> pd.DataFrame:
@@ -240,7 +178,7 @@ def write(
         **plan_record(study),
         "seeds": sorted({run.seed for run in study.analysed}),
         "looks": [look._asdict() for look in looks],
-        "open": [one.claim for one in verdicts if is_open(one)],
+        "open": [one.name for one in verdicts if is_open(one)],
         "verdicts": dict(Counter(one.verdict for one in verdicts if not one.stratum)),
         "files": digests,
         "tables": {run.name: run.sha256 for run in study.analysed},
