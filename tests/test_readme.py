@@ -57,7 +57,7 @@ def smaller(command: str) -> str:
     if "experiments/run.py" in command:
         data = "" if "data=" in command else " data=filelist data.train=tests/data/manifest.csv"
         command += f" {SMALL}{data}"
-    if "-m analysis" in command:
+    if "-m analysis " in command:
         command += " --clips 2 --robustness-clips 1"
         command += "" if "--only" in command else " --only quality,intelligibility"  # not minutes
     return command
