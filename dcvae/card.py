@@ -144,8 +144,8 @@ def what_was_measured(evaluation: Evaluation | None) -> str:
     ]
     return (
         f"On the corpus' {evaluation.split} split, with {evaluation.vocoder} as the vocoder: mean"
-        " and 95% bootstrap interval over the clips. The ceiling is the original mel through that"
-        " vocoder.\n\n"
+        " and 95% interval over the clips, of these weights. The ceiling is the original mel"
+        " through that vocoder.\n\n"
         "| metric | mean | 95% interval | ceiling | clips | failed |\n"
         "|---|---|---|---|---|---|\n" + "\n".join(rows)
     )

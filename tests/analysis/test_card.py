@@ -32,7 +32,8 @@ def test_headlines_are_means_of_what_was_scored():
     assert list(found) == ["pesq_wb", "dwer", "latents/speaker_probe"]
     pesq = found["pesq_wb"]
     assert (pesq.mean, pesq.ceiling, pesq.n_scored, pesq.n_failed) == (1.5, 3.5, 2, 1)
-    assert 1.0 <= pesq.low < 1.5 < pesq.high <= 2.0
+    half = 12.706 * 0.5  # t(.975) at one degree of freedom, standard error of 1 and 2
+    assert (pesq.low, pesq.high) == pytest.approx((1.5 - half, 1.5 + half), abs=1e-3)
     assert found["dwer"].mean == pytest.approx(1 / 10)  # of all words, not the mean of 1/2 and 0
     assert math.isnan(found["dwer"].ceiling)
 
