@@ -9,6 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pandas as pd
 from analysis.ratios import Cell, Ratio, find_ratios
 from analysis.runs import read_object
 from analysis.table import read_table
-from dcvae.claims import BASELINE, Claim
+from dcvae.claims import BASELINE, Claim, system_name
 
 PLAN = "study.json"
 
@@ -118,12 +119,12 @@ class Study:
 
     def speakers(self, clips: Sequence[str]) -> list[str]:
         """The speaker of each clip; a clip whose speaker has no name is one of its own."""
-        known = {clip: name for run in self.analysed for clip, name in run.speakers.items()}
-        return [known.get(clip) or f"clip {clip}" for clip in clips]
+        return [self.known_speakers.get(clip) or f"clip {clip}" for clip in clips]
 
-
-def system_name(ablation: str, budget: int | None) -> str:
-    return f"{ablation}@{budget}" if budget else ablation
+    @cached_property
+    def known_speakers(self) -> dict[str, str]:
+        """By clip, gathered once: every number asks for them."""
+        return {clip: name for run in self.analysed for clip, name in run.speakers.items()}
 
 
 def read_study(folder: Path) -> Study:

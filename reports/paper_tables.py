@@ -11,6 +11,7 @@ from reports.numbers import UNKNOWN
 from reports.paper_table import (
     Cell,
     Column,
+    IsClear,
     Table,
     estimate_cell,
     filled,
@@ -59,15 +60,12 @@ def results(study: Study) -> Table:
     rows = [*references, *models]
     metrics = tables.measured(rows, QUALITY)
 
-    def is_clear(system: str, metric: str) -> bool:
-        return study.statistics.difference(system, "reconstruction", metric).clear
-
     body = [
         [
             text_cell(row.name),
             *fact_cells(study, row),
             Cell(row.facts.get("seeds", UNKNOWN), len(study.of(row.name)) or math.nan),
-            *metric_cells(row, metrics, is_clear),
+            *metric_cells(row, metrics, clear_in(study, "reconstruction")),
             estimate_cell(row.untrained, QUALITY["mel_l1"].digits),
         ]
         for row in rows
@@ -88,6 +86,11 @@ def results(study: Study) -> Table:
     )
 
 
+def clear_in(study: Study, condition: str) -> IsClear:
+    """Whether a system's difference to the baseline bears the dagger, in one condition."""
+    return lambda system, metric: study.statistics.difference(system, condition, metric).clear
+
+
 def fact_cells(study: Study, row: tables.Result) -> list[Cell]:
     """What run.json says of a system's first run, written as on the page."""
     runs = study.of(row.name)
@@ -102,9 +105,6 @@ def unseen_voices(study: Study) -> Table:
     """The same metrics of the split that holds the voices of no training clip."""
     rows = tables.unseen_voices(study)
 
-    def is_clear(system: str, metric: str) -> bool:
-        return study.statistics.difference(system, UNSEEN, metric).clear
-
     empty = Table(
         "unseen-voices",
         "Reconstruction of unseen voices",
@@ -114,15 +114,12 @@ def unseen_voices(study: Study) -> Table:
         references=1,
         split=UNSEEN,
     )
-    return filled(empty, rows, tables.measured(rows, QUALITY), is_clear)
+    return filled(empty, rows, tables.measured(rows, QUALITY), clear_in(study, UNSEEN))
 
 
 def separability(study: Study) -> Table:
     """What the clean latents tell of speaker and language, and how they fill their space."""
     rows = tables.latent_space(study)
-
-    def is_clear(system: str, metric: str) -> bool:
-        return study.statistics.difference(system, LATENTS, metric).clear
 
     empty = Table(
         "separability",
@@ -132,7 +129,7 @@ def separability(study: Study) -> Table:
         " be learned. SEC: share of fast changes. A number of the whole set has an interval only"
         " where there are several seeds.",
     )
-    return filled(empty, rows, tables.measured(rows, LATENT), is_clear)
+    return filled(empty, rows, tables.measured(rows, LATENT), clear_in(study, LATENTS))
 
 
 def modelability(study: Study) -> Table:

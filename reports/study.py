@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from dcvae.claims import system_name
 from reports.files import ReportError, read_json
 from reports.statistics import Statistics
 
@@ -31,7 +32,7 @@ class Run:
     @property
     def system(self) -> str:
         """The ablation, with the training budget where it is not the size's own."""
-        return f"{self.ablation}@{self.budget}" if self.budget else self.ablation
+        return system_name(self.ablation, self.budget)
 
     @property
     def seed(self) -> int:

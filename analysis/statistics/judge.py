@@ -30,6 +30,7 @@ from analysis.statistics.verdicts import (
     verdict,
 )
 from analysis.study import Study
+from dcvae.claims import Claim
 
 
 class Verdict(NamedTuple):
@@ -149,7 +150,7 @@ def judge(study: Study, alpha: float = ALPHA) -> tuple[list[Verdict], list[Inter
         for row in judge_interactions(study, budget, cell, margin, alpha)
     ]
     verdicts = []
-    for _, family in grouped(questions):
+    for family in grouped(questions):
         measured = [measure(study, one.cell, one.weights) for one in family]
         corrected = holm([one.estimate.p for one in measured])
         for question, found, p_holm in zip(family, measured, corrected, strict=True):
@@ -171,12 +172,11 @@ def row(
 ) -> Verdict:
     """A claim's row, with what would decide it where it is open."""
     claim, one = question.claim, found.estimate
-    margin = claim.margin * abs(found.baseline) if claim.margin_is_relative else claim.margin
+    margin = margin_of(claim, found)
     said = verdict(one, claim.direction, margin, p_holm, alpha)
     needed = Needed()
     if said == UNDECIDED:
         needed = needed_to_decide(one, margin, alpha, alpha / max(1, family_size))
-    bounds = (*one.interval(ALPHA), *one.interval(2 * ALPHA)) if one.n_seeds else (math.nan,) * 4
     return Verdict(
         claim.id,
         question.system,
@@ -192,7 +192,8 @@ def row(
         found.baseline,
         found.value,
         one.value,
-        *bounds,
+        *one.interval(ALPHA),
+        *one.interval(2 * ALPHA),
         p=one.p,
         p_holm=p_holm if question.family == STUDY else math.nan,
         verdict=said,
@@ -202,6 +203,11 @@ def row(
         clips_needed=needed.clips,
         reason=reason(study, question, said),
     )
+
+
+def margin_of(claim: Claim, found: Measured) -> float:
+    """In the unit of the metric: some claims state a share of the other side's value."""
+    return claim.margin * abs(found.baseline) if claim.margin_is_relative else claim.margin
 
 
 def reason(study: Study, question: Question, said: str) -> str:
@@ -241,9 +247,7 @@ def factorial_cells(
     for one in questions:
         if one.contrast != "main effect":
             continue
-        margin = one.claim.margin
-        if one.claim.margin_is_relative:
-            margin *= abs(measure(study, one.cell, one.weights).baseline)
+        margin = margin_of(one.claim, measure(study, one.cell, one.weights))
         key = one.budget, one.cell
         found[key] = min(found.get(key, math.inf), margin)
     return found

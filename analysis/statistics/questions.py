@@ -1,13 +1,13 @@
 """Which contrasts a study's claims are about: what is asked of its systems, and as one family."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from analysis.ratios import Cell
 from analysis.statistics import contrasts
 from analysis.statistics.contrasts import Weights
-from analysis.study import Study, system_name
-from dcvae.claims import BASELINE, Claim, read_claims
+from analysis.study import Study
+from dcvae.claims import BASELINE, Claim, read_claims, system_name
 
 STUDY, EXPLORATORY = "study", "exploratory"
 
@@ -90,13 +90,13 @@ def factorial(study: Study, budget: int | None) -> dict[str, frozenset[str]]:
     return cells if factors and len(cells) == 2 ** len(factors) else {}
 
 
-def grouped(questions: Sequence[Question]) -> Iterator[tuple[object, list[Question]]]:
+def grouped(questions: Sequence[Question]) -> list[list[Question]]:
     """The families: by budget what the study claims; each exploratory claim stands alone."""
     groups: dict[object, list[Question]] = {}
     for number, one in enumerate(questions):
-        key = one.budget if one.family == STUDY else (one.budget, number)
-        groups.setdefault((one.family, key), []).append(one)
-    yield from groups.items()
+        key = one.budget if one.family == STUDY else (EXPLORATORY, number)
+        groups.setdefault(key, []).append(one)
+    return list(groups.values())
 
 
 def strata(study: Study, question: Question, others: Sequence[str]) -> list[Question]:

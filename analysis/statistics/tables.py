@@ -31,9 +31,9 @@ from analysis.statistics.judge import (
     system_estimate,
 )
 from analysis.statistics.sequential import Look, look_again
-from analysis.study import Study, cells, read_study, system_name
+from analysis.study import Study, cells, read_study
 from dcvae.atomic import replacing
-from dcvae.claims import BASELINE
+from dcvae.claims import BASELINE, system_name
 
 VERSION = 2
 RECORD = "statistics.json"
@@ -89,14 +89,19 @@ def summarise_study(folder: Path) -> list[str]:
     if not study.analysed:
         line = f"{folder} holds no analysed run (ABLATION/seed<N>): no statistics"
         return [*study.left_out, line]
-    path = folder / RECORD
-    looks = [Look(**one) for one in read_object(path)["looks"]] if path.is_file() else []
+    looks: list[Look] = []
     if study.plan is not None and study.plan.max_seeds is not None:
-        study, verdicts, interactions, looks = look_again(study, looks)
+        study, verdicts, interactions, looks = look_again(study, read_looks(folder))
     else:
         verdicts, interactions = judge(study)
     write(folder, study, compute(study), verdicts, interactions, looks)
     return study.left_out
+
+
+def read_looks(folder: Path) -> list[Look]:
+    """The looks that were taken before."""
+    path = folder / RECORD
+    return [Look(**one) for one in read_object(path).get("looks", ())] if path.is_file() else []
 
 
 def summarise_run(table: pd.DataFrame) -> pd.DataFrame:
@@ -114,14 +119,13 @@ def summarise_run(table: pd.DataFrame) -> pd.DataFrame:
 def compute(study: Study) -> list[Statistic]:
     """Every statistic, the baseline's first."""
     return [
-        row
+        statistic(study, system, cell)
         for system in study.systems
         for cell in cells(study.of(system))
-        for row in statistic(study, system, cell)
     ]
 
 
-def statistic(study: Study, system: str, cell: Cell) -> list[Statistic]:
+def statistic(study: Study, system: str, cell: Cell) -> Statistic:
     """The row of one system in one cell, with what failed counted over all its seeds."""
     runs = [run for run in study.of(system) if run.ratios and cell in run.ratios]
     tried: list[Ratio] = [(run.ratios or {})[cell] for run in runs]
@@ -131,24 +135,23 @@ def statistic(study: Study, system: str, cell: Cell) -> list[Statistic]:
     if system != against:
         found = measure(study, cell, difference(system, against))
     one = found.estimate
-    return [
-        Statistic(
-            system,
-            *cell,
-            own.value,
-            *own.interval(),
-            n_scored=sum(ratio.n_scored for ratio in tried),
-            n_failed=sum(ratio.n_failed for ratio in tried),
-            seeds=sum(ratio.n_scored > 0 for ratio in tried),
-            difference=one.value,
-            difference_low=one.interval()[0],
-            difference_high=one.interval()[1],
-            p=one.p,
-            n_paired=one.n_clips,
-            seeds_paired=one.n_seeds,
-            reason=most_frequent([ratio.reason for ratio in tried]),
-        )
-    ]
+    low, high = one.interval()
+    return Statistic(
+        system,
+        *cell,
+        own.value,
+        *own.interval(),
+        n_scored=sum(ratio.n_scored for ratio in tried),
+        n_failed=sum(ratio.n_failed for ratio in tried),
+        seeds=sum(ratio.n_scored > 0 for ratio in tried),
+        difference=one.value,
+        difference_low=low,
+        difference_high=high,
+        p=one.p,
+        n_paired=one.n_clips,
+        seeds_paired=one.n_seeds,
+        reason=most_frequent([ratio.reason for ratio in tried]),
+    )
 
 
 def write(

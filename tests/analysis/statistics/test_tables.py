@@ -227,3 +227,11 @@ def test_the_summary_of_one_run_has_intervals_and_counts(tables):
     assert rank["mean"] == 7.0
     assert math.isnan(rank["low"])
     assert math.isnan(summary.loc["latents", "sec"]["mean"])
+
+
+def test_the_record_of_an_older_version_is_replaced(tmp_path, tables, summarised):
+    """It knew no looks."""
+    tables.write_run(tmp_path, "baseline", tables.stoi(0.5))
+    (tmp_path / "tiny" / "statistics.json").write_text('{"version": 1, "draws": 10000}')
+    assert len(summarised()) == 1
+    assert json.loads((tmp_path / "tiny" / "statistics.json").read_text())["version"] == 2
