@@ -1,4 +1,4 @@
-"""study.json: a study's runs and the claims that they are to decide, written before the first."""
+"""study.json: a study's runs and the claims that they are to decide, written before any score."""
 
 import json
 from collections.abc import Sequence
@@ -14,25 +14,23 @@ from experiments.studies.phases import factors_of
 from experiments.studies.plan import Plan
 
 NAME = "study.json"
-
-
-FIXED = ("claims", "family", "factors")  # before the first run
+FIXED = ("claims", "family", "factors")  # from the first scored run on
 
 
 def register(plan: Plan) -> Path:
     """Write the study's plan into its folder, whole or not at all.
 
-    ValueError where it is there already with other claims: what is decided by runs that are there
-    was not written down before them.
+    ValueError where it is there already with other claims and a run of the study is scored: claims
+    may follow the measures until someone has seen a score, and not after.
     """
     path, said = plan.folder / NAME, described(plan, read_registry())
-    if path.is_file():
+    if path.is_file() and any((row.run_dir / "analysis").exists() for row in plan.rows):
         before = json.loads(path.read_text(encoding="utf-8"))
         for key in FIXED:
             if before.get(key) != said[key]:
                 raise ValueError(
                     f"the {key} of study {plan.name} are not those of {path}, which was written"
-                    " before its runs: give the study another name, or remove that file"
+                    " before its runs were scored: give the study another name"
                 )
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(said, indent=2) + "\n")

@@ -40,8 +40,7 @@ def train(model: SpeechAutoencoder, mels: torch.Tensor) -> None:
         start = int(torch.randint(0, mels.shape[2] - CROP + 1, ()))
         crops = mels[..., start : start + CROP]
         optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = reconstruction_loss(model(crops).mel, crops)
+        loss = reconstruction_loss(model(crops).mel, crops)
         loss.backward()
         optimizer.step()
         schedule.step()

@@ -49,9 +49,12 @@ def test_a_look_that_left_no_word_is_told(plan):
         next_block(made)
 
 
-def test_claims_that_changed_after_they_were_written_down_are_refused(plan):
-    made = plan("seeds=[0,1]")
+def test_claims_that_change_once_a_run_is_scored_are_refused(plan):
+    made = plan("seeds=[0,1]", "ablations=[baseline,plain_ae,no_layernorm]")
     register(made)
+    made = plan("seeds=[0,1]")
+    register(made)  # no score was seen yet
+    (made.rows[0].run_dir / "analysis").mkdir(parents=True)
     following = next_block(made)
     assert following is not None
     path = register(following)  # more runs are no other claims
