@@ -3,12 +3,14 @@ server of MLflow, a browser, and a stand-in for apt-get.
 """
 
 import hashlib
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -66,6 +68,48 @@ def speech(clips: list[Clip]) -> Tensor:
     """Waves [4, T] of four clips, T a whole number of 64 frames."""
     waves = [read_audio(clip.path, stop=64 * 256 / 22050) for clip in clips[:4]]
     return torch.stack([torch.nn.functional.pad(w, (0, 64 * 256 - len(w))) for w in waves])
+
+
+class Commands:
+    """Commands of this environment as forks of one process: see fork_server.py."""
+
+    def __init__(self) -> None:
+        self.server = subprocess.Popen(
+            [sys.executable, "-P", Path(__file__).parent / "fork_server.py"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
+        )
+
+    def __call__(
+        self, folder: Path, *argv: str | Path, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a script or ("-m", module), with arguments, in a folder."""
+        assert self.server.stdin is not None
+        assert self.server.stdout is not None
+        with tempfile.TemporaryDirectory() as said:
+            request = {
+                "argv": list(map(str, argv)),
+                "cwd": str(folder),
+                "env": os.environ | environment,
+                "stdout": f"{said}/out",
+                "stderr": f"{said}/err",
+            }
+            self.server.stdin.write(json.dumps(request) + "\n")
+            self.server.stdin.flush()
+            status = int(self.server.stdout.readline())
+            out, err = (Path(said, name).read_text() for name in ("out", "err"))
+        return subprocess.CompletedProcess(request["argv"], status, out, err)
+
+
+@pytest.fixture(scope="session")
+def commands() -> Iterator[Commands]:
+    """Runs `commands(folder, script or "-m", module, *arguments, NAME=value)`."""
+    made = Commands()
+    yield made
+    made.server.stdin.close()
+    made.server.wait()
 
 
 class MlflowServer:

@@ -26,7 +26,7 @@ MARK = "DCVAE_CHAOS"  # which every process of the study inherits
 PATIENCE = 180  # seconds until a moment comes
 OVERRIDES = [
     "size=debug", "data=debian_speech", "data.packages=[sounds-cs]", "mlflow=null",
-    "trainer.steps=80", "trainer.save_every=4", "trainer.log_every=2", "adversary.start=0.2",
+    "trainer.steps=40", "trainer.save_every=4", "trainer.log_every=2", "adversary.start=0.2",
     "loader.num_workers=1", "precision=no",
 ]  # fmt: skip
 STUDY = [
@@ -34,7 +34,8 @@ STUDY = [
     f"overrides={json.dumps(OVERRIDES)}",
     "analysis.clips=4",
     "analysis.robustness_clips=2",
-    "analysis.only=[quality,latent_noise]",
+    "analysis.only=[quality]",
+    "report=false",  # of the tables, which are compared
 ]
 
 pytestmark = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg-deb")
@@ -47,17 +48,17 @@ class Chaos:
         self.folder = folder
         threads = {"OMP_NUM_THREADS": "1", "DCVAE_THREADS": "1"}  # bits depend on their number
         self.environment = environment | threads | {MARK: str(folder)}
-        self.runs = folder / "runs" / "debug-80steps"
+        self.runs = folder / "runs" / "debug-40steps"
         self.study = folder / "runs" / "studies" / "smoke"
         self.log = folder / "study.log"
         self.kills = 0
         folder.mkdir()
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self, *settings: str) -> subprocess.Popen[bytes]:
         self.started = time.time()
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "experiments.study", *STUDY],
+                [sys.executable, "-m", "experiments.study", *STUDY, *settings],
                 cwd=self.folder,
                 env=self.environment,
                 stdout=log,
@@ -157,10 +158,7 @@ def test_a_study_that_is_killed_ends_as_one_that_is_not(calm, environment, tmp_p
     for path, table in expected.items():
         # an analysis that goes on has batches of other sizes; the vocoder amplifies their rounding
         pd.testing.assert_frame_equal(found[path], table, rtol=1e-2, atol=1e-2)
-    for study in (calm, chaos):
-        assert "plain_ae" in (study.folder / "reports" / "out" / "index.html").read_text()
     assert "2 finished, 0 finished before, 0 failed" in calm.said()
-    assert calm.start().wait() == 0, calm.said()
+    assert calm.start("report=true").wait() == 0, calm.said()
     assert "0 finished, 2 finished before, 0 failed" in calm.said()
-    logs = calm.folder / "runs" / "studies" / "smoke" / "logs"
-    assert (logs / "study.log").read_text().count("index.html") == 2
+    assert "plain_ae" in (calm.folder / "reports" / "out" / "index.html").read_text()

@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,32 +20,43 @@ BIN = Path(sys.executable).parent
 SMALL = ["size=debug", "data=filelist", f"data.train={MANIFEST}"]
 
 
+RUN = ROOT / "experiments" / "run.py"
+ENVIRONMENT = {
+    "PATH": f"{BIN}:{os.environ['PATH']}",
+    "MLFLOW_TRACKING_URI": "",
+    "DCVAE_MLFLOW_PATIENCE": "300",  # for a machine that is busy
+}
+
+
 def call(folder: Path, *command: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a command of this environment in `folder`."""
-    environment = os.environ | {
-        "PATH": f"{BIN}:{os.environ['PATH']}",
-        "MLFLOW_TRACKING_URI": "",
-        "DCVAE_MLFLOW_PATIENCE": "300",  # for a machine that is busy
-    }
     return subprocess.run(
         list(map(str, command)),
         cwd=folder,
-        env=environment,
+        env=os.environ | ENVIRONMENT,
         capture_output=True,
         text=True,
         check=False,
     )
 
 
-def train(folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
-    return call(folder, sys.executable, ROOT / "experiments" / "run.py", *SMALL, *overrides)
+@pytest.fixture(scope="module")
+def python(commands) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a script or a module, as `python` would."""
+    return partial(commands, **ENVIRONMENT)
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Path:
+def train(python) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs experiments/run.py in a folder, on little speech."""
+    return lambda folder, *overrides: python(folder, RUN, *SMALL, *overrides)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, train) -> Path:
     """A folder in which the baseline (through accelerate launch) and plain_ae were trained."""
     folder = tmp_path_factory.mktemp("work")
-    launched = call(folder, "accelerate", "launch", ROOT / "experiments" / "run.py", *SMALL)
+    launched = call(folder, "accelerate", "launch", RUN, *SMALL)
     assert launched.returncode == 0, launched.stderr
     assert train(folder, "ablation=plain_ae").returncode == 0
     return folder
@@ -123,29 +136,29 @@ def test_checkpoints_carry_a_card(place):
         assert str(ROOT) not in card.text
 
 
-def test_finished_run_is_not_trained_again(place):
+def test_finished_run_is_not_trained_again(place, train):
     again = train(place)
     assert again.returncode == 0
     assert "finished (2 steps): nothing to train" in again.stdout
 
 
-def test_another_configuration_does_not_mix_into_a_run(place):
+def test_another_configuration_does_not_mix_into_a_run(place, train):
     other = train(place, "model.noise_std=0.25")
     assert other.returncode == 2
     assert "model.noise_std=0.5, not 0.25" in other.stderr
     assert len(other.stderr.splitlines()) == 1
 
 
-def test_analysis_and_report(place):
+def test_analysis_and_report(place, python):
     folders = [f"runs/debug/{name}/seed0" for name in ("baseline", "plain_ae")]
     asked = ["--clips", "2", "--only", "quality,latents"]
-    analysed = call(place, sys.executable, "-m", "analysis", *folders, *asked)
+    analysed = python(place, "-m", "analysis", *folders, *asked)
     assert analysed.returncode == 0, analysed.stderr
     table = pd.read_csv(place / folders[0] / "analysis" / "table.csv")
     columns = ["run", "ablation", "seed", "clip", "condition", "metric", "value", "reason"]
     assert list(table) == columns
     assert {"ceiling", "reconstruction", "untrained", "latents"} <= set(table.condition)
-    again = call(place, sys.executable, "-m", "analysis", *folders, *asked)
+    again = python(place, "-m", "analysis", *folders, *asked)
     assert again.stderr.count("scored already, skipped") == 2
     run, parent = mlflow_runs(place)
     assert "analysis/reconstruction/stoi" in run.data.metrics
@@ -158,7 +171,7 @@ def test_analysis_and_report(place):
     assert set(statistics.system) == {"baseline", "plain_ae"}
     claims = pd.read_csv(place / "runs" / "debug" / "claims.csv")
     assert list(claims.verdict) == ["not measured"] * 2  # noise was not asked for
-    reported = call(place, sys.executable, "-m", "reports.build")
+    reported = python(place, "-m", "reports.build")
     assert reported.returncode == 0, reported.stderr
     page = (place / "reports" / "out" / "index.html").read_text()
     assert "plain_ae" in page
@@ -203,7 +216,7 @@ def test_dcvae_reconstructs_a_file_with_the_trained_model(place):
         (["adversary.patch=null", "adversary.bands=null"], ["adversary=null"]),
     ],
 )
-def test_a_wrong_option_is_one_line_and_status_2(tmp_path, overrides, words):
+def test_a_wrong_option_is_one_line_and_status_2(tmp_path, train, overrides, words):
     failed = train(tmp_path, *overrides)
     assert failed.returncode == 2, failed.stderr
     assert len(failed.stderr.splitlines()) == 1, failed.stderr
@@ -236,10 +249,8 @@ def bigvgan_folder(tmp_path):
     return tmp_path / "bigvgan"
 
 
-def test_full_size_trains_a_step_without_a_gpu(tmp_path, bigvgan_folder, monkeypatch):
+def test_full_size_trains_a_step_without_a_gpu(tmp_path, bigvgan_folder, train):
     """The published model and recipe, on a list of files and with the published vocoder."""
-    # half of the cores: threads that wait for a core that others use cost more than they give
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     paths = sorted((ROOT / "tests" / "data").glob("*.flac"))
     (tmp_path / "list.txt").write_text("".join(f"{path}\n" for path in paths))
     done = train(tmp_path, "data.train=list.txt", *FULL, "vocoder=bigvgan", "vocoder.path=bigvgan")
