@@ -43,8 +43,6 @@ def run(request: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    import analysis.cli
-    import experiments.run
     import reports.build  # noqa: F401  imported for the forks, like the others
 
     assert threading.active_count() == 1, "a fork has one thread alone"
