@@ -5,6 +5,7 @@ arguments), "cwd", "env", "stdout" and "stderr" (paths). The answer is a line wi
 A command behaves as one started anew, but for its imports, which take ten seconds on a slow core.
 """
 
+import importlib
 import json
 import os
 import runpy
@@ -43,7 +44,7 @@ def run(request: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    import reports.build  # noqa: F401  imported for the forks, like the others
-
+    for module in ("analysis.cli", "experiments.run", "reports.build"):
+        importlib.import_module(module)
     assert threading.active_count() == 1, "a fork has one thread alone"
     run(serve())
