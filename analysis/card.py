@@ -5,10 +5,10 @@ import math
 import pandas as pd
 
 from analysis.ratios import ERRORS, TOTAL, Cell
-from analysis.runs import Run, read_description
+from analysis.runs import TrainedRun
 from analysis.statistics.tables import Summary, summarise_run
 from dcvae import SpeechAutoencoder
-from dcvae.atomic import replacing
+from dcvae.atomic import replace_text
 from dcvae.card import model_card
 from dcvae.checkpoint import CARD_NAME
 from dcvae.provenance import Evaluation, Score, Training
@@ -28,17 +28,15 @@ HEADLINES: dict[Cell, str] = {
 }
 
 
-def write_card(run: Run, model: SpeechAutoencoder, table: pd.DataFrame, split: str) -> None:
+def write_card(run: TrainedRun, model: SpeechAutoencoder, table: pd.DataFrame, split: str) -> None:
     """Replace the README.md in the scored checkpoint's folder; config and weights stay.
 
     A run says in run.json how it was trained, as far as it is of a time when it did.
     """
-    described = read_description(run.folder)
-    step = described.get({"last": "steps", "best": "best_step"}.get(run.checkpoint.name, ""))
-    training = Training.of({**described, "step": step})
+    step = run.record.get({"last": "steps", "best": "best_step"}.get(run.checkpoint.name, ""))
+    training = Training.of({**run.record, "step": step})
     evaluation = Evaluation(split, str(run.vocoder.get("name")), headlines(table))
-    with replacing(run.checkpoint / CARD_NAME) as temporary:
-        temporary.write_text(model_card(model, training, evaluation), encoding="utf-8")
+    replace_text(run.checkpoint / CARD_NAME, model_card(model, training, evaluation))
 
 
 def headlines(table: pd.DataFrame) -> list[Score]:

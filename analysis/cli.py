@@ -10,13 +10,13 @@ import torch
 
 from analysis import questions
 from analysis.modelling.presets import PRESETS
-from analysis.runs import Run, find_run, read_description
+from analysis.runs import find_run
 from analysis.score import Scorer
 from analysis.statistics.tables import summarise_study
-from analysis.study import PLAN, read_plan
 from analysis.tools import Options, Tools
 from analysis.tracking import log_analysis, log_study
 from dcvae.errors import user_errors
+from dcvae.runs import PLAN, Run, read_plan, read_run
 
 DEFAULT_CLIPS = 200
 CLIP_COUNTS = ("clips", "robustness_clips", "word_clips", "unseen_clips")
@@ -113,8 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.study is not None:
             close_study(options.study, planned_runs(options.study))
             return
-        for study in dict.fromkeys(run.study for run in runs):
-            close_study(study, [run for run in runs if run.study == study])
+        for study in dict.fromkeys(run.size_folder for run in runs):
+            close_study(study, [run for run in runs if run.size_folder == study])
 
 
 def close_study(folder: Path, runs: Sequence[Run]) -> None:
@@ -126,11 +126,10 @@ def close_study(folder: Path, runs: Sequence[Run]) -> None:
 
 def planned_runs(folder: Path) -> list[Run]:
     """The finished runs of a study; ValueError where the folder is none."""
-    if not (folder / PLAN).is_file():
+    plan = read_plan(folder)
+    if plan is None:
         raise ValueError(f"--study {folder} is no study's folder: it has no {PLAN}")
-    _, folders = read_plan(folder / PLAN)
-    described = ((one, read_description(one)) for one in folders)
-    return [find_run(one) for one, said in described if said.get("status") == "finished"]
+    return [run for run in map(read_run, plan.present) if run.is_finished]
 
 
 def device_named(name: str) -> torch.device:

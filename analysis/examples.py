@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.runs import Run
+from analysis.runs import TrainedRun
 from analysis.samples import Sample
 from analysis.subject import Subject
 from dcvae.atomic import replacing, replacing_folder
@@ -40,7 +40,7 @@ def usable_outputs(subject: Subject, clips: Sequence[Clip]) -> list[Output]:
     return [outputs[clip.name] for clip in clips if clip.name in outputs]
 
 
-def write_examples(run: Run, subject: Subject) -> None:
+def write_examples(run: TrainedRun, subject: Subject) -> None:
     """A folder for each example: three waves and both mels."""
     outputs = usable_outputs(subject, candidates(subject.clips))
     with replacing_folder(run.analysis / "examples") as folder:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.table import Row
-from dcvae.atomic import replacing
+from dcvae.atomic import replace_text
 
 Key = dict[str, Any]  # what the rows depend on: equal keys mean equal rows
 
@@ -58,8 +58,7 @@ class Part:
 
     def rewrite(self, lines: list[Any]) -> None:
         """The growing file with these lines, without one that was cut short."""
-        with replacing(self.growing) as temporary:
-            temporary.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        replace_text(self.growing, "".join(json.dumps(line) + "\n" for line in lines))
 
     def append(self, rows: Iterable[Row]) -> None:
         """Add the rows of one batch; they are on disk when this returns."""
@@ -69,8 +68,7 @@ class Part:
     def finish(self, rows: Iterable[Row], facts: dict[str, Any]) -> None:
         """All rows in their final file; the growing one goes."""
         content = {"key": self.key, "facts": facts, "rows": [to_json(row) for row in rows]}
-        with replacing(self.finished) as temporary:
-            temporary.write_text(json.dumps(content, indent=None) + "\n", encoding="utf-8")
+        replace_text(self.finished, json.dumps(content, indent=None) + "\n")
         self.growing.unlink(missing_ok=True)
 
 

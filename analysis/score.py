@@ -1,6 +1,5 @@
 """Ask the questions of one run after another; what is answered already is not asked again."""
 
-import hashlib
 import json
 import math
 import sys
@@ -20,15 +19,15 @@ from analysis.errors import Unavailable
 from analysis.examples import write_clips, write_examples
 from analysis.parts import Key, Part
 from analysis.question import Question
-from analysis.runs import Run
+from analysis.runs import TrainedRun
 from analysis.subject import SHORTEST, TEST, UNSEEN, Batch, Subject
 from analysis.table import Row, describe, make_table, write_table
 from analysis.tools import Tools
 from dcvae import SpeechAutoencoder
-from dcvae.atomic import replacing
 from dcvae.checkpoint import files_sha256
 from dcvae.locking import folder_lock
 from dcvae.manifest import Clip, ManifestError, read_manifest, select_clips
+from dcvae.runs import CLIPS, SUMMARY, file_sha256, replace_object
 from dcvae.vocoders import Vocoder, load_vocoder
 
 
@@ -56,14 +55,14 @@ class Scorer:
         self.tools.close()
         self.waves.close()
 
-    def score(self, run: Run) -> str:
+    def score(self, run: TrainedRun) -> str:
         """Ask what is not answered yet, write the run's table and say in one line what it holds."""
         subject = self.subject(run)
         basis = basis_of(run)
         with folder_lock(run.analysis):  # two that append to one part would spoil it
             return self.answer(run, subject, basis)
 
-    def answer(self, run: Run, subject: Subject, basis: Key) -> str:
+    def answer(self, run: TrainedRun, subject: Subject, basis: Key) -> str:
         """The part of `score` that writes."""
         asked, skipped = 0, {}
         for question in self.questions:
@@ -82,7 +81,7 @@ class Scorer:
         self.waves.forget(run.name)
         return summary
 
-    def subject(self, run: Run) -> Subject:
+    def subject(self, run: TrainedRun) -> Subject:
         """The run with its model loaded, and what it shares with other runs."""
         model = SpeechAutoencoder.from_pretrained(run.checkpoint).to(self.tools.device)
         if run.manifest not in self.selections:
@@ -100,7 +99,7 @@ class Scorer:
             run, model, self.vocoders[name], clips, self.tools, self.waves, shared=shared
         )
 
-    def write(self, run: Run, subject: Subject, basis: Key, skipped: dict[str, str]) -> str:
+    def write(self, run: TrainedRun, subject: Subject, basis: Key, skipped: dict[str, str]) -> str:
         """The table of all that is answered for this checkpoint, and what is beside it."""
         rows: list[Row] = []
         answered: dict[str, Any] = {}
@@ -114,8 +113,8 @@ class Scorer:
         table = make_table(run.name, run.ablation, run.seed, rows)
         write_examples(run, subject)
         manifest = read_manifest(run.manifest)
-        write_clips(run.analysis / "clips.csv", chain(*map(manifest.where, (TEST, UNSEEN))))
-        write_table(run.analysis / "table.csv", table)
+        write_clips(run.analysis / CLIPS, chain(*map(manifest.where, (TEST, UNSEEN))))
+        write_table(run.table, table)
         write_card(run, subject.model, table, TEST)
         summary = {
             "checkpoint": run.checkpoint.name,
@@ -126,12 +125,11 @@ class Scorer:
             "questions": answered,
             "skipped": skipped,
         }
-        with replacing(run.analysis / "analysis.json") as temporary:
-            temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        replace_object(run.analysis / SUMMARY, summary)
         return describe(table)
 
 
-def basis_of(run: Run) -> Key:
+def basis_of(run: TrainedRun) -> Key:
     """What the rows of every question depend on."""
     basis = {"checkpoint_sha256": run.checkpoint_sha256(), "vocoder": run.vocoder}
     if folder := run.vocoder.get("path"):  # other weights can come to lie there
@@ -142,14 +140,12 @@ def basis_of(run: Run) -> Key:
 
 def describe_manifest(manifest: Path) -> str:
     """Name and content, by which runs that were scored on other clips are told apart."""
-    with manifest.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return f"{manifest.name} ({digest[:12]})"
+    return f"{manifest.name} ({file_sha256(manifest)[:12]})"
 
 
-def is_written(run: Run) -> bool:
+def is_written(run: TrainedRun) -> bool:
     """Whether the run's table was written after the last of its parts."""
-    summary = run.analysis / "analysis.json"
+    summary = run.analysis / SUMMARY
     if not summary.is_file():
         return False
     parts = (run.analysis / "parts").glob("*.json")

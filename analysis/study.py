@@ -5,86 +5,27 @@ whose study.json names its runs, claims and factors: `experiments.study` writes 
 run.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from analysis.ratios import Cell, Ratio, find_ratios
-from analysis.runs import read_object
 from analysis.table import read_table
-from dcvae.claims import BASELINE, Claim, system_name
-
-PLAN = "study.json"
+from dcvae.claims import BASELINE
+from dcvae.runs import CLIPS, RECORD, Run, StudyPlan, file_sha256, read_plan, read_run, shown
 
 
 @dataclass(frozen=True)
-class StudyRun:
-    """One run: what run.json says, and its table as ratios where it is analysed."""
+class StudyRun(Run):
+    """One run, with its table as ratios where it is analysed."""
 
-    folder: Path
-    described: Mapping[str, Any]
     ratios: dict[Cell, Ratio] | None = None
     sha256: str = ""  # of the table
     speakers: Mapping[str, str] = field(default_factory=dict)  # by clip, where they are known
-    analysis: Mapping[str, Any] = field(default_factory=dict)  # analysis.json
-
-    @property
-    def ablation(self) -> str:
-        return str(self.described["ablation"])
-
-    @property
-    def parts(self) -> frozenset[str]:
-        """The ablations that the run composes; the baseline has none."""
-        return frozenset(self.described.get("parts") or {self.ablation}) - {BASELINE}
-
-    @property
-    def budget(self) -> int | None:
-        """Steps of training; None where they are the size's own."""
-        return self.described.get("budget")
-
-    @property
-    def system(self) -> str:
-        """The ablation, with the training budget where it is not the size's own."""
-        return system_name(self.ablation, self.budget)
-
-    @property
-    def seed(self) -> int:
-        return int(self.described["seed"])
-
-    @property
-    def name(self) -> str:
-        return f"{self.described['size']}/{self.system}/seed{self.seed}"
-
-    @property
-    def command(self) -> str:
-        """What to run where its measurements are missing."""
-        if self.described.get("status") == "finished":
-            return f"python -m analysis {shown(self.folder)}"
-        ablation = f"[{','.join(sorted(self.parts))}]" if "+" in self.ablation else self.ablation
-        return (
-            f"accelerate launch experiments/run.py ablation={ablation}"
-            f" size={self.described['size']} seed={self.seed}"
-            + (f" trainer.steps={self.budget}" if self.budget else "")
-        )
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a study's file asked before its first run."""
-
-    name: str
-    claims: list[Claim]
-    family: frozenset[str]  # ids of claims
-    factors: list[str]
-    runs: list[tuple[str, int]]  # system and seed
-    budgets: list[int | None]
-    max_seeds: int | None = None  # of a study that goes on until its claims are decided
 
 
 @dataclass(frozen=True)
@@ -93,7 +34,7 @@ class Study:
 
     runs: list[StudyRun]
     left_out: list[str] = field(default_factory=list)
-    plan: Plan | None = None
+    plan: StudyPlan | None = None
 
     @property
     def analysed(self) -> list[StudyRun]:
@@ -134,13 +75,12 @@ def read_study(folder: Path) -> Study:
     others', does not stop them: it is left out, with a line that says so. ValueError for a damaged
     plan.
     """
-    plan, folders = None, sorted(path.parent for path in folder.glob("*/seed*/run.json"))
-    if (folder / PLAN).is_file():
-        plan, folders = read_plan(folder / PLAN)
+    plan = read_plan(folder)
+    folders = plan.present if plan else sorted(at.parent for at in folder.glob(f"*/seed*/{RECORD}"))
     runs, left_out = [], []
     for path in folders:
         try:
-            runs.append(read_run(path))
+            runs.append(read_study_run(path))
         except (ValueError, OSError) as error:
             left_out.append(f"{shown(path)} is left out: {' '.join(str(error).split())}")
     runs.sort(key=lambda run: (run.budget or 0, run.ablation != BASELINE, run.ablation, run.seed))
@@ -148,56 +88,26 @@ def read_study(folder: Path) -> Study:
     return Study(kept, [*left_out, *unlike], plan)
 
 
-def read_plan(path: Path) -> tuple[Plan, list[Path]]:
-    """What study.json says, and the folders of its runs that are there."""
-    said = read_object(path)
-    try:
-        plan = Plan(
-            name=str(said["name"]),
-            claims=[Claim(**claim) for claim in said["claims"]],
-            family=frozenset(said["family"]),
-            factors=list(said["factors"]),
-            runs=[
-                (system_name(one["ablation"], one["budget"]), one["seed"]) for one in said["runs"]
-            ],
-            budgets=list(dict.fromkeys(one["budget"] for one in said["runs"])),
-            max_seeds=said.get("max_seeds"),
-        )
-        folders = [path.parents[2] / one["folder"] for one in said["runs"]]
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
-    unknown = plan.family - {claim.id for claim in plan.claims}
-    if unknown:
-        raise ValueError(f"{path}: the family names a claim that is not there: {min(unknown)}")
-    return plan, [folder for folder in folders if (folder / "run.json").is_file()]
-
-
-def read_run(folder: Path) -> StudyRun:
+def read_study_run(folder: Path) -> StudyRun:
     """One run folder; ValueError where run.json or the table is damaged."""
-    path = folder / "run.json"
-    described = read_object(path)
-    if not {"ablation", "size", "seed"} <= set(described):
-        raise ValueError(f"{path} is damaged: it names no ablation, size and seed")
-    run = StudyRun(folder, described)
+    run = read_run(folder)
     if folder.parts[-2:] != (run.ablation, f"seed{run.seed}"):
         raise ValueError(f"its run.json calls it {run.name}: a copy would count as another seed")
-    table = folder / "analysis" / "table.csv"
-    if not table.is_file():
-        return run
-    sha256 = hashlib.sha256(table.read_bytes()).hexdigest()
-    labels, summary = folder / "analysis" / "clips.csv", folder / "analysis" / "analysis.json"
+    if not run.table.is_file():
+        return StudyRun(folder, run.record)
     return StudyRun(
         folder,
-        described,
-        find_ratios(read_table(table)),
-        sha256,
-        read_speakers(labels) if labels.is_file() else {},
-        read_object(summary) if summary.is_file() else {},
+        run.record,
+        find_ratios(read_table(run.table)),
+        file_sha256(run.table),
+        read_speakers(run.analysis / CLIPS),
     )
 
 
 def read_speakers(path: Path) -> dict[str, str]:
-    """The speaker of each clip in clips.csv."""
+    """The speaker of each clip in clips.csv; of none where there is no such file."""
+    if not path.is_file():
+        return {}
     labels = pd.read_csv(path, dtype=str, keep_default_na=False)
     return dict(zip(labels["clip"], labels["speaker"], strict=True))
 
@@ -227,17 +137,12 @@ def keep_alike(runs: Sequence[StudyRun]) -> tuple[list[StudyRun], list[str]]:
 
 def measured_by(run: StudyRun) -> dict[str, str]:
     """The manifest and the versions of the questions, as far as the analysis says."""
-    versions = run.analysis.get("versions") or {}
+    said = run.summary or {}
+    versions = said.get("versions") or {}
     found = {f"version of {name}": str(version) for name, version in versions.items()}
-    if manifest := run.analysis.get("manifest"):
+    if manifest := said.get("manifest"):
         found["manifest"] = str(manifest)
     return found
-
-
-def shown(folder: Path) -> str:
-    """A path as a user in the working folder would type it."""
-    here = Path.cwd()
-    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
 
 
 def cells(runs: Sequence[StudyRun]) -> list[Cell]:

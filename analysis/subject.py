@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from analysis.cache import WaveCache
-from analysis.runs import Run
+from analysis.runs import TrainedRun
 from analysis.samples import Sample, crop, pad_mels, read_batches
 from analysis.table import Row
 from analysis.tools import Tools
@@ -25,7 +25,7 @@ SHORTEST = 1.0  # seconds of a clip that is
 class Subject:
     """One run under study, with what is shared with the runs studied beside it."""
 
-    run: Run
+    run: TrainedRun
     model: SpeechAutoencoder  # in eval mode, on the tools' device
     vocoder: Vocoder
     clips: list[Clip]  # the selection of the test split, the same for every run on the manifest

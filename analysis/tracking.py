@@ -14,9 +14,9 @@ from typing import Any
 import pandas as pd
 
 from analysis.pictures import pictures
-from analysis.runs import Run
 from analysis.statistics.tables import summarise_run
 from analysis.table import read_table
+from dcvae.runs import Run
 
 FOLDER = "analysis"  # of the artifacts, and the first part of the metrics' names
 TABLE_TAG = "mlflow.loggedArtifacts"  # by which MLflow's page finds tables

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from dcvae.atomic import replacing
+from dcvae.atomic import replace_text
 from dcvae.autoencoder import SpeechAutoencoder
 from dcvae.card import model_card
 from dcvae.checkpoint import files_sha256
@@ -126,6 +126,5 @@ def export_model(*, folder: Path, out: Path, config: Path | None, overwrite: boo
     model = SpeechAutoencoder.from_pretrained(folder)
     export_published(model, out)
     if config:
-        with replacing(config) as temporary:
-            temporary.write_text(json.dumps(published_config(model), indent=2) + "\n")
+        replace_text(config, json.dumps(published_config(model), indent=2) + "\n")
     print(f"{out}: {model.parameters_count / 1e6:.1f}M parameters in the published format")

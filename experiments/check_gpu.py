@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from dcvae.atomic import replacing
+from dcvae.atomic import replace_text
 from dcvae.errors import user_errors
 from experiments.benchmark.gpu import curve, deviation, measure
 from experiments.benchmark.parts import configuration
@@ -42,8 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with user_errors("experiments.check_gpu"):
         check_options(options)
         table, worst = check(options)
-        with replacing(options.out) as temporary:
-            temporary.write_text(table, encoding="utf-8")
+        replace_text(options.out, table)
     print(table, end="")
     if worst > TOLERANCE:
         verdict = f"the losses differ by {worst:.2%}, more than {TOLERANCE:.0%}"

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from dcvae.provenance import size_folder
+from dcvae.runs import require_record, write_mlflow
 from experiments.flattening import flatten
 from experiments.mlflow_run import Identity, MLflowRun, find_run
 from experiments.mlflow_store import open_store
 from experiments.mlflow_study import Study
-from experiments.record import epoch, require_record, write_mlflow
+from experiments.record import epoch
 from experiments.rows import RowReader
 
 LOGS = ("metrics.jsonl", "machine.jsonl")

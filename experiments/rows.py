@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from dcvae.atomic import replacing
+from dcvae.atomic import replace_text
 
 
 def append_row(path: Path, step: int, seconds: float, metrics: dict[str, float]) -> None:
@@ -23,8 +23,7 @@ def rewind(path: Path, step: float) -> None:
         return
     rows = [row for row in path.read_text().splitlines() if row.endswith("}")]
     kept = [row for row in rows if json.loads(row)["step"] <= step]
-    with replacing(path) as temporary:
-        temporary.write_text("".join(row + "\n" for row in kept))
+    replace_text(path, "".join(row + "\n" for row in kept))
 
 
 class RowReader:

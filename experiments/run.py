@@ -31,6 +31,7 @@ from dcvae.claims import read_claims
 from dcvae.errors import user_errors
 from dcvae.locking import check_free, folder_lock
 from dcvae.provenance import Corpus
+from dcvae.runs import read_record, write_record
 from experiments.checkpointing import Progress
 from experiments.composing import (
     COMPOSING_ERRORS,
@@ -46,7 +47,7 @@ from experiments.data.clips import training_clips, training_loader, validation_w
 from experiments.hardware import choose_precision, keep_freed_memory, use_all_cores
 from experiments.interruption import EXIT_STATUS, Interrupted, Interruption
 from experiments.objective import Objective
-from experiments.record import check_same_config, git_commit, now, read_record, write_record
+from experiments.record import check_same_config, git_commit, now
 from experiments.tracking import Tracker
 from experiments.trainer import Trainer
 from experiments.validation import Validation

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dcvae.errors import user_errors
 from dcvae.locking import is_locked
+from dcvae.runs import RunError, require_record
 from experiments.mirror import Mirror
 from experiments.mlflow_store import (
     DEFAULT_URI,
@@ -16,7 +17,6 @@ from experiments.mlflow_store import (
     hide_password,
     quieten,
 )
-from experiments.record import RunError, require_record
 
 TIMEOUT = "60"  # seconds a request: nobody's training waits
 STATUS = {"finished": "FINISHED", "failed": "FAILED"}  # all others were stopped: KILLED

@@ -8,11 +8,12 @@ import os
 import time
 from pathlib import Path
 
+from dcvae.runs import read_record
 from experiments.machine import MachineMonitor
 from experiments.mirror import Mirror
 from experiments.mirroring import Mirroring
 from experiments.mlflow_store import DEFAULT_URI, URI_VARIABLE
-from experiments.record import epoch, read_record
+from experiments.record import epoch
 from experiments.rows import append_row, rewind
 
 logger = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from dcvae.atomic import replace_text
 from reports.collect import collect
-from reports.files import write
 from reports.page import measured_plots, render
 from reports.paper import save_figure
 from reports.paper_tables import all_tables
@@ -42,7 +42,7 @@ def build(study: Study, out: Path, with_pdf: bool) -> None:
     """Write OUT/index.html, OUT/figures, OUT/tables, and OUT/report.pdf where asked for."""
     today = date.today().isoformat()
     path, measured, tables = out / "index.html", measured_plots(study), all_tables(study)
-    write(path, render(study, today, measured))
+    replace_text(path, render(study, today, measured))
     for plot, table in measured:
         save_figure(plot, table, study.systems, out / "figures")
     empty = save_tables(tables, study, today, out / "tables")

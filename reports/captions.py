@@ -29,7 +29,7 @@ def models(study: Study) -> str:
 
 def test_set(study: Study, table: Table) -> str:
     """Corpus and split, and how many clips of it were decoded: all that have labels are encoded."""
-    corpora = {str((run.described.get("corpus") or {}).get("name", "")) for run in study.runs}
+    corpora = {str((run.record.get("corpus") or {}).get("name", "")) for run in study.runs}
     corpus = "".join(f"{name}, " for name in sorted(corpora) if name)
     decoded = f", {study.clips} clips decoded" if table.split == Table.split else ""
     return f"Test set: {corpus}{table.split} split{decoded}."
@@ -53,7 +53,7 @@ def bare(title: str) -> str:
 
 def commits(study: Study) -> str:
     """The commits that trained the runs, as the page abbreviates them."""
-    found = {str(run.described.get("commit") or "unknown")[:10] for run in study.runs}
+    found = {str(run.record.get("commit") or "unknown")[:10] for run in study.runs}
     return plural("Commit", sorted(found))
 
 

@@ -6,13 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dcvae.claims import BASELINE
-from reports.files import ReportError, read_json
+from dcvae.runs import (
+    PLAN,
+    RECORD,
+    STATISTICS_RECORD,
+    STUDIES,
+    Run,
+    RunError,
+    read_plan,
+    read_run,
+)
 from reports.missing import missing_from, stale
 from reports.statistics import read_statistics
-from reports.study import Run, Study, read_run
+from reports.study import Study
 
 USUAL_SIZE = "tiny"
-STUDIES, PLAN, RECORD = "studies", "study.json", "statistics.json"
 
 
 @dataclass(frozen=True)
@@ -30,24 +38,24 @@ def collect(runs: Path, size: str | None = None, name: str | None = None) -> Stu
     """The study of RUNS/studies/NAME, or of RUNS/SIZE.
 
     Without a name or a size the size is "tiny" where there are several; where its folder has no
-    statistics, the only planned study that has some. ReportError (one line, with the command to
+    statistics, the only planned study that has some. RunError (one line, with the command to
     run) where there is no run or none is analysed, or where the study's statistics are missing.
     """
     if not runs.is_dir():
-        raise ReportError(
+        raise RunError(
             f"{runs}: there is no such folder; train a first run with"
             " `accelerate launch experiments/run.py`"
         )
-    found = [read_run(path.parent) for path in sorted(runs.glob("*/*/seed*/run.json"))]
-    sizes = Counter(size_of(run) for run in found if run.analysis is not None)
+    found = [read_run(path.parent) for path in sorted(runs.glob(f"*/*/seed*/{RECORD}"))]
+    sizes = Counter(size_of(run) for run in found if run.summary is not None)
     usual = size or (USUAL_SIZE if USUAL_SIZE in sizes else min(sizes, default=""))
-    if size is None and not (runs / usual / RECORD).is_file():
+    if size is None and not (runs / usual / STATISTICS_RECORD).is_file():
         name = name or only_study(runs)
     chosen = planned(runs, name, found) if name else of_size(runs, usual, found, sizes)
-    analysed = [run for run in chosen.runs if run.analysis is not None]
+    analysed = [run for run in chosen.runs if run.summary is not None]
     if not analysed:
         folders = " ".join(str(run.folder) for run in chosen.runs[:4])
-        raise ReportError(
+        raise RunError(
             f"no run in {runs} is analysed yet; run"
             f" `python -m analysis {folders}{' ...' if len(chosen.runs) > 4 else ''}`"
         )
@@ -55,14 +63,14 @@ def collect(runs: Path, size: str | None = None, name: str | None = None) -> Stu
     statistics = read_statistics(chosen.folder, command)
     scored = [run for run in analysed if run.name in statistics.record["tables"]]
     if not scored:
-        raise ReportError(f"the statistics know no run in {runs}: run `{command}`")
+        raise RunError(f"the statistics know no run in {runs}: run `{command}`")
     scored.sort(key=lambda run: (run.budget or 0, run.ablation != BASELINE, run.system, run.seed))
     missing = [
         *missing_from(chosen.runs, scored),
         *chosen.notes,
         *stale(analysed, statistics, chosen.command),
     ]
-    return Study(str(scored[0].described["size"]), scored, statistics, missing, chosen.name)
+    return Study(scored[0].size, scored, statistics, missing, chosen.name)
 
 
 def size_of(run: Run) -> str:
@@ -75,7 +83,7 @@ def of_size(runs: Path, size: str, found: Sequence[Run], sizes: Counter[str]) ->
     chosen = [run for run in found if size in ("", size_of(run))]
     if not chosen:
         of_size = f" of size {size}" if size else ""
-        raise ReportError(
+        raise RunError(
             f"{runs} holds no run{of_size}; train one with"
             f" `accelerate launch experiments/run.py{f' size={size}' if size else ''}`"
         )
@@ -85,29 +93,26 @@ def of_size(runs: Path, size: str, found: Sequence[Run], sizes: Counter[str]) ->
 
 
 def only_study(runs: Path) -> str | None:
-    """The planned study that has statistics; ReportError names them where there are several."""
-    names = sorted(path.parent.name for path in (runs / STUDIES).glob(f"*/{RECORD}"))
+    """The planned study that has statistics; RunError names them where there are several."""
+    names = sorted(path.parent.name for path in (runs / STUDIES).glob(f"*/{STATISTICS_RECORD}"))
     if len(names) > 1:
-        raise ReportError(f"{runs} holds several studies: choose with --study {' or '.join(names)}")
+        raise RunError(f"{runs} holds several studies: choose with --study {' or '.join(names)}")
     return names[0] if names else None
 
 
 def planned(runs: Path, name: str, found: Sequence[Run]) -> Choice:
     """The runs that RUNS/studies/NAME/study.json plans, with a note of those still to come."""
     folder = runs / STUDIES / name
-    if not (folder / PLAN).is_file():
+    plan = read_plan(folder)
+    if plan is None:
         known = sorted(path.parent.name for path in (runs / STUDIES).glob(f"*/{PLAN}"))
         choice = f"choose from {', '.join(known)}" if known else "none is there"
-        raise ReportError(f"{runs} holds no study {name!r}: {choice}")
-    try:
-        folders = [runs / one["folder"] for one in read_json(folder / PLAN)["runs"]]
-    except (KeyError, TypeError) as error:
-        raise ReportError(f"{folder / PLAN} is damaged: {error}") from error
-    chosen = [run for run in found if run.folder in folders]
+        raise RunError(f"{runs} holds no study {name!r}: {choice}")
+    chosen = [run for run in found if run.folder in plan.folders]
     command = f"python -m experiments.study study={name}"
     if not chosen:
-        raise ReportError(f"no run of the study {name} is there yet: run `{command}`")
-    absent = len(folders) - len(chosen)
-    note = f"{absent} of the study's {len(folders)} runs are not there yet: `{command}` goes on."
+        raise RunError(f"no run of the study {name} is there yet: run `{command}`")
+    absent, planned_runs = len(plan.folders) - len(chosen), len(plan.folders)
+    note = f"{absent} of the study's {planned_runs} runs are not there yet: `{command}` goes on."
     notes = (note,) if absent else ()
     return Choice(folder, chosen, name, f"python -m analysis --study {folder}", notes)

@@ -1,8 +1,9 @@
 """The paper's table of what the runs cost."""
 
+from dcvae.runs import Run
 from reports.numbers import UNKNOWN
 from reports.paper_table import Cell, Column, Table, number_cell, text_cell
-from reports.study import Run, Study
+from reports.study import Study
 
 
 def cost(study: Study) -> Table:
@@ -23,13 +24,13 @@ def cost(study: Study) -> Table:
         "The cost of training",
         "Speech s/s: seconds of speech heard in a second of training.",
         columns,
-        [cost_cells(run) for run in study.runs if "train_seconds" in run.described],
+        [cost_cells(run) for run in study.runs if "train_seconds" in run.record],
     )
 
 
 def cost_cells(run: Run) -> list[Cell]:
     """What run.json says of a run's cost."""
-    said = run.described
+    said = run.record
     seconds = float(said["train_seconds"])
 
     def rate(key: str) -> Cell:

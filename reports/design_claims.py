@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dcvae.claims import COMPONENTS
+from dcvae.runs import train_command
 from reports.claims import DECIDED, ONE_SEED, UNDECIDED, Claim
 from reports.study import Study
 
@@ -53,12 +54,9 @@ def finding(
 def command(study: Study, system: str) -> str:
     """What trains a system in the study's size and measures it."""
     ablation, _, budget = system.partition("@")
-    parts = f"[{ablation.replace('+', ',')}]" if "+" in ablation else ablation
-    steps = f" trainer.steps={budget}" if budget else ""
-    train = f"accelerate launch experiments/run.py ablation={parts} size={study.size}{steps}"
     alike = next((run for run in study.runs if str(run.budget or "") == budget), study.runs[0])
     place = alike.folder.parents[1] / alike.folder.parent.name.replace(alike.ablation, ablation)
-    return f"{train} && python -m analysis {place / 'seed0'}"
+    return f"{train_command(system, study.size)} && python -m analysis {place / 'seed0'}"
 
 
 def summary(verdicts: Sequence[str]) -> str:

@@ -9,8 +9,9 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+from dcvae.runs import Run
 from reports.embed import audio_uri, mel_uri
-from reports.study import Run, Study
+from reports.study import Study
 
 FRAMES_PER_SECOND = 22050 / 256
 BUDGET = 9_000_000  # characters of audio on the page, which should stay under 15 MB
@@ -41,16 +42,16 @@ def title(clip: str) -> str:
 
 def example_clips(run: Run) -> list[str]:
     """The run's example clips, in the order of the test set's selection."""
-    folder = run.folder / "analysis" / "examples"
+    folder = run.analysis / "examples"
     found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    return [clip for clip in (run.analysis or {}).get("clips", ()) if clip in found]
+    return [clip for clip in (run.summary or {}).get("clips", ()) if clip in found]
 
 
 def mels(study: Study, clip: str) -> dict[str, npt.NDArray[Any]]:
     """Log-mels [M, F] of one clip: the original, then what each system (first seed) made."""
     found: dict[str, npt.NDArray[Any]] = {}
     for system in study.systems:
-        path = study.of(system)[0].folder / "analysis" / "examples" / clip / "mel.npz"
+        path = study.of(system)[0].analysis / "examples" / clip / "mel.npz"
         try:
             with np.load(path, allow_pickle=False) as stored:
                 found.setdefault("original", stored["original"])
@@ -89,10 +90,7 @@ def players(study: Study) -> Iterator[Player]:
 
 def wave_paths(study: Study, clip: str) -> dict[str, Path]:
     """Where the audio of each system lies."""
-    folders = {
-        system: study.of(system)[0].folder / "analysis" / "examples" / clip
-        for system in study.systems
-    }
+    folders = {system: study.of(system)[0].analysis / "examples" / clip for system in study.systems}
     first = next(iter(folders.values()))
     return {
         "original": first / "original.wav",

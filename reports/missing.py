@@ -3,22 +3,21 @@
 from collections.abc import Sequence
 
 from dcvae.claims import BASELINE
-from reports.files import sha256
+from dcvae.runs import Run, file_sha256
 from reports.statistics import Statistics
-from reports.study import Run
 
 
 def missing_from(chosen: Sequence[Run], scored: Sequence[Run]) -> list[str]:
     """Runs that are not there yet, and what keeps those that are from being compared."""
     notes = []
     for run in chosen:
-        if run.described.get("status") != "finished":
+        if not run.is_finished:
             notes.append(f"{run.name} is still training or was interrupted.")
-        elif run.analysis is None:
+        elif run.summary is None:
             notes.append(f"{run.name} is not analysed: run `{run.command}`.")
     if not any(run.ablation == BASELINE for run in scored):
         notes.append("No baseline is analysed, so no ablation can be compared with it.")
-    clip_sets = {tuple((run.analysis or {}).get("clips", ())) for run in scored}
+    clip_sets = {tuple((run.summary or {}).get("clips", ())) for run in scored}
     if len(clip_sets) > 1:
         notes.append(
             "The runs were analysed on different clips: means are not comparable across rows;"
@@ -39,7 +38,7 @@ def stale(analysed: Sequence[Run], statistics: Statistics, command: str) -> list
             notes.append(f"{run.name} waits until all runs of its seed are scored.")
         elif run.name not in known:
             notes.append(f"{run.name} is not in the statistics: run `{command or run.command}`.")
-        elif sha256(run.table) != known[run.name]:
+        elif file_sha256(run.table) != known[run.name]:
             notes.append(
                 f"The numbers are of an older table of {run.name} than is there: run"
                 f" `{command or run.command}`."

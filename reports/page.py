@@ -81,7 +81,7 @@ def render(study: Study, date: str, measured: Measured) -> str:
         players=list(listening.players(study)),
         looks=looks(study.systems, LIGHT),
         vocoder=vocoder(study),
-        versions=dict(sorted(((study.runs[0].analysis or {}).get("versions") or {}).items())),
+        versions=dict(sorted(((study.runs[0].summary or {}).get("versions") or {}).items())),
     )
 
 
@@ -101,7 +101,7 @@ def figures(study: Study, measured: Measured) -> list[dict[str, Any]]:
 
 def vocoder(study: Study) -> str:
     """The vocoder that made the waves, with its options."""
-    options = dict((study.runs[0].analysis or {}).get("vocoder") or {})
+    options = dict((study.runs[0].summary or {}).get("vocoder") or {})
     name = str(options.pop("name", "griffin_lim"))
     return name + "".join(f", {key} {value}" for key, value in sorted(options.items()))
 

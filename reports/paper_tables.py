@@ -94,7 +94,7 @@ def clear_in(study: Study, condition: str) -> IsClear:
 def fact_cells(study: Study, row: tables.Result) -> list[Cell]:
     """What run.json says of a system's first run, written as on the page."""
     runs = study.of(row.name)
-    described = runs[0].described if runs else {}
+    described = runs[0].record if runs else {}
     return [
         Cell(row.facts.get(title, UNKNOWN), described.get(key, math.nan))
         for key, title in FACTS.items()

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from reports.files import ReportError, write
+from dcvae.atomic import replace_text
+from dcvae.runs import RunError
 from reports.latex import escape
 from reports.paper_table import Table
 from reports.plot import Plot
@@ -52,12 +53,12 @@ def document(tables: Sequence[Table], plots: Sequence[Plot]) -> str:
 def write_pdf(tables: Sequence[Table], plots: Sequence[Plot], date: str, out: Path) -> Path:
     """Write OUT/report.tex and OUT/report.pdf, dated at midnight of an ISO date.
 
-    ReportError where no LaTeX is installed, or where it fails.
+    RunError where no LaTeX is installed, or where it fails.
     """
-    write(out / f"{NAME}.tex", document(tables, plots))
+    replace_text(out / f"{NAME}.tex", document(tables, plots))
     found = next((engine for engine in ENGINES if shutil.which(engine)), None)
     if found is None:
-        raise ReportError(f"{out / NAME}.tex is written, but LaTeX is not installed: {INSTALL}")
+        raise RunError(f"{out / NAME}.tex is written, but LaTeX is not installed: {INSTALL}")
     with tempfile.TemporaryDirectory(prefix=".pdf-", dir=out) as place:
         compile_in(Path(place).resolve(), found, date, out)
         os.replace(Path(place) / f"{NAME}.pdf", out / f"{NAME}.pdf")
@@ -65,7 +66,7 @@ def write_pdf(tables: Sequence[Table], plots: Sequence[Plot], date: str, out: Pa
 
 
 def compile_in(place: Path, engine: str, date: str, out: Path) -> None:
-    """Put report.pdf into a folder; ReportError tells LaTeX's own complaint."""
+    """Put report.pdf into a folder; RunError tells LaTeX's own complaint."""
     *options, folder = ENGINES[engine]
     last = [folder, str(place)] if engine == "tectonic" else [f"{folder}={place}"]
     midnight = str(int(datetime.fromisoformat(f"{date}T00:00:00+00:00").timestamp()))
@@ -79,8 +80,8 @@ def compile_in(place: Path, engine: str, date: str, out: Path) -> None:
             timeout=SECONDS,
         )
     except subprocess.TimeoutExpired:
-        raise ReportError(f"{engine} did not finish {out / NAME}.tex in {SECONDS} s") from None
+        raise RunError(f"{engine} did not finish {out / NAME}.tex in {SECONDS} s") from None
     if done.returncode or not (place / f"{NAME}.pdf").is_file():
         said = (done.stdout + done.stderr).decode(errors="replace").splitlines()
         complaint = next((line for line in said if line.startswith(("!", "error"))), "no reason")
-        raise ReportError(f"{engine} could not make {out / NAME}.tex: {complaint}")
+        raise RunError(f"{engine} could not make {out / NAME}.tex: {complaint}")

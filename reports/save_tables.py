@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from dcvae.atomic import replace_text
 from reports.captions import caption
-from reports.files import write
 from reports.latex import latex
 from reports.paper_table import Table
 from reports.study import Study
@@ -23,7 +23,7 @@ def save_tables(tables: Sequence[Table], study: Study, date: str, folder: Path) 
                 path.unlink(missing_ok=True)
             continue
         text = caption(table, study, date)
-        write(paths["tex"], latex(table, text))
-        write(paths["md"], markdown(table, text))
-        write(paths["csv"], comma_separated(table))
+        replace_text(paths["tex"], latex(table, text))
+        replace_text(paths["md"], markdown(table, text))
+        replace_text(paths["csv"], comma_separated(table))
     return [table.name for table in tables if table.empty]

@@ -7,19 +7,27 @@ from typing import Any
 
 import pandas as pd
 
-from reports.files import ReportError, read_json, sha256
+from dcvae.runs import (
+    CLAIMS,
+    INTERACTIONS,
+    STATISTICS,
+    STATISTICS_RECORD,
+    RunError,
+    file_sha256,
+    read_object,
+)
 
-STATISTICS = {
+STATISTICS_COLUMNS = {
     "system", "condition", "metric", "value", "low", "high", "n_scored", "n_failed", "seeds",
     "difference", "difference_low", "difference_high", "p", "n_paired", "seeds_paired", "reason",
 }  # fmt: skip
-CLAIMS = {
+CLAIMS_COLUMNS = {
     "claim", "system", "against", "component", "text", "condition", "metric", "direction",
     "margin", "contrast", "stratum", "family", "baseline", "value", "difference", "low", "high",
     "low_90", "high_90", "p", "p_holm", "verdict", "seeds", "clips", "seeds_needed",
     "clips_needed", "look", "reason",
 }  # fmt: skip
-INTERACTIONS = {
+INTERACTIONS_COLUMNS = {
     "condition", "metric", "factor", "other", "difference", "low", "high", "p", "p_holm", "clear",
     "seeds", "clips",
 }  # fmt: skip
@@ -27,7 +35,11 @@ TEXTS = {
     "system", "against", "claim", "component", "text", "condition", "metric", "direction",
     "contrast", "stratum", "family", "verdict", "factor", "other", "clear", "reason",
 }  # fmt: skip
-FILES = {"statistics.csv": STATISTICS, "claims.csv": CLAIMS, "interactions.csv": INTERACTIONS}
+FILES = {
+    STATISTICS: STATISTICS_COLUMNS,
+    CLAIMS: CLAIMS_COLUMNS,
+    INTERACTIONS: INTERACTIONS_COLUMNS,
+}
 ALPHA = 0.05
 
 
@@ -73,10 +85,10 @@ Record = dict[str, Any]
 class Statistics:
     """The rows of the tables, and how and from which tables of the runs they were made."""
 
-    rows: dict[Key, Record]  # the columns of STATISTICS
-    claims: list[Record]  # the columns of CLAIMS
+    rows: dict[Key, Record]  # the columns of statistics.csv
+    claims: list[Record]  # the columns of claims.csv
     record: Record
-    interactions: list[Record] = field(default_factory=list)  # the columns of INTERACTIONS
+    interactions: list[Record] = field(default_factory=list)  # the columns of interactions.csv
 
     def estimate(self, system: str, condition: str, metric: str) -> Estimate:
         """One system's value; NOTHING where it has no such row."""
@@ -103,15 +115,15 @@ class Statistics:
 def read_statistics(folder: Path, command: str) -> Statistics:
     """The statistics of the study in `folder`.
 
-    ReportError, with the command that makes them, where they are missing or damaged.
+    RunError, with the command that makes them, where they are missing or damaged.
     """
-    for name in (*FILES, "statistics.json"):
+    for name in (*FILES, STATISTICS_RECORD):
         if not (folder / name).is_file():
-            raise ReportError(f"{folder / name} is missing: run `{command}`")
-    record = read_json(folder / "statistics.json")
+            raise RunError(f"{folder / name} is missing: run `{command}`")
+    record = read_object(folder / STATISTICS_RECORD)
     for name in FILES:
-        if sha256(folder / name) != (record.get("files") or {}).get(name):
-            raise ReportError(f"{folder / name} is not what was computed: run `{command}`")
+        if file_sha256(folder / name) != (record.get("files") or {}).get(name):
+            raise RunError(f"{folder / name} is not what was computed: run `{command}`")
     rows, claims, interactions = (
         read_rows(folder / name, columns, command) for name, columns in FILES.items()
     )
@@ -124,7 +136,7 @@ def read_rows(path: Path, columns: set[str], command: str) -> list[Record]:
     table = pd.read_csv(path, keep_default_na=False, dtype=dict.fromkeys(TEXTS, str))
     if not columns <= set(table.columns):
         missing = ", ".join(sorted(columns - set(table.columns)))
-        raise ReportError(f"{path} has no column {missing}: run `{command}`")
+        raise RunError(f"{path} has no column {missing}: run `{command}`")
     numbers = [name for name in table.columns if name not in TEXTS]
     table[numbers] = table[numbers].astype(float)
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]

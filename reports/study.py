@@ -2,54 +2,11 @@
 
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from dcvae.claims import system_name
-from reports.files import ReportError, read_json
+from dcvae.runs import METRICS, Run
 from reports.statistics import Statistics
-
-
-@dataclass
-class Run:
-    """One run folder. `analysis` (analysis.json) is None until it is analysed."""
-
-    folder: Path
-    described: dict[str, Any]
-    analysis: dict[str, Any] | None = None
-
-    @property
-    def ablation(self) -> str:
-        return str(self.described["ablation"])
-
-    @property
-    def budget(self) -> int | None:
-        """Steps of training; None where they are the size's own."""
-        return self.described.get("budget")
-
-    @property
-    def system(self) -> str:
-        """The ablation, with the training budget where it is not the size's own."""
-        return system_name(self.ablation, self.budget)
-
-    @property
-    def seed(self) -> int:
-        return int(self.described["seed"])
-
-    @property
-    def name(self) -> str:
-        return f"{self.described['size']}/{self.system}/seed{self.seed}"
-
-    @property
-    def command(self) -> str:
-        """What analyses it."""
-        return f"python -m analysis {self.folder}"
-
-    @property
-    def table(self) -> Path:
-        return self.folder / "analysis" / "table.csv"
 
 
 @dataclass
@@ -77,7 +34,7 @@ class Study:
     @property
     def clips(self) -> int:
         """On how many clips the first run was scored."""
-        return len((self.runs[0].analysis or {}).get("clips", ()))
+        return len((self.runs[0].summary or {}).get("clips", ()))
 
     @property
     def intervals(self) -> str:
@@ -115,18 +72,6 @@ class Study:
         return f"train {what}: `python -m experiments.study {which} seeds=[{listed}]`"
 
 
-def read_run(folder: Path) -> Run:
-    """One run folder, with what its analysis says of itself."""
-    described = read_json(folder / "run.json")
-    for key in ("ablation", "size", "seed"):
-        if key not in described:
-            raise ReportError(f"{folder / 'run.json'} is damaged: it has no {key!r}")
-    run = Run(folder, described)
-    if run.table.is_file() and (folder / "analysis" / "analysis.json").is_file():
-        run.analysis = read_json(folder / "analysis" / "analysis.json")
-    return run
-
-
 def read_curves(study: Study) -> pd.DataFrame:
     """metrics.jsonl of every run as columns system, seed, step, key, value.
 
@@ -134,7 +79,7 @@ def read_curves(study: Study) -> pd.DataFrame:
     """
     rows = []
     for run in study.runs:
-        path = run.folder / "metrics.jsonl"
+        path = run.folder / METRICS
         lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
         for line in lines:
             try:

@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from dcvae.runs import Run
 from reports.metrics import LATENT, LATENTS, QUALITY, UNSEEN, Metric, describe
 from reports.numbers import UNKNOWN
 from reports.statistics import NOTHING, Estimate, Record
-from reports.study import Run, Study
+from reports.study import Study
 
 REFERENCES = ("original", "ceiling")  # the same for every run: no model made them
 FAILURES = 12  # kinds that are listed
@@ -108,7 +109,7 @@ def measured(rows: Sequence[Result], metrics: dict[str, Metric]) -> dict[str, Me
 
 def facts(runs: list[Run], has_budgets: bool = False) -> dict[str, str]:
     """What a system's runs say of themselves, ready to print."""
-    described = runs[0].described
+    described = runs[0].record
 
     def number(key: str, pattern: str, scale: float = 1.0) -> str:
         value = described.get(key)

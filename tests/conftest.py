@@ -26,7 +26,8 @@ from torch import Tensor
 from dcvae import read_audio
 from dcvae.manifest import Clip, read_manifest
 from dcvae.provenance import Corpus
-from experiments.record import now, write_record
+from dcvae.runs import write_record
+from experiments.record import now
 
 DATA = Path(__file__).parent / "data"
 APT = """#!/bin/sh

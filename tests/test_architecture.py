@@ -14,8 +14,8 @@ FORBIDDEN = {
     "analysis": {"experiments", "reports", "hydra", "omegaconf", "accelerate"},
     "reports": {"dcvae", "experiments", "analysis", "torch", "hydra", "omegaconf", "accelerate"},
 }
-# What the ablations claim, and the promises that they speak of: constants that need no torch.
-EXCEPTED = {"reports": {"dcvae.claims"}}
+# What the ablations claim, and the contract of run folders: they need no torch.
+EXCEPTED = {"reports": {"dcvae.atomic", "dcvae.claims", "dcvae.runs"}}
 FILES = sorted(path for house in HOUSES for path in (ROOT / house).rglob("*.py"))
 
 

@@ -17,8 +17,8 @@ from typing import Any
 import mlflow
 import pytest
 
+from dcvae.runs import read_record
 from experiments import mirroring
-from experiments.record import read_record
 from experiments.tracking import Tracker
 
 PATIENCE = 60  # seconds

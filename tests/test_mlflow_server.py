@@ -8,10 +8,9 @@ import mlflow
 import pandas as pd
 import pytest
 
-from analysis.runs import Run
 from analysis.tracking import log_study
+from dcvae.runs import Run, read_run
 from experiments.mlflow_study import Study
-from experiments.record import read_record
 from experiments.tracking import Tracker
 
 MANIFEST = Path(__file__).parent / "data" / "manifest.csv"
@@ -33,10 +32,7 @@ def track(folder: Path, write_run: Callable) -> Run:
     (folder / "last").mkdir()
     (folder / "last" / "config.json").write_text("{}")
     tracker.finish("FINISHED")
-    record = read_record(folder)
-    assert record
-    size, ablation = folder.parts[-3:-1]
-    return Run(folder, ablation, size, 0, folder, MANIFEST, {}, mlflow=record["mlflow"])
+    return read_run(folder)
 
 
 def test_a_server_holds_what_a_local_store_does(server, tmp_path, write_run):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import soundfile
 
-from experiments.record import read_record
+from dcvae.runs import read_record
 from experiments.tracking import Tracker
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -58,7 +58,7 @@ def stated_claims(study: Study) -> tuple[list[Claim], frozenset[str]]:
         return study.plan.claims, study.plan.family
     found: dict[str, Claim] = {}
     for run in study.runs:
-        for claim in read_claims(run.ablation, run.described.get("claims") or []):
+        for claim in read_claims(run.ablation, run.record.get("claims") or []):
             found.setdefault(claim.id, claim)
     return list(found.values()), frozenset(found)
 

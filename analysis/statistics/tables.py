@@ -8,7 +8,6 @@
 """
 
 import hashlib
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,6 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from analysis.ratios import Cell, Ratio, find_ratios, most_frequent
-from analysis.runs import read_object
 from analysis.statistics.contrasts import difference
 from analysis.statistics.differences import ALPHA
 from analysis.statistics.judge import (
@@ -32,11 +30,18 @@ from analysis.statistics.judge import (
 )
 from analysis.statistics.sequential import Look, look_again
 from analysis.study import Study, cells, read_study
-from dcvae.atomic import replacing
+from dcvae.atomic import replace_text
 from dcvae.claims import BASELINE, system_name
+from dcvae.runs import (
+    CLAIMS,
+    INTERACTIONS,
+    STATISTICS,
+    STATISTICS_RECORD,
+    read_object,
+    replace_object,
+)
 
 VERSION = 2
-RECORD = "statistics.json"
 
 
 class Statistic(NamedTuple):
@@ -100,7 +105,7 @@ def summarise_study(folder: Path) -> list[str]:
 
 def read_looks(folder: Path) -> list[Look]:
     """The looks that were taken before."""
-    path = folder / RECORD
+    path = folder / STATISTICS_RECORD
     return [Look(**one) for one in read_object(path).get("looks", ())] if path.is_file() else []
 
 
@@ -165,16 +170,15 @@ def write(
     """The files of the study, statistics.json last: it names the contents of the others."""
     digests = {}
     for name, rows, columns in (
-        ("statistics.csv", statistics, Statistic._fields),
-        ("claims.csv", verdicts, Verdict._fields),
-        ("interactions.csv", interactions, Interaction._fields),
+        (STATISTICS, statistics, Statistic._fields),
+        (CLAIMS, verdicts, Verdict._fields),
+        (INTERACTIONS, interactions, Interaction._fields),
     ):
         text = pd.DataFrame(rows, columns=pd.Index(columns)).to_csv(
             index=False, na_rep="nan", float_format="%.10g"
         )
         digests[name] = hashlib.sha256(text.encode()).hexdigest()
-        with replacing(folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        replace_text(folder / name, text)
     record = {
         "version": VERSION,
         "alpha": ALPHA,
@@ -187,8 +191,7 @@ def write(
         "tables": {run.name: run.sha256 for run in study.analysed},
         "left_out": study.left_out,
     }
-    with replacing(folder / RECORD) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    replace_object(folder / STATISTICS_RECORD, record)
 
 
 def plan_record(study: Study) -> Mapping[str, Any]:

@@ -16,10 +16,10 @@ from pathlib import Path
 import torch
 
 from dcvae import SpeechAutoencoder
+from dcvae.runs import write_record
 from experiments.benchmark.parts import MANIFEST, model_arguments
 from experiments.benchmark.table import print_table
 from experiments.hardware import describe_device
-from experiments.record import write_record
 from experiments.studies.options import CLIP_COUNTS
 
 COLUMNS = ["question", "clips", "seconds", "seconds a clip", "x real time"]

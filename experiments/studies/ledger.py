@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dcvae.atomic import replacing
+from dcvae.runs import replace_object
 
 
 class Ledger:
@@ -31,5 +31,4 @@ class Ledger:
             self.write()
 
     def write(self) -> None:
-        with replacing(self.path) as temporary:
-            temporary.write_text(json.dumps(self.entries, indent=2) + "\n")
+        replace_object(self.path, self.entries)

@@ -3,13 +3,11 @@
 What a look may spend, and what it decided, is the analysis' to say (analysis/statistics).
 """
 
-import json
 from dataclasses import replace
 
+from dcvae.runs import STATISTICS_RECORD, read_object
 from experiments.studies.phases import Wanted
 from experiments.studies.plan import Plan, compose_rows
-
-RECORD = "statistics.json"
 
 
 def next_block(plan: Plan) -> Plan | None:
@@ -21,9 +19,9 @@ def next_block(plan: Plan) -> Plan | None:
     seeds = sorted({row.seed for row in plan.rows})
     if plan.study.until is None or len(seeds) >= (plan.study.max_seeds or 0):
         return None
-    path = plan.folder / RECORD
+    path = plan.folder / STATISTICS_RECORD
     try:
-        still_open = json.loads(path.read_text(encoding="utf-8"))["open"]
+        still_open = read_object(path)["open"]
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"{path} does not say which claims are open: {error}") from error
     if not still_open:

@@ -4,8 +4,9 @@ import importlib.util
 import shutil
 
 from dcvae.locking import check_writable
+from dcvae.runs import read_record
 from experiments.composing import read_registry
-from experiments.record import check_same_config, read_record
+from experiments.record import check_same_config
 from experiments.studies.machine import find_gpus, is_free
 from experiments.studies.options import (
     BUDGETS,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.record import read_record
+from dcvae.runs import read_record
 
 TAIL = 65536  # bytes of metrics.jsonl that hold its last rows
 

@@ -1,19 +1,17 @@
 """study.json: a study's runs and the claims that they are to decide, written before any score."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from dcvae.atomic import replacing
 from dcvae.claims import Claim
+from dcvae.runs import ANALYSIS, PLAN, read_object, replace_object
 from experiments.ablations import Registry
 from experiments.composing import read_registry
 from experiments.studies.phases import factors_of
 from experiments.studies.plan import Plan
 
-NAME = "study.json"
 FIXED = ("claims", "family", "factors")  # from the first scored run on
 
 
@@ -23,17 +21,16 @@ def register(plan: Plan) -> Path:
     ValueError where it is there already with other claims and a run of the study is scored: claims
     may follow the measures until someone has seen a score, and not after.
     """
-    path, said = plan.folder / NAME, described(plan, read_registry())
-    if path.is_file() and any((row.run_dir / "analysis").exists() for row in plan.rows):
-        before = json.loads(path.read_text(encoding="utf-8"))
+    path, said = plan.folder / PLAN, described(plan, read_registry())
+    if path.is_file() and any((row.run_dir / ANALYSIS).exists() for row in plan.rows):
+        before = read_object(path)
         for key in FIXED:
             if before.get(key) != said[key]:
                 raise ValueError(
                     f"the {key} of study {plan.name} are not those of {path}, which was written"
                     " before its runs were scored: give the study another name"
                 )
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(said, indent=2) + "\n")
+    replace_object(path, said)
     return path
 
 

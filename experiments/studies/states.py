@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from dcvae.locking import is_locked
+from dcvae.runs import ANALYSIS, RECORD, SUMMARY, read_record
 from experiments.interruption import EXIT_STATUS, SIGNALS
-from experiments.record import NAME, read_record
 
 NEW = "new"
 HALF = "half-finished"
@@ -33,7 +33,7 @@ def is_trained(run_dir: Path) -> bool:
 
 def is_analysed(run_dir: Path) -> bool:
     """Whether the analysis is newer than the last checkpoint."""
-    summary, weights = run_dir / "analysis" / "analysis.json", run_dir / "last/model.safetensors"
+    summary, weights = run_dir / ANALYSIS / SUMMARY, run_dir / "last/model.safetensors"
     if not (summary.is_file() and weights.is_file()):
         return False
     return summary.stat().st_mtime_ns >= weights.stat().st_mtime_ns
@@ -41,12 +41,12 @@ def is_analysed(run_dir: Path) -> bool:
 
 def is_taken(run_dir: Path) -> bool:
     """Whether some process trains or scores in the folder now."""
-    return is_locked(run_dir) or is_locked(run_dir / "analysis")
+    return is_locked(run_dir) or is_locked(run_dir / ANALYSIS)
 
 
 def written(run_dir: Path) -> int:
     """When run.json was written, in ns; 0 where there is none."""
-    path = run_dir / NAME
+    path = run_dir / RECORD
     return path.stat().st_mtime_ns if path.is_file() else 0
 
 

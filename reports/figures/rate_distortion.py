@@ -33,7 +33,7 @@ def table(study: Study, metric: str) -> pd.DataFrame:
     """The columns COLUMNS: each system (source ""), then published systems where known."""
     described, rows = QUALITY[metric], []
     for system in study.systems:
-        rate = study.of(system)[0].described.get("floats_per_second")
+        rate = study.of(system)[0].record.get("floats_per_second")
         one = described.shown(study.statistics.estimate(system, "reconstruction", metric))
         if rate and one.known:
             rows.append((system, float(rate), one.mean, one.low, one.high, "", ""))

@@ -7,10 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from dcvae.runs import Run
 from reports.legends import folded
 from reports.metrics import LATENTS
 from reports.plot import Plot
-from reports.study import Run, Study
+from reports.study import Study
 from reports.style import MARKERS, PALETTE, current
 
 COORDINATES = ["tsne_1", "tsne_2"]
@@ -33,7 +34,7 @@ def table(study: Study) -> pd.DataFrame:
 
 def map_of(run: Run) -> pd.DataFrame:
     """The columns COLUMNS of one run; no row where its latents or clips are not described."""
-    clips = run.folder / "analysis" / "clips.csv"
+    clips = run.analysis / "clips.csv"
     if not clips.is_file():
         return pd.DataFrame(columns=COLUMNS)
     wanted = ["clip", "condition", "metric", "value"]

@@ -202,7 +202,7 @@ def test_a_missing_package_skips_its_question_with_one_line(
         (lambda run: (run / "run.json").write_text("{"), "is damaged"),
         (lambda run: edit(run, status="running"), "not finished"),
         (lambda run: edit(run, manifest="/moved/manifest.csv"), "--manifest PATH"),
-        (lambda run: edit(run, seed="none"), "no usable entry"),
+        (lambda run: edit(run, seed="none"), "its seed is 'none'"),
         (lambda run: shutil.rmtree(run / "last"), "has no checkpoint 'last'"),
         (lambda run: (run / "last" / "model.safetensors").write_bytes(b"x"), "is damaged"),
         (lambda run: edit(run, config={"vocoder": {"name": "wavenet"}}), "no vocoder is named"),

@@ -11,7 +11,7 @@ import torch
 from analysis.cache import WaveCache
 from analysis.latent_set import START
 from analysis.latents import QUESTION
-from analysis.runs import Run
+from analysis.runs import TrainedRun
 from analysis.subject import Subject
 from analysis.table import Row
 from analysis.tools import Options, Tools
@@ -46,7 +46,8 @@ def make_subject(folder: Path, clips: list[Clip]) -> Subject:
     write_manifest(folder / "manifest.csv", clips)
     torch.manual_seed(0)
     model = SpeechAutoencoder(**TINY, decoder_layers=(1,) * 5).eval()
-    run = Run(folder, "baseline", "debug", 0, folder / "last", folder / "manifest.csv", {})
+    record = {"ablation": "baseline", "size": "debug", "seed": 0}
+    run = TrainedRun(folder, record, folder / "last", folder / "manifest.csv", {})
     tools = Tools(torch.device("cpu"), Options())
     return Subject(run, model, load_vocoder("griffin_lim"), [], tools, WaveCache())
 

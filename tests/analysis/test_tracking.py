@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import mlflow
@@ -10,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.runs import Run
 from analysis.table import Row, make_table, write_table
 from analysis.tracking import log_analysis, log_study
+from dcvae.runs import Run
 
 NAMES = [f"clip{number}" for number in range(6)]
 
@@ -33,7 +32,12 @@ def run(tmp_path: Path, empty_store: Path) -> Run:
     experiment = client.create_experiment("dcvae", artifact_location=str(tmp_path / "artifacts"))
     run_id = client.create_run(experiment).info.run_id
     known = {"tracking_uri": uri, "run_id": run_id}
-    return Run(tmp_path, "baseline", "tiny", 0, tmp_path, tmp_path, {}, steps=700, mlflow=known)
+    record = {"ablation": "baseline", "size": "tiny", "seed": 0, "steps": 700, "mlflow": known}
+    return Run(tmp_path, record)
+
+
+def untracked(run: Run) -> Run:
+    return Run(run.folder, {**run.record, "mlflow": None})
 
 
 def write(run: Run, offset: float) -> None:
@@ -115,7 +119,7 @@ def test_the_parent_holds_the_study_s_tables_once(
         frame = pd.DataFrame({"ablation": ["baseline", "plain_ae"], "value": [value, np.nan]})
         frame.to_csv(study / "statistics.csv", index=False, na_rep="nan")
         frame[:0].to_csv(study / "claims.csv", index=False)
-        log_study(study, [run, run, replace(run, mlflow=None)])
+        log_study(study, [run, run, untracked(run)])
     artifacts = {Path(one.path).name for one in client.list_artifacts(parent, "analysis")}
     assert artifacts == {"statistics.csv", "statistics.json", "claims.csv", "claims.json"}
     shown = client.load_table(experiment, "analysis/statistics.json", run_ids=[parent])
@@ -132,7 +136,7 @@ def test_runs_without_a_parent_or_a_store_need_none(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log_study(tmp_path, [run])
-    log_study(tmp_path, [replace(run, mlflow=None)])
+    log_study(tmp_path, [untracked(run)])
     assert not capsys.readouterr().err
     (tmp_path / "mlflow.db").unlink()
     log_study(tmp_path, [run, run])

@@ -9,9 +9,9 @@ import mlflow
 import pytest
 
 from dcvae.manifest import COLUMNS
+from dcvae.runs import read_record, write_record
 from experiments.mirror import Mirror
 from experiments.mlflow_run import MLflowRun
-from experiments.record import read_record, write_record
 from experiments.rows import append_row, rewind
 
 MANIFEST = Path(__file__).parents[1] / "data" / "manifest.csv"

@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 import mlflow
 import pytest
 
+from dcvae.runs import read_record
 from experiments import mlflow_study
 from experiments.mirror import Mirror
 from experiments.mlflow_store import one_at_a_time
 from experiments.mlflow_study import Study, describe_experiment, find_parent
-from experiments.record import read_record
 
 
 @pytest.fixture(scope="module")

@@ -3,16 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.record import RunError, check_same_config, git_commit, read_record, write_record
-
-
-def test_record_comes_back(tmp_path):
-    assert read_record(tmp_path) is None
-    write_record(tmp_path, {"steps": 3})
-    assert read_record(tmp_path) == {"steps": 3}
-    (tmp_path / "run.json").write_text('{"steps"')
-    with pytest.raises(RunError, match=r"run\.json is damaged"):
-        read_record(tmp_path)
+from dcvae.runs import RunError
+from experiments.record import check_same_config, git_commit
 
 
 def test_another_configuration_is_named(tmp_path):

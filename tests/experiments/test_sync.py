@@ -6,8 +6,8 @@ import sys
 import pytest
 from filelock import FileLock
 
+from dcvae.runs import read_record
 from experiments import sync
-from experiments.record import read_record
 from experiments.rows import append_row
 
 
@@ -82,7 +82,7 @@ def damage(folder, text):
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
-        (lambda folder: folder / "nowhere", "has no run.json"),
+        (lambda folder: folder / "nowhere", "there is no such run folder"),
         (lambda folder: damage(folder, '{"status"'), "is damaged"),
         (lambda folder: damage(folder, "[]"), "is damaged"),
         (lambda folder: damage(folder, "{}"), "no usable entry 'status'"),

@@ -11,9 +11,9 @@ import time
 import mlflow
 import pytest
 
+from dcvae.runs import read_record
 from experiments import mirroring
 from experiments.flattening import flatten
-from experiments.record import read_record
 from experiments.tracking import Tracker
 
 PATIENCE = 30  # seconds for a thread to come to what it should

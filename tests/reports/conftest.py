@@ -15,12 +15,13 @@ from matplotlib.transforms import Bbox
 from analysis.statistics.tables import summarise_study
 from analysis.table import Row, make_table, write_table
 from dcvae.claims import read_claims
+from dcvae.runs import Run
 from reports.collect import collect
 from reports.page import measured_plots, render
 from reports.paper_table import Table
 from reports.paper_tables import all_tables
-from reports.statistics import STATISTICS, TEXTS, Record, Statistics
-from reports.study import Run, Study
+from reports.statistics import STATISTICS_COLUMNS, TEXTS, Record, Statistics
+from reports.study import Study
 
 Values = Mapping[tuple[str, str, str], float]  # by ablation, condition, metric
 DATE = "2025-01-31"
@@ -249,7 +250,7 @@ def tables(study: Study) -> dict[str, Table]:
 
 def study_of(ablations: list[str], values: Values, claims: list[Record] | None = None) -> Study:
     """Statistics by hand; every interval is the value and .01 on both sides."""
-    empty = {name: "" if name in TEXTS else np.nan for name in STATISTICS}
+    empty = {name: "" if name in TEXTS else np.nan for name in STATISTICS_COLUMNS}
     rows = {}
     for cell, value in values.items():
         known = {"value": value, "low": value - 0.01, "high": value + 0.01}

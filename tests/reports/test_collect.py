@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from analysis.statistics.tables import summarise_study
+from dcvae.runs import RunError
 from reports.build import main
 from reports.claims import looks_taken
 from reports.collect import collect
-from reports.files import ReportError
 from reports.study import Study
 
 MakeRun = Callable[..., Path]
@@ -49,7 +49,7 @@ def test_without_statistics_of_the_size_the_only_study_is_read_and_several_are_n
     root = tmp_path / "runs"
     shutil.copytree(planned_runs, root)
     make_study(root, "second", "baseline", "no_noise")
-    with pytest.raises(ReportError, match="choose with --study parts or second"):
+    with pytest.raises(RunError, match="choose with --study parts or second"):
         collect(root)
     assert collect(root, name="second").systems == ["baseline", "no_noise"]
 
@@ -59,7 +59,7 @@ def test_a_study_that_is_not_there_or_has_no_run_is_one_line(
 ) -> None:
     make_run(tmp_path, "baseline")
     (make_plan(tmp_path, "later", {"plain_ae": [0]}) / "study.json").rename(tmp_path / "plan")
-    with pytest.raises(ReportError, match="holds no study 'later': none is there"):
+    with pytest.raises(RunError, match="holds no study 'later': none is there"):
         collect(tmp_path, name="later")
     (tmp_path / "plan").rename(tmp_path / "studies" / "later" / "study.json")
     with pytest.raises(SystemExit) as stop:
@@ -67,10 +67,10 @@ def test_a_study_that_is_not_there_or_has_no_run_is_one_line(
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert stop.value.code == 2
     assert "holds no study 'latr': choose from later" in line
-    with pytest.raises(ReportError, match="study study=later"):
+    with pytest.raises(RunError, match="study study=later"):
         collect(tmp_path, name="later")
     (tmp_path / "studies" / "later" / "study.json").write_text('{"runs": [3]}')
-    with pytest.raises(ReportError, match=r"study\.json is damaged"):
+    with pytest.raises(RunError, match=r"study\.json is damaged"):
         collect(tmp_path, name="later")
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
 from reports.figures import claims_forest
-from reports.statistics import CLAIMS, TEXTS, Record
+from reports.statistics import CLAIMS_COLUMNS, TEXTS, Record
 from reports.study import Study
 from reports.style import COLUMN, DOUBLE, LIGHT, PAPER, WIDTH, styled
 
@@ -31,7 +31,7 @@ def claim(
     condition, _, metric = metric.rpartition("/")
     names = ("difference", "low", "high", "low_90", "high_90")
     return {
-        **{name: "" if name in TEXTS else math.nan for name in CLAIMS},
+        **{name: "" if name in TEXTS else math.nan for name in CLAIMS_COLUMNS},
         **dict(zip(names, numbers, strict=True)),
         "system": system,
         "condition": condition,

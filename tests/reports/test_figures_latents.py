@@ -11,10 +11,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from dcvae.runs import Run
 from reports.figures import rate_distortion, separability, spectrum, tsne
 from reports.plot import Plot
 from reports.statistics import Record, Statistics
-from reports.study import Run, Study
+from reports.study import Study
 from reports.style import LIGHT, PAPER, Style, styled
 
 FLOATS = {"baseline": 430.0, "plain_ae": 430.0, "compression_32x_matched": 861.0}

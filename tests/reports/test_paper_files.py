@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from dcvae.runs import RunError
 from reports.build import main
 from reports.captions import caption
-from reports.files import ReportError
 from reports.latex import escape
 from reports.numbers import MINUS, UNKNOWN
 from reports.page import measured_plots
@@ -50,9 +50,9 @@ def test_a_caption_says_what_a_reader_of_the_table_alone_must_know(
     failed = 2 + 3 * 4  # the broken clip: PESQ and STOI of the ceiling; four metrics of a model
     tried = 8 * failed + 3 * 3
     assert f"{failed} of {tried} measurements failed and enter no mean." in text
-    study.runs[0].described["corpus"] = {"name": "some_corpus"}
+    study.runs[0].record["corpus"] = {"name": "some_corpus"}
     assert "Test set: some_corpus, test split" in caption(tables["results"], study, DATE)
-    del study.runs[0].described["corpus"]
+    del study.runs[0].record["corpus"]
 
 
 def test_a_caption_of_several_seeds_says_what_a_dagger_is(planned: Study) -> None:
@@ -109,6 +109,6 @@ def test_it_compiles_to_the_same_bytes(study: Study, tmp_path: Path) -> None:
     assert first.startswith(b"%PDF")
     assert write_pdf(tables, [], DATE, tmp_path).read_bytes() == first
     (tmp_path / "tables" / "results.tex").write_text(r"\nosuchmacro")
-    with pytest.raises(ReportError, match="Undefined control sequence"):
+    with pytest.raises(RunError, match="Undefined control sequence"):
         write_pdf(tables, [], DATE, tmp_path)
     assert (tmp_path / "report.pdf").read_bytes() == first

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from analysis.statistics.tables import summarise_study
+from dcvae.runs import RunError
 from reports.collect import collect
-from reports.files import ReportError
 from reports.statistics import NOTHING, Estimate
 from reports.study import Study
 
@@ -54,10 +54,10 @@ def test_missing_or_half_written_statistics_name_the_command(
     content = path.read_text()
     if path.suffix == ".csv":
         path.write_text(content + "x")
-        with pytest.raises(ReportError, match="is not what was computed: run `python -m analysis"):
+        with pytest.raises(RunError, match="is not what was computed: run `python -m analysis"):
             collect(tmp_path)
     path.unlink()
-    with pytest.raises(ReportError, match=f"{name} is missing: run `python -m analysis {folder}`"):
+    with pytest.raises(RunError, match=f"{name} is missing: run `python -m analysis {folder}`"):
         collect(tmp_path)
 
 
@@ -110,5 +110,5 @@ def test_a_table_of_other_columns_is_refused(tmp_path: Path, make_run: MakeRun) 
     written = json.loads(record.read_text())
     written["files"]["statistics.csv"] = digest
     record.write_text(json.dumps(written))
-    with pytest.raises(ReportError, match="has no column difference"):
+    with pytest.raises(RunError, match="has no column difference"):
         collect(tmp_path)

@@ -11,7 +11,7 @@ from reports import numbers, robustness, tables
 from reports.claims import claim_of, claims
 from reports.collect import collect
 from reports.metrics import LATENT, QUALITY, ROBUST, describe
-from reports.statistics import CLAIMS, TEXTS
+from reports.statistics import CLAIMS_COLUMNS, TEXTS
 from reports.study import Study
 
 
@@ -142,7 +142,7 @@ def test_claims_are_judged_as_the_analysis_judged_them(planned: Study) -> None:
 
 
 def test_a_claim_about_a_rate_is_in_percent_and_may_have_no_interval() -> None:
-    row = {name: "x" if name in TEXTS else math.nan for name in CLAIMS}
+    row = {name: "x" if name in TEXTS else math.nan for name in CLAIMS_COLUMNS}
     known = {"condition": "reconstruction", "metric": "dwer", "baseline": 0.1, "value": 0.3}
     counts = {"seeds": 1.0, "clips": 1.0, "margin": 0.01}
     one = claim_of({**row, **known, **counts, "difference": 0.2})

@@ -1,0 +1,247 @@
+"""The contract of run and study folders: what lies where, one reader, one writer.
+
+    RUNS/SIZE/ABLATION/seed<N>/     run.json, metrics.jsonl, last/, best/
+        analysis/                   table.csv, clips.csv, analysis.json
+    RUNS/SIZE/, RUNS/studies/NAME/  statistics.json, statistics.csv, claims.csv, interactions.csv
+    RUNS/studies/NAME/              study.json: the runs and claims that are planned
+
+Training writes run.json and study.json, the analysis the rest; reports read all of it.
+"""
+
+import hashlib
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dcvae.atomic import replace_text
+from dcvae.claims import BASELINE, Claim, system_name
+
+RECORD = "run.json"
+METRICS = "metrics.jsonl"
+ANALYSIS = "analysis"  # folder of a run
+TABLE, CLIPS, SUMMARY = "table.csv", "clips.csv", "analysis.json"  # in it
+STUDIES = "studies"  # folder of RUNS
+PLAN = "study.json"
+STATISTICS, CLAIMS, INTERACTIONS = "statistics.csv", "claims.csv", "interactions.csv"
+STATISTICS_RECORD = "statistics.json"
+FINISHED = "finished"
+REQUIRED = ("ablation", "size", "seed")
+WRITING = threading.Lock()  # training writes from one thread, the MLflow sync from another
+
+
+class RunError(ValueError):
+    """A folder that cannot be used for what is asked; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder: where it lies, and what its run.json says."""
+
+    folder: Path
+    record: Mapping[str, Any]
+
+    @property
+    def ablation(self) -> str:
+        return str(self.record["ablation"])
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The ablations that the run composes; the baseline has none."""
+        return frozenset(self.record.get("parts") or {self.ablation}) - {BASELINE}
+
+    @property
+    def budget(self) -> int | None:
+        """Steps of training; None where they are the size's own."""
+        return self.record.get("budget")
+
+    @property
+    def system(self) -> str:
+        """The ablation, with the training budget where it is not the size's own."""
+        return system_name(self.ablation, self.budget)
+
+    @property
+    def size(self) -> str:
+        return str(self.record["size"])
+
+    @property
+    def seed(self) -> int:
+        return int(self.record["seed"])
+
+    @property
+    def name(self) -> str:
+        return f"{self.size}/{self.system}/seed{self.seed}"
+
+    @property
+    def status(self) -> str | None:
+        return self.record.get("status")
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status == FINISHED
+
+    @property
+    def steps(self) -> int:
+        """Of training; 0 where run.json is of a time when it did not say."""
+        return int(self.record.get("steps") or 0)
+
+    @property
+    def mlflow(self) -> dict[str, str] | None:
+        """tracking_uri and run_id, where the run was tracked."""
+        return self.record.get("mlflow") or None
+
+    @property
+    def size_folder(self) -> Path:
+        """RUNS/SIZE, the folder of all runs of this size."""
+        return self.folder.absolute().parents[1]
+
+    @property
+    def analysis(self) -> Path:
+        return self.folder / ANALYSIS
+
+    @property
+    def table(self) -> Path:
+        return self.analysis / TABLE
+
+    @cached_property
+    def summary(self) -> dict[str, Any] | None:
+        """analysis.json; None where the run is not analysed to its end."""
+        path = self.analysis / SUMMARY
+        return read_object(path) if path.is_file() and self.table.is_file() else None
+
+    @property
+    def command(self) -> str:
+        """What to run where its measurements are missing."""
+        if self.is_finished:
+            return f"python -m analysis {shown(self.folder)}"
+        return train_command(self.system, self.size, self.seed)
+
+
+def read_run(folder: Path) -> Run:
+    """The run in `folder`; RunError where it is missing, no run, or damaged."""
+    record = require_record(folder)
+    for key in REQUIRED:
+        if key not in record:
+            raise RunError(f"{folder / RECORD} is damaged: it has no {key!r}")
+    if not isinstance(record["seed"], int):
+        raise RunError(f"{folder / RECORD} is damaged: its seed is {record['seed']!r}")
+    return Run(folder, record)
+
+
+def train_command(system: str, size: str, seed: int = 0) -> str:
+    """What trains a system (NAME, A+B, or either @STEPS) in a size."""
+    ablation, _, budget = system.partition("@")
+    parts = f"[{ablation.replace('+', ',')}]" if "+" in ablation else ablation
+    steps = f" trainer.steps={budget}" if budget else ""
+    seeded = f" seed={seed}" if seed else ""
+    return f"accelerate launch experiments/run.py ablation={parts} size={size}{seeded}{steps}"
+
+
+def shown(folder: Path) -> str:
+    """A path as a user in the working folder would type it."""
+    here = Path.cwd()
+    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; RunError where it holds none."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: {error}") from error
+    if not isinstance(said, dict):
+        raise RunError(f"{path} is damaged: it holds no object")
+    return said
+
+
+def file_sha256(path: Path) -> str:
+    """Of the file's content, by which a table that changed since is told."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """The record of a run folder, None where there is none yet."""
+    path = folder / RECORD
+    return read_object(path) if path.is_file() else None
+
+
+def require_record(folder: Path) -> dict[str, Any]:
+    """The record of a run folder; RunError where there is none."""
+    if not folder.is_dir():
+        raise RunError(f"{folder}: there is no such run folder")
+    record = read_record(folder)
+    if record is None:
+        raise RunError(f"{folder} is no run folder: it has no {RECORD}")
+    return record
+
+
+def write_record(folder: Path, record: dict[str, Any]) -> None:
+    """Write all but "mlflow": what `write_mlflow` noted stays, whatever `record` holds."""
+    with WRITING:
+        noted = (read_record(folder) or {}).get("mlflow")
+        replace_object(folder / RECORD, record | ({"mlflow": noted} if noted else {}))
+
+
+def write_mlflow(folder: Path, known: dict[str, str]) -> None:
+    """Note where the run is found in MLflow: its "tracking_uri" and "run_id"."""
+    with WRITING:
+        replace_object(folder / RECORD, (read_record(folder) or {}) | {"mlflow": known})
+
+
+def replace_object(path: Path, said: Mapping[str, Any]) -> None:
+    """Write a JSON object, whole or not at all."""
+    replace_text(path, json.dumps(said, indent=2) + "\n")
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """What a study's file asked for before any of its runs was scored."""
+
+    name: str
+    claims: list[Claim]
+    family: frozenset[str]  # ids of claims
+    factors: list[str]
+    runs: list[tuple[str, int]]  # system and seed
+    folders: list[Path]  # of those runs
+    max_seeds: int | None = None  # of a study that goes on until its claims are decided
+
+    @property
+    def budgets(self) -> list[int | None]:
+        """Of training, in their order."""
+        steps = (system.partition("@")[2] for system, _ in self.runs)
+        return list(dict.fromkeys(int(one) if one else None for one in steps))
+
+    @property
+    def present(self) -> list[Path]:
+        """The folders of the runs that are there."""
+        return [folder for folder in self.folders if (folder / RECORD).is_file()]
+
+
+def read_plan(folder: Path) -> StudyPlan | None:
+    """The plan of the study in `folder`, None where it has none; ValueError for a damaged one."""
+    path = folder / PLAN
+    if not path.is_file():
+        return None
+    said = read_object(path)
+    try:
+        plan = StudyPlan(
+            name=str(said["name"]),
+            claims=[Claim(**claim) for claim in said["claims"]],
+            family=frozenset(said["family"]),
+            factors=list(said["factors"]),
+            runs=[
+                (system_name(one["ablation"], one["budget"]), one["seed"]) for one in said["runs"]
+            ],
+            folders=[path.parents[2] / one["folder"] for one in said["runs"]],
+            max_seeds=said.get("max_seeds"),
+        )
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{path} is damaged: {error}") from error
+    unknown = plan.family - {claim.id for claim in plan.claims}
+    if unknown:
+        raise RunError(f"{path}: the family names a claim that is not there: {min(unknown)}")
+    return plan
