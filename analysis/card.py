@@ -8,10 +8,10 @@ from analysis.ratios import ERRORS, TOTAL, Cell
 from analysis.runs import TrainedRun
 from analysis.statistics.tables import Summary, summarise_run
 from dcvae import SpeechAutoencoder
-from dcvae.atomic import replace_text
-from dcvae.card import model_card
-from dcvae.checkpoint import CARD_NAME
-from dcvae.provenance import Evaluation, Score, Training
+from dcvae.data.provenance import Evaluation, Score, Training
+from dcvae.models.model_card import model_card
+from dcvae.models.pretrained import CARD_NAME
+from dcvae.utils.files import replace_text
 
 CEILING = "ceiling"
 HEADLINES: dict[Cell, str] = {

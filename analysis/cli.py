@@ -15,8 +15,8 @@ from analysis.score import Scorer
 from analysis.statistics.tables import summarise_study
 from analysis.tools import Options, Tools
 from analysis.tracking import log_analysis, log_study
-from dcvae.errors import user_errors
 from dcvae.runs import PLAN, Run, read_plan, read_run
+from dcvae.utils.errors import user_errors
 
 DEFAULT_CLIPS = 200
 CLIP_COUNTS = ("clips", "robustness_clips", "word_clips", "unseen_clips")

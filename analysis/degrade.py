@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from analysis.samples import LONGEST
-from dcvae.audio import AudioError, read_audio
-from dcvae.manifest import Clip, fixed_hash
+from dcvae.audio.io import AudioError, read_audio
+from dcvae.data.manifest import Clip, fixed_hash
 
 TALKERS = 5  # other clips in a babble
 

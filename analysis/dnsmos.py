@@ -8,7 +8,7 @@ from analysis.pooled import score_waves
 from analysis.question import Cell, Question
 from analysis.subject import Batch, Subject
 from analysis.table import Row
-from dcvae.manifest import Clip
+from dcvae.data.manifest import Clip
 
 NAME = "dnsmos"
 OUTPUTS = ("ceiling", "reconstruction")

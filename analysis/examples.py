@@ -11,9 +11,9 @@ from torch import Tensor
 from analysis.runs import TrainedRun
 from analysis.samples import Sample
 from analysis.subject import Subject
-from dcvae.atomic import replacing, replacing_folder
-from dcvae.audio import write_audio
-from dcvae.manifest import Clip
+from dcvae.audio.io import write_audio
+from dcvae.data.manifest import Clip
+from dcvae.utils.files import replacing, replacing_folder
 
 EXAMPLES = 6  # clips kept as audio
 CANDIDATES = 12  # tried for them: some may be silent or unreadable

@@ -19,7 +19,7 @@ from analysis.recogniser import Reading, Recogniser
 from analysis.samples import LONGEST, Sample
 from analysis.subject import TEST, Batch, Subject
 from analysis.table import Row
-from dcvae.manifest import Clip, select_clips
+from dcvae.data.manifest import Clip, select_clips
 
 NAME = "intelligibility"
 

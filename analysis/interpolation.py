@@ -11,7 +11,7 @@ from analysis.metrics.score import Array, Score, Unmeasurable, score
 from analysis.question import Cell, Question
 from analysis.subject import Batch, Subject
 from analysis.table import Row
-from dcvae.manifest import Clip
+from dcvae.data.manifest import Clip
 
 WINDOW = 64  # mel frames, three quarters of a second
 WINDOWS = 4000  # at most, the first of the shortest clips on: neighbours are sought among all pairs

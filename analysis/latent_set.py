@@ -10,7 +10,7 @@ import numpy as np
 from analysis.metrics.probes import recording_groups, standardise
 from analysis.metrics.projection import tsne
 from analysis.metrics.score import Array, Unmeasurable
-from dcvae.manifest import Clip
+from dcvae.data.manifest import Clip
 
 START = 8  # latent frames of each clip that are compared between clips, 1.5 s at 16x compression
 

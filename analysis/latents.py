@@ -18,7 +18,7 @@ from analysis.metrics.score import Array, Score, score
 from analysis.question import Cell, Question
 from analysis.subject import TEST, Batch, Subject
 from analysis.table import Row
-from dcvae.manifest import Clip, select_clips
+from dcvae.data.manifest import Clip, select_clips
 
 LIMIT = 2000  # clips, a fixed subset of more: cost grows with the square for map and neighbours
 CONDITION = "latents"

@@ -36,7 +36,7 @@ from analysis.modelling.presets import SEED, Preset, preset_named
 from analysis.question import Cell, Question
 from analysis.subject import Batch, Subject
 from analysis.table import Row
-from dcvae.manifest import Clip
+from dcvae.data.manifest import Clip
 
 CONDITION = "modelability"
 PER_DIM, PER_SECOND = "heldout_loss", "heldout_loss_per_second"

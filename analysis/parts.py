@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.table import Row
-from dcvae.atomic import replace_text
+from dcvae.utils.files import replace_text
 
 Key = dict[str, Any]  # what the rows depend on: equal keys mean equal rows
 

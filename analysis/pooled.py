@@ -11,7 +11,7 @@ from analysis.metrics.score import Score
 from analysis.subject import Batch, Subject
 from analysis.table import Row
 from analysis.tools import beside_the_pool
-from dcvae.mel import SAMPLE_RATE
+from dcvae.audio.mel import SAMPLE_RATE
 
 Wave = npt.NDArray[np.float32]
 WaveScores = Callable[[Wave, Wave, int], dict[str, Score]]  # original, output, Hz -> by metric

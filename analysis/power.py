@@ -19,7 +19,7 @@ from analysis.statistics.power import DRAWS, against_itself
 from analysis.statistics.questions import Question, find_questions
 from analysis.study import Study, read_study
 from dcvae.claims import BASELINE
-from dcvae.errors import user_errors
+from dcvae.utils.errors import user_errors
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -16,7 +16,7 @@ from analysis.question import Cell, Question
 from analysis.subject import Batch, Subject
 from analysis.table import Row
 from dcvae import LogMel, SpeechAutoencoder
-from dcvae.manifest import Clip
+from dcvae.data.manifest import Clip
 
 NAME = "quality"
 UNTRAINED_SEED = 0

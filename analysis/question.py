@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.subject import Batch, Subject
 from analysis.table import Row
-from dcvae.manifest import Clip
+from dcvae.data.manifest import Clip
 
 Cell = tuple[str, str]  # condition, metric
 

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from analysis.errors import Unavailable
 from analysis.whisper_weights import read_whisper
-from dcvae.mel import SAMPLE_RATE
-from dcvae.threads import torch_threads
+from dcvae.audio.mel import SAMPLE_RATE
+from dcvae.utils.threads import torch_threads
 
 if TYPE_CHECKING:
     from whisper.model import Whisper

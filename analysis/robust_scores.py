@@ -16,8 +16,8 @@ from analysis.speaker import Voice, hear, similarity_rows
 from analysis.subject import Batch, Subject
 from analysis.table import Row
 from analysis.voice import voice_encoder_missing
-from dcvae.manifest import Clip
-from dcvae.mel import SAMPLE_RATE
+from dcvae.audio.mel import SAMPLE_RATE
+from dcvae.data.manifest import Clip
 
 
 class Judge:

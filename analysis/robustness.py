@@ -15,7 +15,7 @@ from analysis.subject import Batch, Subject
 from analysis.table import Row
 from analysis.tools import beside_the_pool
 from dcvae import LogMel
-from dcvae.manifest import Clip
+from dcvae.data.manifest import Clip
 
 SIGMAS = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0)  # times the standard deviation of the run's latents
 RATIOS = (20, 10, 5, 0)  # decibels of speech over noise

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dcvae.checkpoint import CONFIG_NAME, WEIGHTS_NAME, checkpoint_sha256
+from dcvae.models.pretrained import CONFIG_NAME, WEIGHTS_NAME, checkpoint_sha256
 from dcvae.runs import RECORD, Run, RunError, read_run
 
 

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from dcvae import LogMel
-from dcvae.audio import AudioError, read_audio
-from dcvae.manifest import Clip
-from dcvae.mel import HOP, SAMPLE_RATE, SILENCE
+from dcvae.audio.io import AudioError, read_audio
+from dcvae.audio.mel import HOP, SAMPLE_RATE, SILENCE
+from dcvae.data.manifest import Clip
 
 LONGEST = 10.0  # seconds; of a longer clip the start is scored, so memory stays small
 BUCKET = 64  # frames; clips are padded to a multiple, so a batch never changes a clip's padding

@@ -24,10 +24,10 @@ from analysis.subject import SHORTEST, TEST, UNSEEN, Batch, Subject
 from analysis.table import Row, describe, make_table, write_table
 from analysis.tools import Tools
 from dcvae import SpeechAutoencoder
-from dcvae.checkpoint import files_sha256
-from dcvae.locking import folder_lock
-from dcvae.manifest import Clip, ManifestError, read_manifest, select_clips
+from dcvae.data.manifest import Clip, ManifestError, read_manifest, select_clips
+from dcvae.models.pretrained import files_sha256
 from dcvae.runs import CLIPS, SUMMARY, file_sha256, replace_object
+from dcvae.utils.locks import folder_lock
 from dcvae.vocoders import Vocoder, load_vocoder
 
 

@@ -12,7 +12,7 @@ from analysis.question import Cell, Question
 from analysis.subject import Batch, Subject
 from analysis.table import Row
 from analysis.voice import EXTRA, LIBRARY, Embedding, VoiceEncoder
-from dcvae.manifest import Clip
+from dcvae.data.manifest import Clip
 
 CONDITIONS = ("ceiling", "reconstruction")
 TRIAL_CLIPS = 2000  # the equal-error rate takes at most the first so many: trials grow squared

@@ -13,8 +13,8 @@ from analysis.samples import Sample, crop, pad_mels, read_batches
 from analysis.table import Row
 from analysis.tools import Tools
 from dcvae import SpeechAutoencoder
-from dcvae.manifest import Clip, Manifest, read_manifest
-from dcvae.mel import HOP
+from dcvae.audio.mel import HOP
+from dcvae.data.manifest import Clip, Manifest, read_manifest
 from dcvae.vocoders import Vocoder
 
 TEST, UNSEEN = "test", "unseen"  # the splits that are scored

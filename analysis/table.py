@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from dcvae.atomic import replacing
+from dcvae.utils.files import replacing
 
 COLUMNS = ("run", "ablation", "seed", "clip", "condition", "metric", "value", "reason")
 

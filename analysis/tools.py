@@ -12,7 +12,7 @@ import torch
 from analysis.metrics.worker import one_thread
 from analysis.recogniser import Recogniser, load_recogniser
 from analysis.voice import VoiceEncoder, load_voice_encoder
-from dcvae.threads import torch_threads
+from dcvae.utils.threads import torch_threads
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from analysis.errors import Unavailable
 from analysis.question import Cell, Question
 from analysis.subject import UNSEEN, Batch, Subject
 from analysis.table import Row
-from dcvae.manifest import Clip, read_manifest, select_clips
+from dcvae.data.manifest import Clip, read_manifest, select_clips
 
 
 def unseen_clips(subject: Subject) -> list[Clip]:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from analysis.metrics.score import Unmeasurable, check_audible
-from dcvae.mel import SAMPLE_RATE
-from dcvae.threads import torch_threads
+from dcvae.audio.mel import SAMPLE_RATE
+from dcvae.utils.threads import torch_threads
 
 Embedding = npt.NDArray[np.float32]
 

@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from dcvae.commands import PRECISIONS, export_model, import_model, transcode
-from dcvae.errors import user_errors
-from dcvae.transcoding.operations import Decode, Encode, Operation, Reconstruct
+from dcvae.inference.transcode.operations import Decode, Encode, Operation, Reconstruct
+from dcvae.utils.errors import user_errors
 
 SOURCES = "an audio file, a folder, a text file of paths (.txt) or a manifest (.csv)"
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import torch
 
-from dcvae.atomic import replace_text
-from dcvae.autoencoder import SpeechAutoencoder
-from dcvae.card import model_card
-from dcvae.checkpoint import files_sha256
-from dcvae.codec import Codec
-from dcvae.provenance import Training
-from dcvae.sources import find_sources
-from dcvae.transcoding.jobs import Job, Outcome
-from dcvae.transcoding.operations import Operation, Reconstruct
-from dcvae.transcoding.outputs import Journal, Task, Unrecorded, check_free, place
+from dcvae.data.provenance import Training
+from dcvae.data.sources import find_sources
+from dcvae.inference.codec import Codec
+from dcvae.inference.transcode.jobs import Job, Outcome
+from dcvae.inference.transcode.operations import Operation, Reconstruct
+from dcvae.inference.transcode.outputs import Journal, Task, Unrecorded, check_free, place
+from dcvae.models.autoencoder import SpeechAutoencoder
+from dcvae.models.model_card import model_card
+from dcvae.models.pretrained import files_sha256
+from dcvae.utils.files import replace_text
 from dcvae.vocoders import load_vocoder
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -106,7 +106,7 @@ def find_device(name: str | None) -> torch.device:
 
 def import_model(*, weights: Path, out: Path, config: Path | None, overwrite: bool) -> None:
     """A published .pt to a checkpoint folder."""
-    from dcvae.published import import_published
+    from dcvae.models.published_format import import_published
 
     if out.exists() and not overwrite:
         raise ValueError(f"{out} exists: --overwrite writes over it")
@@ -119,7 +119,7 @@ def import_model(*, weights: Path, out: Path, config: Path | None, overwrite: bo
 
 def export_model(*, folder: Path, out: Path, config: Path | None, overwrite: bool) -> None:
     """A checkpoint folder to a published .pt, and AutoencoderDC's JSON where it is asked for."""
-    from dcvae.published import export_published, published_config
+    from dcvae.models.published_format import export_published, published_config
 
     for target in filter(None, (out, config)):
         check_free(target, overwrite)

@@ -1,10 +1,10 @@
 """What `dcvae` shows to the world, imported together when the first of it is asked for."""
 
-from dcvae.audio import read_audio, write_audio
-from dcvae.autoencoder import Reconstruction, SpeechAutoencoder
-from dcvae.bottleneck import Latent
-from dcvae.codec import Codec
-from dcvae.mel import LogMel
+from dcvae.audio.io import read_audio, write_audio
+from dcvae.audio.mel import LogMel
+from dcvae.inference.codec import Codec
+from dcvae.models.autoencoder import Reconstruction, SpeechAutoencoder
+from dcvae.models.bottleneck import Latent
 from dcvae.vocoders import load_vocoder
 
 __all__ = [

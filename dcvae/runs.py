@@ -17,8 +17,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dcvae.atomic import replace_text
 from dcvae.claims import BASELINE, Claim, system_name
+from dcvae.utils.files import replace_text
 
 RECORD = "run.json"
 METRICS = "metrics.jsonl"

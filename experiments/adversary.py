@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import cached
 from torch.optim import Optimizer
 
-from dcvae.discriminators import Judgement
-from dcvae.losses import discriminator_loss, feature_matching_loss, generator_loss
+from dcvae.models.discriminators import Judgement
+from dcvae.models.losses import discriminator_loss, feature_matching_loss, generator_loss
 from experiments.optim import match_precision
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import torch
 
-from dcvae.atomic import replace_text
-from dcvae.errors import user_errors
+from dcvae.utils.errors import user_errors
+from dcvae.utils.files import replace_text
 from experiments.benchmark.gpu import curve, deviation, measure
 from experiments.benchmark.parts import configuration
 from experiments.benchmark.table import markdown

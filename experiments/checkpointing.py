@@ -11,10 +11,10 @@ from safetensors import SafetensorError
 from torch import nn
 
 from dcvae import SpeechAutoencoder
-from dcvae.atomic import replacing_folder, temporary_folder
-from dcvae.card import model_card
-from dcvae.checkpoint import CheckpointError, files_sha256
-from dcvae.provenance import Training
+from dcvae.data.provenance import Training
+from dcvae.models.model_card import model_card
+from dcvae.models.pretrained import CheckpointError, files_sha256
+from dcvae.utils.files import replacing_folder, temporary_folder
 
 logger = logging.getLogger(__name__)
 

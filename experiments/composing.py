@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from dcvae.claims import BASELINE
-from dcvae.provenance import size_folder
+from dcvae.data.provenance import size_folder
 from experiments.ablations import Registry, Wanted
 from experiments.flattening import flatten
 

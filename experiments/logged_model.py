@@ -1,7 +1,7 @@
 """A checkpoint as a model that MLflow loads, serves and registers: audio to audio and latents.
 
-It is loaded by the name of a module of ours (dcvae/serving.py), which travels with it, so that
-nothing is pickled and dcvae need not be installed where it is served.
+It is loaded by the name of a module of ours (dcvae/inference/mlflow_pyfunc.py), which travels with
+it, so that nothing is pickled and dcvae need not be installed where it is served.
 """
 
 import tempfile
@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dcvae
-from dcvae.serving import CHECKPOINT, DEFAULTS
+from dcvae.inference.mlflow_pyfunc import CHECKPOINT, DEFAULTS
 
 if TYPE_CHECKING:
     from mlflow.models import Model, ModelSignature
 
-LOADER = "dcvae.serving"
+LOADER = "dcvae.inference.mlflow_pyfunc"
 LIBRARIES = ("mlflow", "numpy", "torch", "diffusers", "safetensors", "soundfile", "soxr")
 OPTIONAL = ("torchcodec", "bigvgan")  # as far as they are installed here
 

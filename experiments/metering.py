@@ -7,7 +7,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from dcvae.mel import SAMPLE_RATE
+from dcvae.audio.mel import SAMPLE_RATE
 from experiments.checkpointing import Progress
 
 

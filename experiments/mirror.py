@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from dcvae.provenance import size_folder
+from dcvae.data.provenance import size_folder
 from dcvae.runs import require_record, write_mlflow
 from experiments.flattening import flatten
 from experiments.mlflow_run import Identity, MLflowRun, find_run

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dcvae.manifest import COLUMNS
+from dcvae.data.manifest import COLUMNS
 from experiments.mlflow_study import Study, describe_experiment, find_experiment, find_parent
 
 BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's own limits
@@ -118,7 +118,7 @@ class MLflowRun:
     def send_dataset(self, manifest: Path, corpus: dict[str, Any]) -> int:
         """The manifest as what the run was trained on, as long as it is where it was.
 
-        `corpus` holds the fields of dcvae.provenance.Corpus.
+        `corpus` holds the fields of dcvae.data.provenance.Corpus.
         """
         from mlflow.entities import Dataset, DatasetInput, InputTag
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dcvae import Reconstruction
-from dcvae.losses import DispersiveForm, dispersive_loss, kl_divergence, reconstruction_loss
+from dcvae.models.losses import DispersiveForm, dispersive_loss, kl_divergence, reconstruction_loss
 from experiments.processes import gather_rows
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from dcvae.atomic import replacing
-from dcvae.mel import HOP, SAMPLE_RATE, SILENCE
+from dcvae.audio.mel import HOP, SAMPLE_RATE, SILENCE
+from dcvae.utils.files import replacing
 
 
 def save_mel_picture(path: Path, original: Tensor, reconstruction: Tensor) -> None:

@@ -1,7 +1,7 @@
 """The backbone's parts in fewer operations while they train: equal to rounding, gradients too.
 
-dcvae.fusing does the like for inference, where weights may be rewritten; here they stay as they
-are, by name and by value, and a part in eval mode is diffusers' own.
+dcvae.models.fused_inference does the like for inference, where weights may be rewritten; here they
+stay as they are, by name and by value, and a part in eval mode is diffusers' own.
 """
 
 from typing import Any

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from dcvae.atomic import replace_text
+from dcvae.utils.files import replace_text
 
 
 def append_row(path: Path, step: int, seconds: float, metrics: dict[str, float]) -> None:

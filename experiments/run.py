@@ -28,10 +28,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from dcvae.claims import read_claims
-from dcvae.errors import user_errors
-from dcvae.locking import check_free, folder_lock
-from dcvae.provenance import Corpus
+from dcvae.data.provenance import Corpus
 from dcvae.runs import read_record, write_record
+from dcvae.utils.errors import user_errors
+from dcvae.utils.locks import check_free, folder_lock
 from experiments.checkpointing import Progress
 from experiments.composing import (
     COMPOSING_ERRORS,

@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from dcvae.errors import user_errors
+from dcvae.utils.errors import user_errors
 from experiments.composing import COMPOSING_ERRORS
 from experiments.studies.conducting import conduct, describe
 from experiments.studies.plan import make_plan

@@ -5,9 +5,9 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from dcvae.errors import user_errors
-from dcvae.locking import is_locked
 from dcvae.runs import RunError, require_record
+from dcvae.utils.errors import user_errors
+from dcvae.utils.locks import is_locked
 from experiments.mirror import Mirror
 from experiments.mlflow_store import (
     DEFAULT_URI,

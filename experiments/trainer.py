@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from dcvae import LogMel, SpeechAutoencoder
-from dcvae.provenance import Training
+from dcvae.data.provenance import Training
 from experiments.accumulating import accumulate_batches
 from experiments.adversary import Adversary
 from experiments.averaging import averaged
@@ -65,7 +65,7 @@ class Trainer:
         end, `clip_norm` bounds the gradient's norm. A step takes `accumulate` batches; the weights
         that are judged and kept are an average of that decay `ema`, if there is one; `recompute`
         and `compile` are for the autoencoder. Three count steps, and `described` is what the model
-        cards tell of the run besides (dcvae.provenance.Training).
+        cards tell of the run besides (dcvae.data.provenance.Training).
         """
         self.accelerator = accelerator
         accumulate_batches(accumulate)

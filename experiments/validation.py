@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from dcvae import LogMel
-from dcvae.audio import write_audio
-from dcvae.losses import reconstruction_loss
-from dcvae.manifest import Clip
-from dcvae.mel import SAMPLE_RATE
+from dcvae.audio.io import write_audio
+from dcvae.audio.mel import SAMPLE_RATE
+from dcvae.data.manifest import Clip
+from dcvae.models.losses import reconstruction_loss
 from dcvae.vocoders import Vocoder
 from experiments.pictures import save_mel_picture
 from experiments.tracking import Tracker

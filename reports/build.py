@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from dcvae.atomic import replace_text
+from dcvae.utils.files import replace_text
 from reports.collect import collect
 from reports.page import measured_plots, render
 from reports.paper import save_figure

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from dcvae.atomic import replace_text
 from dcvae.runs import RunError
+from dcvae.utils.files import replace_text
 from reports.latex import escape
 from reports.paper_table import Table
 from reports.plot import Plot

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from dcvae.atomic import replace_text
+from dcvae.utils.files import replace_text
 from reports.captions import caption
 from reports.latex import latex
 from reports.paper_table import Table

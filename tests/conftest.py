@@ -24,8 +24,8 @@ import torch
 from torch import Tensor
 
 from dcvae import read_audio
-from dcvae.manifest import Clip, read_manifest
-from dcvae.provenance import Corpus
+from dcvae.data.manifest import Clip, read_manifest
+from dcvae.data.provenance import Corpus
 from dcvae.runs import write_record
 from experiments.record import now
 

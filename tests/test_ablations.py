@@ -11,8 +11,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from dcvae import LogMel, SpeechAutoencoder
-from dcvae.bottleneck import Bottleneck
 from dcvae.claims import COMPONENTS
+from dcvae.models.bottleneck import Bottleneck
 from experiments.ablations import compositions
 from experiments.composing import (
     ablation_overrides,

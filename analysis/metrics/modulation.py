@@ -4,7 +4,7 @@ import numpy as np
 
 from analysis.metrics.score import Array, Unmeasurable
 from analysis.metrics.spectral import check_mels
-from dcvae.mel import FRAMES_PER_SECOND
+from dcvae.audio.mel import FRAMES_PER_SECOND
 
 SLOWEST = 10.0  # Hz: syllables come at 4 Hz; what lies above is onsets, bursts and voicing
 SHORTEST = 0.5  # seconds: bins of 2 Hz, of which the window blurs two; in less, slow counts as fast

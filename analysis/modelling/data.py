@@ -11,7 +11,7 @@ from tqdm import tqdm
 from analysis.metrics.score import Unmeasurable
 from analysis.samples import LONGEST, read_batches
 from analysis.subject import Batch, Subject
-from dcvae.manifest import Clip, ManifestError, select_clips
+from dcvae.data.manifest import Clip, ManifestError, select_clips
 
 SHORTEST = 1.0  # seconds of a clip that is trained on
 FEWEST = 2  # latent frames of a clip: the first has no frame before it

@@ -9,7 +9,7 @@ from torch import Tensor
 from analysis.modelling.data import pad
 from analysis.modelling.flow import Velocity, flow_error
 from analysis.modelling.presets import SEED
-from dcvae.manifest import fixed_hash
+from dcvae.data.manifest import fixed_hash
 
 CLIPS_AT_ONCE = 32
 

@@ -16,7 +16,7 @@ from analysis.modelling.network import LatentTransformer
 from analysis.modelling.presets import Preset
 from analysis.modelling.training import train
 from analysis.subject import Subject
-from dcvae.manifest import read_manifest
+from dcvae.data.manifest import read_manifest
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,6 @@ from analysis.statistics.judge import (
 )
 from analysis.statistics.sequential import Look, look_again
 from analysis.study import Study, cells, read_study
-from dcvae.atomic import replace_text
 from dcvae.claims import BASELINE, system_name
 from dcvae.runs import (
     CLAIMS,
@@ -40,6 +39,7 @@ from dcvae.runs import (
     read_object,
     replace_object,
 )
+from dcvae.utils.files import replace_text
 
 VERSION = 2
 

@@ -13,7 +13,7 @@ __all__ = ["BigVGAN", "GriffinLim", "Vocoder", "load_vocoder"]
 
 @runtime_checkable
 class Vocoder(Protocol):
-    """Log-mel [B, M, F] of dcvae.mel to wave [B, F * HOP] at its sample rate.
+    """Log-mel [B, M, F] of dcvae.audio.mel to wave [B, F * HOP] at its sample rate.
 
     A sample depends on no frame further away than `context`, so that long mels can be taken in
     overlapping windows.

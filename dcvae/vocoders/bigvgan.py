@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import remove_weight_norm
 
-from dcvae.checkpoint import CheckpointError
-from dcvae.mel import HOP, N_MELS
+from dcvae.audio.mel import HOP, N_MELS
+from dcvae.models.pretrained import CheckpointError
 from dcvae.vocoders.bigvgan_files import find_files, read_config, read_weights
 from dcvae.vocoders.checks import check_mel
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from dcvae.checkpoint import CheckpointError, read_torch_weights
-from dcvae.mel import HOP, N_FFT, N_MELS, SAMPLE_RATE
+from dcvae.audio.mel import HOP, N_FFT, N_MELS, SAMPLE_RATE
+from dcvae.models.pretrained import CheckpointError, read_torch_weights
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "bigvgan_generator.pt"

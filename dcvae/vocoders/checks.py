@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from dcvae.mel import N_MELS
+from dcvae.audio.mel import N_MELS
 
 
 def check_mel(mel: Tensor, vocoder: str) -> None:

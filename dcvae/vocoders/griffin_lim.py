@@ -1,12 +1,12 @@
-"""Fast Griffin-Lim for the mel front end of dcvae.mel: a vocoder without weights."""
+"""Fast Griffin-Lim for the mel front end of dcvae.audio.mel: a vocoder without weights."""
 
 import math
 
 import torch
 from torch import Tensor, nn
 
-from dcvae.mel import HOP, N_FFT, SILENCE, mel_filters
-from dcvae.threads import torch_threads
+from dcvae.audio.mel import HOP, N_FFT, SILENCE, mel_filters
+from dcvae.utils.threads import torch_threads
 from dcvae.vocoders.checks import check_mel
 
 OVERLAP = N_FFT // HOP  # frames over each sample

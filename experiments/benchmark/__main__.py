@@ -2,7 +2,7 @@
 
 import sys
 
-from dcvae.errors import user_errors
+from dcvae.utils.errors import user_errors
 
 SUBJECTS = ("train", "data", "inference", "analysis")
 

@@ -25,9 +25,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from dcvae.audio import read_audio
-from dcvae.manifest import Clip, Manifest, fixed_hash, read_manifest, write_manifest
-from dcvae.mel import HOP, SAMPLE_RATE, LogMel
+from dcvae.audio.io import read_audio
+from dcvae.audio.mel import HOP, SAMPLE_RATE, LogMel
+from dcvae.data.manifest import Clip, Manifest, fixed_hash, read_manifest, write_manifest
 from experiments.benchmark.table import print_table
 from experiments.data.cache import open_cache
 from experiments.data.clips import Clips, leave_signals_alone

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from dcvae.mel import SAMPLE_RATE
+from dcvae.audio.mel import SAMPLE_RATE
 from experiments.benchmark.card import Step, peak_memory, share_of_card
 from experiments.benchmark.parts import build_trainer, configuration, speech
 from experiments.benchmark.train import take_turns

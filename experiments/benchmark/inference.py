@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from dcvae import Codec, LogMel, SpeechAutoencoder, load_vocoder, read_audio
-from dcvae.mel import HOP, SAMPLE_RATE
+from dcvae.audio.mel import HOP, SAMPLE_RATE
 from dcvae.vocoders import Vocoder
 from experiments.benchmark.parts import model_arguments
 from experiments.benchmark.table import print_table

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from dcvae import SpeechAutoencoder, load_vocoder, read_audio
-from dcvae.discriminators import MultiBandDiscriminator, PatchDiscriminator
-from dcvae.mel import HOP, SAMPLE_RATE
+from dcvae.audio.mel import HOP, SAMPLE_RATE
+from dcvae.models.discriminators import MultiBandDiscriminator, PatchDiscriminator
 from experiments.adversary import Adversary
 from experiments.composing import CONF, compose_runs
 from experiments.data.clips import validation_waves

@@ -17,13 +17,13 @@ from torch.nn.utils.parametrize import is_parametrized
 from torch.optim import AdamW, Optimizer
 
 from dcvae import LogMel, SpeechAutoencoder
-from dcvae.discriminators import (
+from dcvae.models.discriminators import (
     SLOPE,
     Judgement,
     MultiBandDiscriminator,
     PatchDiscriminator,
 )
-from dcvae.losses import discriminator_loss, generator_loss
+from dcvae.models.losses import discriminator_loss, generator_loss
 from experiments.objective import Objective
 from experiments.optim import NEWTON_SCHULZ, Muon
 

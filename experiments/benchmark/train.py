@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from dcvae.mel import SAMPLE_RATE
+from dcvae.audio.mel import SAMPLE_RATE
 from experiments.benchmark.card import Step, peak_memory, share_of_card, synchronise
 from experiments.benchmark.parts import MANIFEST, build_trainer, configuration, speech
 from experiments.benchmark.published import PublishedStep

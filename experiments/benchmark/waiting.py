@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from dcvae.manifest import write_manifest
+from dcvae.data.manifest import write_manifest
 from experiments.benchmark.card import synchronise
 from experiments.benchmark.parts import configuration
 from experiments.benchmark.table import spread

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
-from dcvae.atomic import replacing_folder
+from dcvae.utils.files import replacing_folder
 
 SOURCE_NAME = "SOURCE.json"  # in each unpacked folder: what it was unpacked from
 URI = re.compile(r"^'[^']*' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<sha256>[0-9a-f]{64})$", re.M)

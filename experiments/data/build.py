@@ -7,10 +7,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from dcvae.atomic import replacing
-from dcvae.errors import user_errors
-from dcvae.manifest import MANIFESTS
-from dcvae.sources import find_files
+from dcvae.data.manifest import MANIFESTS
+from dcvae.data.sources import find_files
+from dcvae.utils.errors import user_errors
+from dcvae.utils.files import replacing
 from experiments.data.index import (
     Index,
     fill_splits,

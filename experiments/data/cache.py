@@ -19,10 +19,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from dcvae.atomic import settle
-from dcvae.audio import LONG, AudioError, read_audio, to_int16
-from dcvae.manifest import Manifest
-from dcvae.mel import SAMPLE_RATE
+from dcvae.audio.io import LONG, AudioError, read_audio, to_int16
+from dcvae.audio.mel import SAMPLE_RATE
+from dcvae.data.manifest import Manifest
+from dcvae.utils.files import settle
 
 VERSION = 1  # of what the file holds
 SPARE = 2  # samples a clip has beyond its duration, which is rounded

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from dcvae.audio import read_audio
-from dcvae.manifest import Clip, Manifest, fixed_hash, read_manifest, select_clips
-from dcvae.mel import HOP, SAMPLE_RATE
+from dcvae.audio.io import read_audio
+from dcvae.audio.mel import HOP, SAMPLE_RATE
+from dcvae.data.manifest import Clip, Manifest, fixed_hash, read_manifest, select_clips
 from experiments.data.cache import AudioCache, open_cache
 from experiments.data.streams import STREAM, streamed_loader
 from experiments.interruption import SIGNALS

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from dcvae.atomic import replacing
-from dcvae.audio import AudioError, AudioInfo, decoder_name, probe_audio
-from dcvae.manifest import EVERY_CORPUS, SPLITS, Clip, fixed_hash, write_manifest
+from dcvae.audio.io import AudioError, AudioInfo, decoder_name, probe_audio
+from dcvae.data.manifest import EVERY_CORPUS, SPLITS, Clip, fixed_hash, write_manifest
+from dcvae.utils.files import replacing
 from experiments.data.journal import Journal
 from experiments.data.labels import Labels, path_labels
 

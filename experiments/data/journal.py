@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
-from dcvae.audio import AudioInfo, decoder_name
+from dcvae.audio.io import AudioInfo, decoder_name
 
 Found = AudioInfo | str
 

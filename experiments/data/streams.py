@@ -23,9 +23,9 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from dcvae.audio import AudioError, read_audio, torchcodec_decoders
-from dcvae.manifest import SPLITS, fixed_hash
-from dcvae.mel import HOP, SAMPLE_RATE
+from dcvae.audio.io import AudioError, read_audio, torchcodec_decoders
+from dcvae.audio.mel import HOP, SAMPLE_RATE
+from dcvae.data.manifest import SPLITS, fixed_hash
 from experiments.data.index import split_of
 
 STREAM = "stream.json"  # beside a manifest whose training split streams

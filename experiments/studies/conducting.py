@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from dcvae.locking import folder_lock
+from dcvae.utils.locks import folder_lock
 from experiments.studies.board import make_board
 from experiments.studies.commands import (
     analyse_command,

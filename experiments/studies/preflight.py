@@ -3,8 +3,8 @@
 import importlib.util
 import shutil
 
-from dcvae.locking import check_writable
 from dcvae.runs import read_record
+from dcvae.utils.locks import check_writable
 from experiments.composing import read_registry
 from experiments.record import check_same_config
 from experiments.studies.machine import find_gpus, is_free

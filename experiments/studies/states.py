@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from dcvae.locking import is_locked
 from dcvae.runs import ANALYSIS, RECORD, SUMMARY, read_record
+from dcvae.utils.locks import is_locked
 from experiments.interruption import EXIT_STATUS, SIGNALS
 
 NEW = "new"

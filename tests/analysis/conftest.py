@@ -12,9 +12,9 @@ from analysis.runs import find_run
 from analysis.subject import Subject
 from analysis.tools import Options, Tools
 from dcvae import SpeechAutoencoder, load_vocoder
-from dcvae.audio import read_audio, write_audio
-from dcvae.manifest import Clip, read_manifest, select_clips, write_manifest
-from dcvae.threads import torch_threads
+from dcvae.audio.io import read_audio, write_audio
+from dcvae.data.manifest import Clip, read_manifest, select_clips, write_manifest
+from dcvae.utils.threads import torch_threads
 
 DATA = Path(__file__).parents[1] / "data" / "manifest.csv"
 TINY = {"channels": (8,) * 5, "latent_channels": 8, "encoder_layers": (1,) * 5}

@@ -11,10 +11,10 @@ import torch
 from analysis import quality, questions, samples
 from analysis.cli import main
 from analysis.table import read_table, summarise
-from dcvae.audio import read_audio, write_audio
-from dcvae.locking import folder_lock
-from dcvae.manifest import Clip, read_manifest, write_manifest
-from dcvae.mel import HOP
+from dcvae.audio.io import read_audio, write_audio
+from dcvae.audio.mel import HOP
+from dcvae.data.manifest import Clip, read_manifest, write_manifest
+from dcvae.utils.locks import folder_lock
 
 DATA = Path(__file__).parents[1] / "data" / "manifest.csv"
 QUICK = ["--device", "cpu", "--only", "quality,round_trips"]

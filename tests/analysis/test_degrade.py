@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from analysis.degrade import add_at_ratio, babble, fixed_noise
-from dcvae.audio import read_audio
-from dcvae.manifest import Clip, read_manifest
+from dcvae.audio.io import read_audio
+from dcvae.data.manifest import Clip, read_manifest
 
 
 @pytest.mark.parametrize("decibels", [20, 10, 5, 0])

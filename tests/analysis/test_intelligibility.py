@@ -15,8 +15,8 @@ from analysis.intelligibility import QUESTION, dwer_rows, output_rows, read_orig
 from analysis.recogniser import Recogniser, load_recogniser
 from analysis.subject import Subject
 from analysis.tools import Options
-from dcvae.audio import read_audio
-from dcvae.manifest import Clip
+from dcvae.audio.io import read_audio
+from dcvae.data.manifest import Clip
 
 
 @pytest.fixture(scope="module")

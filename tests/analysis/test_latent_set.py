@@ -9,7 +9,7 @@ import pytest
 from analysis.latent_set import LatentSet
 from analysis.latents import clip_rows, label_rows, set_rows
 from analysis.table import Row
-from dcvae.manifest import Clip
+from dcvae.data.manifest import Clip
 
 
 def by_metric(rows: list[Row], metric: str) -> dict[str, Row]:

@@ -16,8 +16,8 @@ from analysis.subject import Subject
 from analysis.table import Row
 from analysis.tools import Options, Tools
 from dcvae import SpeechAutoencoder, load_vocoder
-from dcvae.audio import read_audio, write_audio
-from dcvae.manifest import Clip, read_manifest, write_manifest
+from dcvae.audio.io import read_audio, write_audio
+from dcvae.data.manifest import Clip, read_manifest, write_manifest
 
 DATA = Path(__file__).parents[1] / "data" / "manifest.csv"
 TINY = {"channels": (8,) * 5, "latent_channels": 8, "encoder_layers": (1,) * 5}

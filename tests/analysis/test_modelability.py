@@ -16,8 +16,8 @@ from analysis.samples import Sample
 from analysis.subject import Subject
 from analysis.table import Row
 from analysis.tools import Options, Tools
-from dcvae.audio import write_audio
-from dcvae.manifest import Clip, read_manifest, write_manifest
+from dcvae.audio.io import write_audio
+from dcvae.data.manifest import Clip, read_manifest, write_manifest
 
 PRESET = Preset(
     speech_hours=1.0,

@@ -14,7 +14,7 @@ from analysis.modelling.data import (
     to_frames,
     to_latents,
 )
-from dcvae.manifest import Clip
+from dcvae.data.manifest import Clip
 
 
 def sequences(dims=5, count=6):

@@ -13,8 +13,8 @@ from analysis.dnsmos import changes
 from analysis.metrics import mos
 from analysis.metrics.mos import DNSMOS, dnsmos_scores, visqol_scores
 from analysis.table import Row
-from dcvae.audio import read_audio
-from dcvae.manifest import read_manifest
+from dcvae.audio.io import read_audio
+from dcvae.data.manifest import read_manifest
 
 pytest.importorskip("speechmos")
 pytest.importorskip("visqol")

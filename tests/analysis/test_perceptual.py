@@ -16,8 +16,8 @@ from analysis.metrics.delay import estimate_delay, without_delay
 from analysis.metrics.perceptual import METRICS, pesq_and_stoi, wave_scores
 from analysis.metrics.score import score
 from analysis.metrics.waves import WavePair
-from dcvae.audio import read_audio
-from dcvae.manifest import read_manifest
+from dcvae.audio.io import read_audio
+from dcvae.data.manifest import read_manifest
 
 MANIFEST = Path(__file__).parents[1] / "data" / "manifest.csv"
 RATE = 22050

@@ -11,8 +11,8 @@ pytest.importorskip("parselmouth")
 import parselmouth
 
 from analysis.metrics.pitch import HOP, METRICS, pitch_scores, track
-from dcvae.audio import read_audio
-from dcvae.manifest import read_manifest
+from dcvae.audio.io import read_audio
+from dcvae.data.manifest import read_manifest
 
 MANIFEST = Path(__file__).parents[1] / "data" / "manifest.csv"
 RATE = 22050

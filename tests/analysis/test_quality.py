@@ -19,8 +19,8 @@ from analysis.question import Question
 from analysis.subject import Subject
 from analysis.table import Row
 from dcvae import LogMel
-from dcvae.audio import write_audio
-from dcvae.manifest import Clip, read_manifest, write_manifest
+from dcvae.audio.io import write_audio
+from dcvae.data.manifest import Clip, read_manifest, write_manifest
 
 RATE = 22050
 

@@ -10,9 +10,9 @@ import torch
 from analysis.cli import main
 from analysis.table import read_table, summarise
 from dcvae import LogMel, SpeechAutoencoder
-from dcvae.audio import read_audio
-from dcvae.losses import reconstruction_loss
-from dcvae.manifest import read_manifest
+from dcvae.audio.io import read_audio
+from dcvae.data.manifest import read_manifest
+from dcvae.models.losses import reconstruction_loss
 
 MODEL = {
     "compression": 8,

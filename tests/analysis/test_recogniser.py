@@ -16,8 +16,8 @@ from whisper.normalizers import EnglishTextNormalizer
 from analysis.errors import Unavailable
 from analysis.recogniser import Recogniser, load_recogniser
 from analysis.whisper_weights import read_whisper
-from dcvae.audio import read_audio
-from dcvae.manifest import Clip
+from dcvae.audio.io import read_audio
+from dcvae.data.manifest import Clip
 
 CPU = torch.device("cpu")
 ENGLISH = ModelDimensions(80, 1500, 8, 2, 1, 51864, 16, 8, 2, 1)

@@ -6,7 +6,7 @@ import torch
 
 from analysis import samples
 from analysis.samples import Sample, crop, group, pad_mels, read_batches
-from dcvae.manifest import Clip, read_manifest
+from dcvae.data.manifest import Clip, read_manifest
 
 
 def test_every_readable_clip_is_in_one_batch_and_the_others_are_named(spoken: Path) -> None:

@@ -9,8 +9,8 @@ import torch
 
 from analysis.speaker import QUESTION, error_rate, hear, similarity
 from analysis.voice import load_voice_encoder
-from dcvae.audio import read_audio
-from dcvae.manifest import read_manifest
+from dcvae.audio.io import read_audio
+from dcvae.data.manifest import read_manifest
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from analysis.metrics.spread import (
     velocity_irreducible_variance,
     within_class_covariance,
 )
-from dcvae.losses import dispersive_loss
+from dcvae.models.losses import dispersive_loss
 
 
 @pytest.fixture

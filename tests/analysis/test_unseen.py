@@ -15,7 +15,7 @@ from analysis.question import Question
 from analysis.subject import Batch, Subject
 from analysis.table import Row
 from analysis.tools import Options
-from dcvae.manifest import Clip, read_manifest, write_manifest
+from dcvae.data.manifest import Clip, read_manifest, write_manifest
 
 
 def split_of(clip: Clip) -> str:

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from dcvae import LogMel, SpeechAutoencoder
-from dcvae.mel import FLOOR, HOP, N_FFT, mel_filters
-from dcvae.threads import torch_threads
+from dcvae.audio.mel import FLOOR, HOP, N_FFT, mel_filters
+from dcvae.utils.threads import torch_threads
 
 FULL = json.loads("""{
   "_class_name": "AutoencoderDC", "_diffusers_version": "0.32.2", "attention_head_dim": 32,

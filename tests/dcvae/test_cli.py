@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from dcvae import Codec, SpeechAutoencoder, read_audio
 from dcvae.cli import main
-from dcvae.threads import torch_threads
+from dcvae.utils.threads import torch_threads
 
 SMALL = {
     "channels": [8, 8, 8, 16, 16],
@@ -88,8 +88,8 @@ def test_encode_and_decode_restore_a_folder(tmp_path, model, clips, capfd):
 
 
 def test_long_and_short_give_the_same_latents(tmp_path, model, clips, monkeypatch):
-    from dcvae import streaming
-    from dcvae.transcoding import operations
+    from dcvae.audio.io import streaming
+    from dcvae.inference.transcode import operations
 
     source = clips[0].path
     assert dcvae("encode", source, "--out", tmp_path / "a", "--model", model) == 0

@@ -12,8 +12,8 @@ from accelerate.utils import set_seed
 from torch import Tensor
 
 from dcvae import SpeechAutoencoder
-from dcvae.discriminators import PatchDiscriminator
-from dcvae.threads import torch_threads
+from dcvae.models.discriminators import PatchDiscriminator
+from dcvae.utils.threads import torch_threads
 from dcvae.vocoders import load_vocoder
 from experiments.adversary import Adversary
 from experiments.data.clips import training_loader, validation_waves

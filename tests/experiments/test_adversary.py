@@ -4,7 +4,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from dcvae.discriminators import MultiBandDiscriminator, PatchDiscriminator
+from dcvae.models.discriminators import MultiBandDiscriminator, PatchDiscriminator
 from experiments.adversary import Adversary
 from experiments.optim import build_optimizers
 

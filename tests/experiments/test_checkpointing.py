@@ -6,8 +6,8 @@ from accelerate import Accelerator
 from huggingface_hub import ModelCard
 
 from dcvae import SpeechAutoencoder
-from dcvae.checkpoint import CheckpointError
-from dcvae.provenance import Training
+from dcvae.data.provenance import Training
+from dcvae.models.pretrained import CheckpointError
 from experiments.checkpointing import Checkpoints
 
 STEPS = {"steps": 9, "save_every": 3}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dcvae.locking import FolderInUseError, check_free, folder_lock, is_locked
+from dcvae.utils.locks import FolderInUseError, check_free, folder_lock, is_locked
 
 ROOT = Path(__file__).parents[2]
 MANIFEST = ROOT / "tests" / "data" / "manifest.csv"

@@ -8,7 +8,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from dcvae.manifest import COLUMNS
+from dcvae.data.manifest import COLUMNS
 from dcvae.runs import read_record, write_record
 from experiments.mirror import Mirror
 from experiments.mlflow_run import MLflowRun

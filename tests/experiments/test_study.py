@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dcvae.locking import is_locked
+from dcvae.utils.locks import is_locked
 
 ROOT = Path(__file__).parents[2]
 MANIFEST = ROOT / "tests" / "data" / "manifest.csv"
@@ -17,7 +17,7 @@ RUN = """
 # run.py without its training: it waits for a file beside the runs
 import json, signal, sys, time
 from pathlib import Path
-from dcvae.locking import folder_lock
+from dcvae.utils.locks import folder_lock
 from experiments.composing import compose_runs
 ablation, seed, *overrides = sys.argv[1:]
 (run,) = compose_runs(ablation.split("=")[1], [int(seed.split("=")[1])], overrides)

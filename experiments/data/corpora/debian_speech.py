@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from dcvae.audio import decoder_name
+from dcvae.audio.io import decoder_name
 from experiments.data.apt import PackageError, fetch_packages
 from experiments.data.corpora.debian_texts import Texts, clip_labels, is_dialogue, parse_clip
 from experiments.data.index import index_files, split_of, write_index

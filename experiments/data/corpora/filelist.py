@@ -5,8 +5,8 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from dcvae.audio import decoder_name
-from dcvae.manifest import MANIFESTS, SPLITS, Clip, read_filelist, read_manifest
+from dcvae.audio.io import decoder_name
+from dcvae.data.manifest import MANIFESTS, SPLITS, Clip, read_filelist, read_manifest
 from experiments.data.index import Index, fill_splits, index_files, split_of, write_index
 
 log = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dcvae.atomic import replacing_folder
-from dcvae.manifest import EVERY_CORPUS, write_manifest
+from dcvae.data.manifest import EVERY_CORPUS, write_manifest
+from dcvae.utils.files import replacing_folder
 from experiments.data.index import Index, index_files, write_unreadable
 from experiments.data.labels import Labels
 from experiments.data.streams import (

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dcvae import LogMel, read_audio
-from dcvae.manifest import read_manifest
+from dcvae.data.manifest import read_manifest
 from experiments.benchmark import data
 from experiments.benchmark.data import COLUMNS, PublishedClips, Setting, rows
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dcvae.threads import torch_threads
+from dcvae.utils.threads import torch_threads
 from experiments.benchmark.__main__ import SUBJECTS, main
 from experiments.benchmark.inference import MODELS, VOCODERS
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState
 
-from dcvae.discriminators import MultiBandDiscriminator
+from dcvae.models.discriminators import MultiBandDiscriminator
 from experiments.benchmark.__main__ import main
 from experiments.benchmark.parts import MANIFEST, build_trainer, speech
 from experiments.benchmark.published import BandLoop

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dcvae.manifest import read_manifest
+from dcvae.data.manifest import read_manifest
 from experiments.data import index
 from experiments.data.build import build, main
 from experiments.data.journal import Journal, journal_path

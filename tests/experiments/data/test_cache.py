@@ -14,8 +14,8 @@ import soundfile
 import torch
 from accelerate.data_loader import prepare_data_loader
 
-from dcvae.audio import AudioError, read_audio
-from dcvae.manifest import Clip, Manifest, read_manifest, write_manifest
+from dcvae.audio.io import AudioError, read_audio
+from dcvae.data.manifest import Clip, Manifest, read_manifest, write_manifest
 from experiments.data import cache as module
 from experiments.data.cache import AudioCache, open_cache
 from experiments.data.clips import Clips, training_loader

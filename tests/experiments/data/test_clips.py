@@ -9,8 +9,8 @@ import torch
 from accelerate.data_loader import prepare_data_loader, skip_first_batches
 from torch import Tensor
 
-from dcvae.audio import AudioError, read_audio
-from dcvae.manifest import Clip, ManifestError, read_manifest, write_manifest
+from dcvae.audio.io import AudioError, read_audio
+from dcvae.data.manifest import Clip, ManifestError, read_manifest, write_manifest
 from experiments.data.clips import Clips, training_loader, validation_waves
 
 DATA = Path(__file__).parents[2] / "data"

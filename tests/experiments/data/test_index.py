@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from dcvae.manifest import Clip, read_manifest
-from dcvae.sources import find_files
+from dcvae.data.manifest import Clip, read_manifest
+from dcvae.data.sources import find_files
 from experiments.data.index import fill_splits, index_files, split_of, write_index
 from experiments.data.labels import Labels
 

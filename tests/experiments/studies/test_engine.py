@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 
-from dcvae.locking import folder_lock
+from dcvae.utils.locks import folder_lock
 from experiments.studies.engine import Stop
 from experiments.studies.states import (
     ELSEWHERE,

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 import soundfile
 
-from dcvae.manifest import read_manifest
+from dcvae.data.manifest import read_manifest
 from experiments.data.corpora import debian_speech
 from experiments.data.corpora.debian_speech import choose_split, fetch
 from experiments.data.corpora.debian_texts import Texts, clip_labels

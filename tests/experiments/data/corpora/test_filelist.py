@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dcvae.manifest import read_manifest
+from dcvae.data.manifest import read_manifest
 from experiments.data.corpora import filelist
 
 DATA = Path(__file__).parents[3] / "data"

@@ -11,8 +11,8 @@ import torch
 from accelerate import Accelerator, PartialState, skip_first_batches
 from torch import Tensor
 
-from dcvae.audio import read_audio
-from dcvae.manifest import read_manifest
+from dcvae.audio.io import read_audio
+from dcvae.data.manifest import read_manifest
 from experiments.data.clips import training_clips, training_loader, validation_waves
 from experiments.data.corpora import hub
 from experiments.data.streams import row_split

@@ -1,0 +1,1 @@
+"""Sound: files, streams and the log-mel that the model sees."""

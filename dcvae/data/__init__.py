@@ -1,0 +1,1 @@
+"""Clips and their manifests, and what of them a model was trained on."""

@@ -1,0 +1,68 @@
+"""From what a user names (files, folders, lists) to the files that are meant."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dcvae.data.manifest import MANIFESTS, read_filelist, read_manifest
+
+AUDIO_SUFFIXES = frozenset(
+    f".{name}" for name in ("aac", "aif", "aiff", "flac", "g722", "m4a", "mp3", "oga", "ogg")
+) | frozenset(f".{name}" for name in ("opus", "sph", "wav", "webm", "wma"))
+LISTS = (".txt", *MANIFESTS)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file: what to call it, and how its names end."""
+
+    name: str
+    suffixes: frozenset[str]
+
+
+AUDIO = Kind("audio", AUDIO_SUFFIXES)
+
+
+def find_files(folder: Path, kind: Kind = AUDIO) -> list[Path]:
+    """Every file of the kind below the folder, in a fixed order; ValueError where none is."""
+    if not folder.is_dir():
+        problem = "is not a folder" if folder.exists() else "does not exist"
+        raise ValueError(f"the folder {folder} {problem}")
+    files = [
+        Path(parent, name)
+        for parent, _, names in os.walk(folder, followlinks=True)
+        for name in names
+        if Path(name).suffix.lower() in kind.suffixes and not name.startswith(".")
+    ]
+    if not files:
+        raise ValueError(f"the folder {folder} holds no {kind.name} files")
+    return sorted(files)
+
+
+def find_sources(inputs: Iterable[Path], kind: Kind) -> list[tuple[Path, Path]]:
+    """(file, its place below an output folder) of every file that the inputs stand for.
+
+    An input is a file, a folder (searched to its depths), a text file of paths, or a manifest.
+    Files keep their place below the folder given, or below the folder that all of a list have in
+    common. ValueError for an input that stands for nothing.
+    """
+    found: dict[Path, Path] = {}
+    for given in inputs:
+        if given.is_dir():
+            files, root = find_files(given, kind), given
+        elif given.suffix.lower() in LISTS:
+            files = listed_files(given)
+            root = Path(os.path.commonpath([file.absolute().parent for file in files]))
+        else:
+            files, root = [given], given.parent  # whether it is there, its reader says
+        for file in files:
+            found.setdefault(file, Path(os.path.relpath(file, root)))
+    return list(found.items())
+
+
+def listed_files(file: Path) -> list[Path]:
+    """The paths in a text file, one a line, or in a manifest."""
+    if file.suffix.lower() in MANIFESTS:
+        return [clip.path for clip in read_manifest(file)]
+    return [Path(name) for name in read_filelist(file)]

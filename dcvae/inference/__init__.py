@@ -1,0 +1,1 @@
+"""From waves to latents and back: the codec, files, MLflow."""

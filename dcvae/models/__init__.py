@@ -1,0 +1,1 @@
+"""The autoencoder, its critics and losses, and the formats of its weights."""

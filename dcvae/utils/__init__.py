@@ -1,0 +1,1 @@
+"""What every package here rests on: files, locks, errors, threads. No torch but in threads."""
