@@ -88,7 +88,7 @@ def test_encode_and_decode_restore_a_folder(tmp_path, model, clips, capfd):
 
 
 def test_long_and_short_give_the_same_latents(tmp_path, model, clips, monkeypatch):
-    from dcvae.audio.io import streaming
+    from dcvae.audio import streaming
     from dcvae.inference.transcode import operations
 
     source = clips[0].path

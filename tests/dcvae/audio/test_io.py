@@ -9,8 +9,8 @@ import soundfile
 import torch
 from scipy.signal import resample_poly
 
+from dcvae.audio import io as audio
 from dcvae.audio.io import AudioError, probe_audio, read_audio, write_audio
-from dcvae.audio.io import io as audio
 from dcvae.audio.mel import SAMPLE_RATE
 
 SPEECH = Path(__file__).parents[2] / "data" / "en_pm_invalid_option.flac"

@@ -10,8 +10,9 @@ import soundfile
 import soxr
 import torch
 
-from dcvae.audio.io import AudioError, decoder_name, read_audio, streaming
-from dcvae.audio.io import io as audio
+from dcvae.audio import io as audio
+from dcvae.audio import streaming
+from dcvae.audio.io import AudioError, decoder_name, read_audio
 from dcvae.audio.streaming import Speech, cut, padded, resampled
 
 EPS = float(np.finfo(np.float32).eps)
