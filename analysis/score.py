@@ -25,8 +25,8 @@ from analysis.table import Row, describe, make_table, write_table
 from analysis.tools import Tools
 from dcvae import SpeechAutoencoder
 from dcvae.data.manifest import Clip, ManifestError, read_manifest, select_clips
-from dcvae.models.pretrained import files_sha256
-from dcvae.runs import CLIPS, SUMMARY, file_sha256, replace_object
+from dcvae.runs import CLIPS, SUMMARY, replace_object
+from dcvae.utils.files import files_sha256
 from dcvae.utils.locks import folder_lock
 from dcvae.vocoders import Vocoder, load_vocoder
 
@@ -140,7 +140,7 @@ def basis_of(run: TrainedRun) -> Key:
 
 def describe_manifest(manifest: Path) -> str:
     """Name and content, by which runs that were scored on other clips are told apart."""
-    return f"{manifest.name} ({file_sha256(manifest)[:12]})"
+    return f"{manifest.name} ({files_sha256(manifest)[:12]})"
 
 
 def is_written(run: TrainedRun) -> bool:

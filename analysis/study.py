@@ -16,7 +16,8 @@ import pandas as pd
 from analysis.ratios import Cell, Ratio, find_ratios
 from analysis.table import read_table
 from dcvae.claims import BASELINE
-from dcvae.runs import CLIPS, RECORD, Run, StudyPlan, file_sha256, read_plan, read_run, shown
+from dcvae.runs import CLIPS, RECORD, Run, StudyPlan, read_plan, read_run, shown
+from dcvae.utils.files import files_sha256
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def read_study_run(folder: Path) -> StudyRun:
         folder,
         run.record,
         find_ratios(read_table(run.table)),
-        file_sha256(run.table),
+        files_sha256(run.table),
         read_speakers(run.analysis / CLIPS),
     )
 

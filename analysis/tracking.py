@@ -90,10 +90,10 @@ def find_client(uri: str) -> Any:
 
 def send(client: Any, run_id: str, run: Run) -> None:
     """Everything that there is to log."""
-    table = read_table(run.analysis / "table.csv")
+    table = read_table(run.table)
     summary = summarise_run(table)
     log_means(client, run_id, summary, run.steps)
-    client.log_artifact(run_id, str(run.analysis / "table.csv"), FOLDER)
+    client.log_artifact(run_id, str(run.table), FOLDER)
     log_table(client, run_id, summary, f"{FOLDER}/summary.json")
     labels = pd.read_csv(run.analysis / "clips.csv", dtype=str, keep_default_na=False)
     for name, figure in pictures(table, summary, labels).items():

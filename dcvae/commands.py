@@ -16,8 +16,7 @@ from dcvae.inference.transcode.operations import Operation, Reconstruct
 from dcvae.inference.transcode.outputs import Journal, Task, Unrecorded, check_free, place
 from dcvae.models.autoencoder import SpeechAutoencoder
 from dcvae.models.model_card import model_card
-from dcvae.models.pretrained import files_sha256
-from dcvae.utils.files import replace_text
+from dcvae.utils.files import files_sha256, replace_text
 from dcvae.vocoders import load_vocoder
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}

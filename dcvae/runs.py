@@ -8,7 +8,6 @@
 Training writes run.json and study.json, the analysis the rest; reports read all of it.
 """
 
-import hashlib
 import json
 import threading
 from collections.abc import Mapping
@@ -155,12 +154,6 @@ def read_object(path: Path) -> dict[str, Any]:
     if not isinstance(said, dict):
         raise RunError(f"{path} is damaged: it holds no object")
     return said
-
-
-def file_sha256(path: Path) -> str:
-    """Of the file's content, by which a table that changed since is told."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:

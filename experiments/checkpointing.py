@@ -13,8 +13,8 @@ from torch import nn
 from dcvae import SpeechAutoencoder
 from dcvae.data.provenance import Training
 from dcvae.models.model_card import model_card
-from dcvae.models.pretrained import CheckpointError, files_sha256
-from dcvae.utils.files import replacing_folder, temporary_folder
+from dcvae.models.pretrained import CheckpointError
+from dcvae.utils.files import files_sha256, replacing_folder, temporary_folder
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from dcvae.claims import BASELINE
-from dcvae.runs import Run, file_sha256
+from dcvae.runs import Run
+from dcvae.utils.files import files_sha256
 from reports.statistics import Statistics
 
 
@@ -38,7 +39,7 @@ def stale(analysed: Sequence[Run], statistics: Statistics, command: str) -> list
             notes.append(f"{run.name} waits until all runs of its seed are scored.")
         elif run.name not in known:
             notes.append(f"{run.name} is not in the statistics: run `{command or run.command}`.")
-        elif file_sha256(run.table) != known[run.name]:
+        elif files_sha256(run.table) != known[run.name]:
             notes.append(
                 f"The numbers are of an older table of {run.name} than is there: run"
                 f" `{command or run.command}`."

@@ -13,9 +13,9 @@ from dcvae.runs import (
     STATISTICS,
     STATISTICS_RECORD,
     RunError,
-    file_sha256,
     read_object,
 )
+from dcvae.utils.files import files_sha256
 
 STATISTICS_COLUMNS = {
     "system", "condition", "metric", "value", "low", "high", "n_scored", "n_failed", "seeds",
@@ -122,7 +122,7 @@ def read_statistics(folder: Path, command: str) -> Statistics:
             raise RunError(f"{folder / name} is missing: run `{command}`")
     record = read_object(folder / STATISTICS_RECORD)
     for name in FILES:
-        if file_sha256(folder / name) != (record.get("files") or {}).get(name):
+        if files_sha256(folder / name) != (record.get("files") or {}).get(name):
             raise RunError(f"{folder / name} is not what was computed: run `{command}`")
     rows, claims, interactions = (
         read_rows(folder / name, columns, command) for name, columns in FILES.items()

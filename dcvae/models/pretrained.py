@@ -1,6 +1,5 @@
 """A checkpoint is one folder that describes itself: config.json and model.safetensors."""
 
-import hashlib
 import json
 import warnings
 from pathlib import Path
@@ -11,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from dcvae.utils.files import replacing_folder
+from dcvae.utils.files import files_sha256, replacing_folder
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -57,16 +56,6 @@ def load_checkpoint(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tenso
 def checkpoint_sha256(folder: str | Path) -> str:
     """Of the config and the weights: what a checkpoint is known by."""
     return files_sha256(Path(folder) / CONFIG_NAME, Path(folder) / WEIGHTS_NAME)
-
-
-def files_sha256(*paths: Path) -> str:
-    """Of the files' bytes one after the other, read in blocks."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
 
 
 def read_torch_weights(path: str | Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Files and folders written whole or not at all, whenever the process or the machine stops."""
 
 import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -83,3 +84,13 @@ def settle(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def files_sha256(*paths: Path) -> str:
+    """Of the files' bytes one after the other, read in blocks."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
