@@ -3,14 +3,12 @@ server of MLflow, a browser, and a stand-in for apt-get.
 """
 
 import hashlib
-import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -72,45 +70,54 @@ def speech(clips: list[Clip]) -> Tensor:
 
 
 class Commands:
-    """Commands of this environment as forks of one process: see fork_server.py."""
+    """Commands of this environment as forks of one process: see fork_server.py.
 
-    def __init__(self) -> None:
+    `environment` is the server's: PYTHONPATH there says whose modules the commands run.
+    """
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        address = str(folder / "commands.sock")
+        self.client = [sys.executable, "-SE", str(Path(__file__).parent / "fork_server.py"), address]
         self.server = subprocess.Popen(
-            [sys.executable, "-P", Path(__file__).parent / "fork_server.py"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
+            [sys.executable, "-P", *self.client[2:]],
+            env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"} | environment,
         )
+        deadline = time.monotonic() + PATIENCE
+        while not Path(address).exists():
+            assert self.server.poll() is None, "the fork server ended"
+            assert time.monotonic() < deadline, "the fork server does not answer"
+            time.sleep(0.05)
 
     def __call__(
         self, folder: Path, *argv: str | Path, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a script or ("-m", module), with arguments, in a folder."""
-        assert self.server.stdin is not None
-        assert self.server.stdout is not None
-        with tempfile.TemporaryDirectory() as said:
-            request = {
-                "argv": list(map(str, argv)),
-                "cwd": str(folder),
-                "env": os.environ | environment,
-                "stdout": f"{said}/out",
-                "stderr": f"{said}/err",
-            }
-            self.server.stdin.write(json.dumps(request) + "\n")
-            self.server.stdin.flush()
-            status = int(self.server.stdout.readline())
-            out, err = (Path(said, name).read_text() for name in ("out", "err"))
-        return subprocess.CompletedProcess(request["argv"], status, out, err)
+        return subprocess.run(
+            [*self.client, *map(str, argv)],
+            cwd=folder,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def stop(self) -> None:
+        self.server.kill()
+        self.server.wait()
 
 
 @pytest.fixture(scope="session")
-def commands() -> Iterator[Commands]:
+def new_commands() -> type[Commands]:
+    """For a fork server of one's own."""
+    return Commands
+
+
+@pytest.fixture(scope="session")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
     """Runs `commands(folder, script or "-m", module, *arguments, NAME=value)`."""
-    made = Commands()
+    made = Commands(tmp_path_factory.mktemp("commands"))
     yield made
-    made.server.stdin.close()
-    made.server.wait()
+    made.stop()
 
 
 class MlflowServer:

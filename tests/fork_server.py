@@ -1,38 +1,64 @@
 """Runs commands of this environment as forks of one process that has imported what is slow.
 
-Each line of standard input is a request in JSON: "argv" (a script or "-m", a module, then its
-arguments), "cwd", "env", "stdout" and "stderr" (paths). The answer is a line with the exit status.
-A command behaves as one started anew, but for its imports, which take ten seconds on a slow core.
+    python fork_server.py SOCKET             the server
+    python fork_server.py SOCKET ARGUMENT... a command: a script or "-m", a module, its arguments
+
+A command sends its arguments, folder, environment and open standard files, and ends with the status
+of the fork. It behaves as one started anew, but for its imports, which take ten seconds on a slow
+core.
 """
 
-import importlib
 import json
 import os
-import runpy
+import socket
 import sys
-import threading
+from pathlib import Path
 from typing import Any
 
-
-def serve() -> dict[str, Any]:
-    """Answer requests until there are none; in a fork, return the request that is its to run."""
-    for line in sys.stdin:
-        request = json.loads(line)
-        pid = os.fork()
-        if pid == 0:
-            return request
-        _, status = os.waitpid(pid, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
-    os._exit(0)
+STANDARD = (0, 1, 2)  # input, output, errors
 
 
-def run(request: dict[str, Any]) -> None:
+def call(path: str, argv: list[str], cwd: str, env: dict[str, str], files: tuple[int, ...]) -> int:
+    """Ask the server at `path` for a command with these standard files; its exit status."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.connect(path)
+        socket.send_fds(server, [b"f"], list(files))
+        server.sendall(json.dumps({"argv": argv, "cwd": cwd, "env": env}).encode())
+        server.shutdown(socket.SHUT_WR)
+        return int(server.recv(16))
+
+
+def serve(path: str) -> tuple[dict[str, Any], list[int]]:
+    """Answer for ever; in a fork, return the request that is its to run, and its files."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(f"{path}.part")
+        listening.listen()
+        Path(f"{path}.part").rename(path)  # whoever sees it can connect
+        while True:
+            client, _ = listening.accept()
+            _, files, _, _ = socket.recv_fds(client, 1, len(STANDARD))
+            request = json.load(client.makefile())
+            pid = os.fork()
+            if pid == 0:
+                client.close()
+                return request, files
+            for file in files:
+                os.close(file)
+            _, status = os.waitpid(pid, 0)
+            client.sendall(str(os.waitstatus_to_exitcode(status)).encode())
+            client.close()
+
+
+def run(request: dict[str, Any], files: list[int]) -> None:
     """Become that command."""
+    import runpy
+
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
-    for number, path in ((0, os.devnull), (1, request["stdout"]), (2, request["stderr"])):
-        os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), number)
+    for number, file in zip(STANDARD, files, strict=True):
+        os.dup2(file, number)
+        os.close(file)
     first, *rest = request["argv"]
     if first == "-m":
         module, *rest = rest
@@ -43,8 +69,17 @@ def run(request: dict[str, Any]) -> None:
         runpy.run_path(first, run_name="__main__")
 
 
-if __name__ == "__main__":
+def main(path: str, *argv: str) -> None:
+    if argv:
+        sys.exit(call(path, list(argv), os.getcwd(), dict(os.environ), STANDARD))
+    import importlib
+    import threading
+
     for module in ("analysis.cli", "experiments.run", "reports.build"):
         importlib.import_module(module)
     assert threading.active_count() == 1, "a fork has one thread alone"
-    run(serve())
+    run(*serve(path))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

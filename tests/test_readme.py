@@ -2,9 +2,11 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,11 @@ README = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"(<!-- not run: [^\n]*-->\n)?```(bash|python|yaml)\n(.*?)```", re.DOTALL)
 BLOCKS = [(kind, text) for skipped, kind, text in BLOCK.findall(README) if not skipped]
 COMMANDS = [line for kind, text in BLOCKS if kind == "bash" for line in text.splitlines()]
+FORKED = """
+python() {{ {client} "$@"; }}
+dcvae() {{ python .venv/bin/dcvae "$@"; }}
+accelerate() {{ shift; python "$@"; }}
+"""  # in place of what .venv/bin has
 SMALL = "size=debug trainer.steps=2"  # in place of the default corpus and size
 
 
@@ -37,17 +44,28 @@ def place(tmp_path_factory) -> Path:
     return folder
 
 
-def shell(place: Path, script: str) -> None:
-    environment = os.environ | {"PYTHONPATH": str(place), "MLFLOW_TRACKING_URI": ""}
-    done = subprocess.run(
-        ["bash", "-euc", f". .venv/bin/activate\n{script}"],
-        cwd=place,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+@pytest.fixture(scope="module")
+def shell(place, new_commands, tmp_path_factory) -> Iterator[Callable[[str], None]]:
+    """Runs lines in the copy; what they call are forks of a process that has its modules.
+
+    That `accelerate launch` itself starts a run is test_smoke's.
+    """
+    environment = {"PYTHONPATH": str(place), "MLFLOW_TRACKING_URI": ""}
+    commands = new_commands(tmp_path_factory.mktemp("commands"), **environment)
+
+    def run(script: str) -> None:
+        done = subprocess.run(
+            ["bash", "-euc", FORKED.format(client=shlex.join(commands.client)) + script],
+            cwd=place,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+
+    yield run
+    commands.stop()
 
 
 def smaller(command: str) -> str:
@@ -64,10 +82,10 @@ def smaller(command: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def used(place) -> Path:
+def used(place, shell) -> Path:
     """Every command of the README, in order, after the baseline that make demo trains."""
     baseline = smaller("accelerate launch experiments/run.py")
-    shell(place, "\n".join([baseline, *map(smaller, COMMANDS)]))
+    shell("\n".join([baseline, *map(smaller, COMMANDS)]))
     return place
 
 
@@ -82,17 +100,18 @@ def test_commands_run(used):
     assert len(list((used / "decoded").glob("*.wav"))) == 10
 
 
-def test_python_snippets_run(used):
+def test_python_snippets_run(used, shell):
     for kind, text in BLOCKS:
         if kind == "python":
-            shell(used, f"python - <<'END'\n{text.replace('runs/demo', 'runs/debug')}END")
+            text = text.replace("runs/demo", "runs/debug")
+            shell(f"command .venv/bin/python - <<'END'\n{text}END")
 
 
-def test_the_example_ablation_trains(used):
+def test_the_example_ablation_trains(used, shell):
     (example,) = [text for kind, text in BLOCKS if kind == "yaml"]
     assert set(yaml.safe_load(example)) == {"claims", "model"}
     (used / "experiments" / "conf" / "ablation" / "half_noise.yaml").write_text(example)
-    shell(used, smaller("accelerate launch experiments/run.py ablation=half_noise"))
+    shell(smaller("accelerate launch experiments/run.py ablation=half_noise"))
 
 
 def test_every_ablation_is_listed():
