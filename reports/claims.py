@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from dcvae.claims import BASELINE
 from reports.metrics import Metric, describe, metric_of
-from reports.statistics import Estimate, Record
+from reports.results import Estimate, Record
 from reports.study import Study
 
 UNDECIDED, ONE_SEED, NOT_MEASURED = "undecided", "one seed", "not measured"
@@ -87,7 +87,7 @@ class Claim:
 def claims(study: Study) -> list[Claim]:
     """Every claim with its strata, which follow it in claims.csv."""
     found: list[Claim] = []
-    for row in study.statistics.claims:
+    for row in study.results.claims:
         one = claim_of(row)
         (found[-1].strata if one.stratum else found).append(one)
     return found
@@ -126,7 +126,7 @@ def claim_of(row: Record) -> Claim:
 
 def looks_taken(study: Study) -> str:
     """How often a study that goes on was looked at; "" for one that is judged once."""
-    record = study.statistics.record
+    record = study.results.record
     seeds = [str(look["seeds"]) for look in record.get("looks") or ()]
     if not seeds:
         return ""

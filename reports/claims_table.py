@@ -7,7 +7,7 @@ from reports.claims import claims as find_claims
 from reports.metrics import describe, metric_of
 from reports.numbers import UNKNOWN, chance, plain
 from reports.paper_table import Cell, Column, Table, difference_cell, number_cell, text_cell
-from reports.statistics import Estimate, Record
+from reports.results import Estimate, Record
 from reports.study import Study
 
 
@@ -81,7 +81,7 @@ def interactions(study: Study) -> Table:
             Column("p_holm", "p after Holm"),
             Column("clear", "clear", words=True),
         ],
-        [interaction_cells(row) for row in study.statistics.interactions],
+        [interaction_cells(row) for row in study.results.interactions],
     )
 
 

@@ -17,7 +17,7 @@ from dcvae.runs import (
     read_run,
 )
 from reports.missing import missing_from, stale
-from reports.statistics import read_statistics
+from reports.results import read_results
 from reports.study import Study
 
 USUAL_SIZE = "tiny"
@@ -60,17 +60,17 @@ def collect(runs: Path, size: str | None = None, name: str | None = None) -> Stu
             f" `python -m analysis {folders}{' ...' if len(chosen.runs) > 4 else ''}`"
         )
     command = chosen.command or analysed[0].command
-    statistics = read_statistics(chosen.folder, command)
-    scored = [run for run in analysed if run.name in statistics.record["tables"]]
+    results = read_results(chosen.folder, command)
+    scored = [run for run in analysed if run.name in results.record["tables"]]
     if not scored:
         raise RunError(f"the statistics know no run in {runs}: run `{command}`")
     scored.sort(key=lambda run: (run.budget or 0, run.ablation != BASELINE, run.system, run.seed))
     missing = [
         *missing_from(chosen.runs, scored),
         *chosen.notes,
-        *stale(analysed, statistics, chosen.command),
+        *stale(analysed, results, chosen.command),
     ]
-    return Study(scored[0].size, scored, statistics, missing, chosen.name)
+    return Study(scored[0].size, scored, results, missing, chosen.name)
 
 
 def size_of(run: Run) -> str:

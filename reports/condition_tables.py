@@ -1,6 +1,5 @@
 """Tables of one metric by condition: latent noise, input noise, round trips."""
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -11,8 +10,7 @@ from reports.study import Study
 from reports.tables import Result, mark_best, measured
 
 CODED = ("mel_l1", "pesq_wb", "stoi")  # of noisy speech and of round trips
-INPUT = re.compile(r"input_(.+)_(-?\d+)")  # the noise's kind, decibels of speech over it
-TRIP = re.compile(r"round_trip_(\d+)")
+INPUT = r"input_.+_(-?\d+)"  # the noise's kind, decibels of speech over it
 
 Titles = dict[str, str]  # a column's title by its condition
 
@@ -54,7 +52,7 @@ def table(study: Study, kind: str, name: str, find: Callable[[Study, str], Title
     metrics = dict.fromkeys(titles, metric)
     rows = [row_of(study, system, name, {key: key for key in titles}) for system in study.systems]
     mark_best(rows, metrics)
-    noisy = {key: key.replace("input_", "noisy_", 1) for key in titles if INPUT.fullmatch(key)}
+    noisy = {key: key.replace("input_", "noisy_", 1) for key in titles if key.startswith("input_")}
     reference = row_of(study, study.systems[0], name, noisy)
     if reference.known:
         reference.name = "noisy input"
@@ -62,7 +60,7 @@ def table(study: Study, kind: str, name: str, find: Callable[[Study, str], Title
         rows.insert(0, reference)
 
     def is_clear(system: str, condition: str) -> bool:
-        return study.statistics.difference(system, condition, name).clear
+        return study.results.difference(system, condition, name).clear
 
     known = [row for row in rows if row.known]
     return filled(found, known, measured(known, metrics), is_clear, titles)
@@ -74,7 +72,7 @@ def row_of(study: Study, system: str, name: str, sources: dict[str, str]) -> Res
     return Result(
         system,
         {
-            key: shown(study.statistics.estimate(system, source, name))
+            key: shown(study.results.estimate(system, source, name))
             for key, source in sources.items()
         },
     )
@@ -89,13 +87,16 @@ def latent_noise(study: Study, metric: str) -> Titles:
 
 def input_noise(study: Study, metric: str) -> Titles:
     """By kind and falling ratio."""
-    found = [INPUT.fullmatch(name) for name in study.statistics.conditions(metric)]
-    ordered = sorted((one[1], -int(one[2]), one[0]) for one in found if one)
-    return {name: f"{kind}, {-ratio} dB" for kind, ratio, name in ordered}
+    found = study.select(metric, INPUT)
+    found["kind"] = found["condition"].str.split("_").str[1]
+    found = found.sort_values(["kind", "level"], ascending=[True, False]).drop_duplicates("condition")
+    return {
+        row["condition"]: f"{row['kind']}, {row['level']:.0f} dB" for row in found.to_dict("records")
+    }
 
 
 def round_trips(study: Study, metric: str) -> Titles:
     """By their number."""
-    found = [TRIP.fullmatch(name) for name in study.statistics.conditions(metric)]
-    ordered = sorted((int(one[1]), one[0]) for one in found if one)
-    return {name: f"{trip} trip{'s' if trip > 1 else ''}" for trip, name in ordered}
+    found = study.select(metric, r"round_trip_(\d+)").sort_values("level")
+    trips = dict(zip(found["condition"], found["level"].astype(int), strict=True))
+    return {name: f"{trip} trip{'s' if trip > 1 else ''}" for name, trip in trips.items()}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from reports.statistics import Estimate
+from reports.results import Estimate
 
 NOISE = "latent_noise_"
 LATENTS = "latents"  # the condition of what is measured on clean latents

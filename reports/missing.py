@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dcvae.claims import BASELINE
 from dcvae.runs import Run
 from dcvae.utils.files import files_sha256
-from reports.statistics import Statistics
+from reports.results import Results
 
 
 def missing_from(chosen: Sequence[Run], scored: Sequence[Run]) -> list[str]:
@@ -27,15 +27,15 @@ def missing_from(chosen: Sequence[Run], scored: Sequence[Run]) -> list[str]:
     return notes
 
 
-def stale(analysed: Sequence[Run], statistics: Statistics, command: str) -> list[str]:
+def stale(analysed: Sequence[Run], results: Results, command: str) -> list[str]:
     """Where the statistics are not of the tables that lie there now, and what they left out.
 
     `command` computes them again; where it is "", analysing a run does.
     """
-    known = statistics.record["tables"]
-    notes = [f"{line}." for line in statistics.record.get("left_out", ())]
+    known = results.record["tables"]
+    notes = [f"{line}." for line in results.record.get("left_out", ())]
     for run in analysed:
-        if run.name not in known and statistics.record.get("max_seeds"):
+        if run.name not in known and results.record.get("max_seeds"):
             notes.append(f"{run.name} waits until all runs of its seed are scored.")
         elif run.name not in known:
             notes.append(f"{run.name} is not in the statistics: run `{command or run.command}`.")

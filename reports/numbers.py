@@ -2,7 +2,7 @@
 
 import math
 
-from reports.statistics import Estimate
+from reports.results import Estimate
 
 MINUS = "\N{MINUS SIGN}"
 UNKNOWN = "\N{EN DASH}"

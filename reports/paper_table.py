@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from reports.metrics import Metric
 from reports.numbers import UNKNOWN, plain, signed, span
-from reports.statistics import Estimate
+from reports.results import Estimate
 from reports.tables import Result
 
 IsClear = Callable[[str, str], bool]  # whether (system, key) bears the dagger

@@ -88,7 +88,7 @@ def results(study: Study) -> Table:
 
 def clear_in(study: Study, condition: str) -> IsClear:
     """Whether a system's difference to the baseline bears the dagger, in one condition."""
-    return lambda system, metric: study.statistics.difference(system, condition, metric).clear
+    return lambda system, metric: study.results.difference(system, condition, metric).clear
 
 
 def fact_cells(study: Study, row: tables.Result) -> list[Cell]:
@@ -140,11 +140,11 @@ def modelability(study: Study) -> Table:
     def row_of(system: str) -> tables.Result:
         return tables.Result(
             system,
-            {key: study.statistics.estimate(system, *place) for key, place in places.items()},
+            {key: study.results.estimate(system, *place) for key, place in places.items()},
         )
 
     def is_clear(system: str, key: str) -> bool:
-        return study.statistics.difference(system, *places[key]).clear
+        return study.results.difference(system, *places[key]).clear
 
     rows = [row for row in map(row_of, study.systems) if row.known]
     tables.mark_best(rows, metrics)

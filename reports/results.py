@@ -1,7 +1,10 @@
 """What the analysis computed of a study: statistics.csv and claims.csv beside the runs."""
 
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -77,18 +80,24 @@ class Estimate:
 NOTHING = Estimate(math.nan, math.nan, math.nan, 0)
 
 
-Key = tuple[str, str, str]  # system, condition, metric
 Record = dict[str, Any]
+KEY = ["system", "condition", "metric"]
 
 
 @dataclass(frozen=True)
-class Statistics:
-    """The rows of the tables, and how and from which tables of the runs they were made."""
+class Results:
+    """What a study's statistics say, and how and from which tables of the runs they were made."""
 
-    rows: dict[Key, Record]  # the columns of statistics.csv
-    claims: list[Record]  # the columns of claims.csv
-    record: Record
+    values: pd.DataFrame  # the columns of statistics.csv
+    claims: list[Record] = field(default_factory=list)  # the columns of claims.csv
+    record: Record = field(default_factory=dict)
     interactions: list[Record] = field(default_factory=list)  # the columns of interactions.csv
+
+    @cached_property
+    def rows(self) -> dict[tuple[str, ...], Record]:
+        """The rows of `values` by KEY."""
+        records = self.values.to_dict("records")
+        return {tuple(row[name] for name in KEY): row for row in records}
 
     def estimate(self, system: str, condition: str, metric: str) -> Estimate:
         """One system's value; NOTHING where it has no such row."""
@@ -106,13 +115,25 @@ class Statistics:
         low, high = row["difference_low"], row["difference_high"]
         return Estimate(row["difference"], low, high, int(row["n_paired"]), p=row["p"])
 
-    def conditions(self, metric: str) -> list[str]:
-        """In which some system has a value of the metric."""
-        known = (key for key, row in self.rows.items() if not math.isnan(row["value"]))
-        return sorted({condition for _, condition, name in known if name == metric})
+    def select(self, metric: str, condition: str, systems: Sequence[str]) -> pd.DataFrame:
+        """A metric's known values: columns system, condition, level, mean, low, high.
+
+        `condition` is a regular expression of whole names, whose group, if it has one, is the
+        level: the number of a noise or a step; 0 where it takes no part. Rows are in the order of
+        `systems`, then by level.
+        """
+        asked = self.values["metric"].eq(metric) & self.values["system"].isin(systems)
+        found = self.values[asked & self.values["value"].notna()]
+        matches = found["condition"].map(re.compile(condition).fullmatch)
+        found, matches = found[matches.notna()], matches.dropna()
+        level = [float(match[1] or 0) if match.re.groups else 0.0 for match in matches]
+        found = found.rename(columns={"value": "mean"}).assign(level=level)
+        found = found.sort_values("level", kind="stable")
+        found = found.sort_values("system", key=lambda one: one.map(systems.index), kind="stable")
+        return found[["system", "condition", "level", "mean", "low", "high"]].reset_index(drop=True)
 
 
-def read_statistics(folder: Path, command: str) -> Statistics:
+def read_results(folder: Path, command: str) -> Results:
     """The statistics of the study in `folder`.
 
     RunError, with the command that makes them, where they are missing or damaged.
@@ -124,19 +145,22 @@ def read_statistics(folder: Path, command: str) -> Statistics:
     for name in FILES:
         if files_sha256(folder / name) != (record.get("files") or {}).get(name):
             raise RunError(f"{folder / name} is not what was computed: run `{command}`")
-    rows, claims, interactions = (
-        read_rows(folder / name, columns, command) for name, columns in FILES.items()
+    values, claims, interactions = (
+        read_table(folder / name, columns, command) for name, columns in FILES.items()
     )
-    by_key = {(row["system"], row["condition"], row["metric"]): row for row in rows}
-    return Statistics(by_key, claims, record, interactions)
+    return Results(values, records(claims), record, records(interactions))
 
 
-def read_rows(path: Path, columns: set[str], command: str) -> list[Record]:
-    """The rows of a CSV of these columns; "nan" is a missing number, and text is never one."""
+def read_table(path: Path, columns: set[str], command: str) -> pd.DataFrame:
+    """A CSV of these columns; "nan" is a missing number, and text is never one."""
     table = pd.read_csv(path, keep_default_na=False, dtype=dict.fromkeys(TEXTS, str))
     if not columns <= set(table.columns):
         missing = ", ".join(sorted(columns - set(table.columns)))
         raise RunError(f"{path} has no column {missing}: run `{command}`")
     numbers = [name for name in table.columns if name not in TEXTS]
     table[numbers] = table[numbers].astype(float)
+    return table
+
+
+def records(table: pd.DataFrame) -> list[Record]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]

@@ -1,15 +1,14 @@
 """What noise on the latents costs each system: curves over sigma, and who bears it better."""
 
 import math
-import re
 
 from dcvae.claims import BASELINE
 from reports.metrics import NOISE, metric_of
 from reports.numbers import signed, span
-from reports.statistics import Estimate
+from reports.results import Estimate
 from reports.study import Study
 
-LEVEL = re.compile(re.escape(NOISE) + r"(\d+(?:\.\d+)?)")
+LEVEL = NOISE + r"(\d+(?:\.\d+)?)"
 AREA = f"{NOISE}area"  # the mean height of a curve
 CLEAN = "reconstruction"  # no noise, where that has no condition of its own
 RIVAL = "plain_ae"  # with what the baseline's robustness is compared, where it was run
@@ -19,8 +18,8 @@ Curves = dict[str, dict[float, Estimate]]  # by system and noise
 
 def noise_conditions(study: Study, metric: str = "mel_l1") -> dict[float, str]:
     """The noise levels that the metric was measured at, 0 first, and their conditions."""
-    found = {name: LEVEL.fullmatch(name) for name in study.statistics.conditions(metric)}
-    levels = {float(level[1]): name for name, level in found.items() if level}
+    found = study.select(metric, LEVEL)
+    levels = dict(zip(found["level"], found["condition"], strict=True))
     return dict(sorted({0.0: CLEAN, **levels}.items())) if any(levels) else {}
 
 
@@ -29,7 +28,7 @@ def curves(study: Study, metric: str = "mel_l1") -> Curves:
     conditions = noise_conditions(study, metric)
     return {
         system: {
-            sigma: metric_of(metric).shown(study.statistics.estimate(system, condition, metric))
+            sigma: metric_of(metric).shown(study.results.estimate(system, condition, metric))
             for sigma, condition in conditions.items()
         }
         for system in study.systems
@@ -40,7 +39,7 @@ def curves(study: Study, metric: str = "mel_l1") -> Curves:
 def areas(study: Study, metric: str = "mel_l1") -> dict[str, Estimate]:
     """The mean height of each system's curve; {} where none was measured."""
     shown = metric_of(metric).shown
-    found = {name: shown(study.statistics.estimate(name, AREA, metric)) for name in study.systems}
+    found = {name: shown(study.results.estimate(name, AREA, metric)) for name in study.systems}
     return found if any(one.known for one in found.values()) else {}
 
 
@@ -67,7 +66,7 @@ def sentences(study: Study) -> list[str]:
 
 def sentence(study: Study, rival: str, sigma: float, condition: str) -> str:
     """Who of baseline and rival has the lower mel L1 in one condition."""
-    found = study.statistics
+    found = study.results
     means = {name: found.estimate(name, condition, "mel_l1").mean for name in (BASELINE, rival)}
     difference = found.difference(rival, condition, "mel_l1")
     where = f"With latent noise of {sigma:g}" if sigma else "Without noise"

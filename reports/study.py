@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from dcvae.runs import METRICS, Run
-from reports.statistics import Statistics
+from reports.metrics import metric_of
+from reports.results import Results
 
 
 @dataclass
@@ -15,7 +16,7 @@ class Study:
 
     size: str
     runs: list[Run]
-    statistics: Statistics
+    results: Results
     missing: list[str] = field(default_factory=list)
     name: str = ""  # of RUNS/studies/NAME; "" for all runs of a size
 
@@ -26,6 +27,12 @@ class Study:
     def of(self, system: str) -> list[Run]:
         """The runs of one system, by seed."""
         return [run for run in self.runs if run.system == system]
+
+    def select(self, metric: str, condition: str) -> pd.DataFrame:
+        """`Results.select` of the study's systems, in the unit in which the metric is written."""
+        found = self.results.select(metric, condition, self.systems)
+        found[["mean", "low", "high"]] *= metric_of(metric).unit
+        return found
 
     @property
     def seeds(self) -> list[int]:

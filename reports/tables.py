@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from dcvae.runs import Run
 from reports.metrics import LATENT, LATENTS, QUALITY, UNSEEN, Metric, describe
 from reports.numbers import UNKNOWN
-from reports.statistics import NOTHING, Estimate, Record
+from reports.results import NOTHING, Estimate, Record
 from reports.study import Study
 
 REFERENCES = ("original", "ceiling")  # the same for every run: no model made them
@@ -55,7 +55,7 @@ def models(study: Study) -> list[Result]:
     rows = [row_of(study, name, "reconstruction", QUALITY) for name in study.systems]
     budgets = {run.budget for run in study.runs}
     for row in rows:
-        row.untrained = study.statistics.estimate(row.name, "untrained", "mel_l1")
+        row.untrained = study.results.estimate(row.name, "untrained", "mel_l1")
         row.facts = facts(study.of(row.name), has_budgets=len(budgets) > 1)
     mark_best(rows, QUALITY)
     return rows
@@ -82,7 +82,7 @@ def row_of(
 ) -> Result:
     """One system's row of these metrics in one condition."""
     values = {
-        key: metric.shown(study.statistics.estimate(system, condition, key))
+        key: metric.shown(study.results.estimate(system, condition, key))
         for key, metric in metrics.items()
     }
     return Result(name or system, values)
@@ -144,9 +144,9 @@ class Failure:
 def failures(study: Study) -> list[Failure]:
     """What could not be measured, the most frequent kinds first."""
     kinds: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    for (system, *kind), row in study.statistics.rows.items():
-        if row["n_failed"] > 0 and system in study.systems:
-            kinds[kind[0], kind[1]].append(row)
+    for row in study.results.rows.values():
+        if row["n_failed"] > 0 and row["system"] in study.systems:
+            kinds[row["condition"], row["metric"]].append(row)
     found = [failure_of(study, describe(*kind), rows) for kind, rows in kinds.items()]
     return sorted(found, key=lambda one: (-one.failed, one.what))
 

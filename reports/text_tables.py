@@ -5,7 +5,7 @@ import io
 import re
 
 from reports.paper_table import Cell, Column, Table
-from reports.statistics import Estimate
+from reports.results import Estimate
 
 PARTS = ("mean", "low", "high", "n_scored", "n_failed")  # the columns of an estimate
 

@@ -1,7 +1,5 @@
 """What is left of speech that was noisy before it was coded."""
 
-import re
-
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -11,33 +9,25 @@ from reports.plot import INTERVALS, Plot
 from reports.study import Study
 
 METRICS = ("mel_l1", "pesq_wb", "stoi")
-CONDITION = re.compile(r"(noisy|input)_([a-z]+)_(\d+)")  # as measured, kind of noise, decibels
+CONDITION = r"(?:noisy|input)_[a-z]+_(\d+)"  # as measured, kind of noise, decibels
 INPUT = "noisy input"  # without any model: the same for every run
 TITLES = {"white": "white noise"}
 
 
 def table(study: Study) -> pd.DataFrame:
     """Columns system, metric, noise, ratio (decibels), mean, low, high; INPUT's rows first."""
-    found = study.statistics
-    rows = []
-    for metric in METRICS:
-        for condition in found.conditions(metric):
-            if not (parts := CONDITION.fullmatch(condition)):
-                continue
-            source, noise, ratio = parts.groups()
-            for system in study.systems:
-                one = metric_of(metric).shown(found.estimate(system, condition, metric))
-                name = INPUT if source == "noisy" else system
-                if one.known:
-                    rows.append((name, metric, noise, float(ratio), one.mean, one.low, one.high))
     columns = ["system", "metric", "noise", "ratio", "mean", "low", "high"]
-    values = pd.DataFrame(rows, columns=columns)
+    found = [study.select(metric, CONDITION).assign(metric=metric) for metric in METRICS]
+    values = pd.concat(found, ignore_index=True).rename(columns={"level": "ratio"})
+    parts = values["condition"].str.split("_", expand=True).reindex(columns=range(2))
+    values["noise"] = parts[1]
+    values["system"] = values["system"].mask(parts[0] == "noisy", INPUT)
     values = values.drop_duplicates(columns[:4])  # the noisy input, once of all the runs
     order = {name: place for place, name in enumerate([INPUT, *study.systems, *METRICS])}
     values = values.sort_values(["noise", "ratio"], ascending=False)
     for column in ("system", "metric"):
         values = values.sort_values(column, key=lambda one: one.map(order), kind="stable")
-    return values.reset_index(drop=True)
+    return values[columns].reset_index(drop=True)
 
 
 def draw(points: pd.DataFrame) -> Figure:

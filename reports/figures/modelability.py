@@ -1,7 +1,5 @@
 """How well a small generative model predicts the latents, against its training steps."""
 
-import re
-
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter
@@ -12,7 +10,6 @@ from reports.study import Study
 from reports.style import current
 
 LOSS = "heldout_loss_per_second"
-STEP = re.compile(r"step_(\d+)")
 
 
 def table(study: Study) -> pd.DataFrame:
@@ -20,19 +17,14 @@ def table(study: Study) -> pd.DataFrame:
 
     The loss is summed over a second of speech; the Frechet distance is of decoded continuations.
     """
-    found = study.statistics
-    matches = map(STEP.fullmatch, found.conditions(LOSS))
-    steps = sorted(int(match[1]) for match in matches if match)
-    rows = []
-    for system in study.systems:
-        bare = found.estimate(system, "no_context", LOSS).mean
-        frechet = found.estimate(system, "modelability", "continuation_frechet").mean
-        for step in steps:
-            one = found.estimate(system, f"step_{step}", LOSS)
-            if one.known:
-                rows.append((system, step, one.mean, one.low, one.high, bare, frechet))
-    columns = ["system", "step", "mean", "low", "high", "no_context", "frechet"]
-    return pd.DataFrame(rows, columns=columns)
+    points = study.select(LOSS, r"step_(\d+)").rename(columns={"level": "step"})
+    for name, metric, condition in (
+        ("no_context", LOSS, "no_context"),
+        ("frechet", "continuation_frechet", "modelability"),
+    ):
+        means = study.select(metric, condition).set_index("system")["mean"]
+        points[name] = points["system"].map(means)
+    return points.drop(columns="condition")
 
 
 def draw(points: pd.DataFrame) -> Figure:

@@ -17,16 +17,11 @@ CEILING = "ceiling"
 
 def table(study: Study, metric: str) -> pd.DataFrame:
     """Columns system, mean, low, high: the ceiling, then each system; NaN where not measured."""
-    described = QUALITY[metric]
-    rows = []
-    for system in (CEILING, *study.systems):
-        source, condition = system, "reconstruction"
-        if system == CEILING:
-            source, condition = study.systems[0], CEILING
-        one = described.shown(study.statistics.estimate(source, condition, metric))
-        rows.append((system, one.mean, one.low, one.high))
-    values = pd.DataFrame(rows, columns=["system", "mean", "low", "high"])
-    return values if values["mean"][1:].notna().any() else values[:0]
+    ceiling = study.select(metric, CEILING)[:1].assign(system=CEILING)
+    values = pd.concat([ceiling, study.select(metric, "reconstruction")])
+    values = values.set_index("system")[["mean", "low", "high"]]
+    rows = values.reindex([CEILING, *study.systems]).rename_axis("system").reset_index()
+    return rows if rows["mean"][1:].notna().any() else rows[:0]
 
 
 def draw(values: pd.DataFrame, metric: str) -> Figure:

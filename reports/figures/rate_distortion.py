@@ -31,14 +31,11 @@ WIDEST = 60.0  # points that those of one rate take at most
 
 def table(study: Study, metric: str) -> pd.DataFrame:
     """The columns COLUMNS: each system (source ""), then published systems where known."""
-    described, rows = QUALITY[metric], []
-    for system in study.systems:
-        rate = study.of(system)[0].record.get("floats_per_second")
-        one = described.shown(study.statistics.estimate(system, "reconstruction", metric))
-        if rate and one.known:
-            rows.append((system, float(rate), one.mean, one.low, one.high, "", ""))
-    ours = pd.DataFrame(rows, columns=COLUMNS)
-    return pd.concat([ours, references(metric)], ignore_index=True) if rows else ours
+    rates = {run.system: run.record.get("floats_per_second") for run in reversed(study.runs)}
+    ours = study.select(metric, "reconstruction").assign(band="", source="")
+    ours["floats_per_second"] = ours["system"].map(rates).astype(float)
+    ours = ours.dropna(subset="floats_per_second")[COLUMNS]
+    return pd.concat([ours, references(metric)], ignore_index=True) if len(ours) else ours
 
 
 def references(metric: str) -> pd.DataFrame:

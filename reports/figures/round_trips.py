@@ -1,7 +1,5 @@
 """What coding again and again costs."""
 
-import re
-
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -11,23 +9,13 @@ from reports.plot import INTERVALS, Plot
 from reports.study import Study
 
 METRICS = ("mel_l1", "pesq_wb", "stoi")
-CONDITION = re.compile(r"round_trip_(\d+)")
 
 
 def table(study: Study) -> pd.DataFrame:
     """Columns system, metric, trip, mean, low, high; without the trips that were not vocoded."""
-    found = study.statistics
-    rows = []
-    for metric in METRICS:
-        matches = map(CONDITION.fullmatch, found.conditions(metric))
-        trips = sorted(int(match[1]) for match in matches if match)
-        for system in study.systems:
-            for trip in trips:
-                one = found.estimate(system, f"round_trip_{trip}", metric)
-                one = metric_of(metric).shown(one)
-                if one.known:
-                    rows.append((system, metric, trip, one.mean, one.low, one.high))
-    return pd.DataFrame(rows, columns=["system", "metric", "trip", "mean", "low", "high"])
+    found = [study.select(metric, r"round_trip_(\d+)").assign(metric=metric) for metric in METRICS]
+    points = pd.concat(found, ignore_index=True).rename(columns={"level": "trip"})
+    return points[["system", "metric", "trip", "mean", "low", "high"]]
 
 
 def draw(points: pd.DataFrame) -> Figure:

@@ -23,16 +23,20 @@ PITCH = 0.26  # of the distance between two systems, between two measures of one
 
 def table(study: Study) -> pd.DataFrame:
     """Columns label, system, measure, mean, low, high, chance; no row where not measured."""
-    rows = []
+    found = []
     for label in LABELS:
-        for system in study.systems:
-            chance = study.statistics.estimate(system, LATENTS, f"{label}_chance").mean
-            for measure in MEASURES:
-                one = study.statistics.estimate(system, LATENTS, f"{label}_{measure}")
-                if one.known:
-                    rows.append((label, system, measure, one.mean, one.low, one.high, chance))
+        chance = study.select(f"{label}_chance", LATENTS).set_index("system")["mean"]
+        values = pd.concat(
+            study.select(f"{label}_{name}", LATENTS).assign(label=label, measure=name)
+            for name in MEASURES
+        )
+        found.append(
+            values.assign(chance=values["system"].map(chance)).sort_values(
+                "system", key=lambda one: one.map(study.systems.index), kind="stable"
+            )
+        )
     columns = ["label", "system", "measure", "mean", "low", "high", "chance"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.concat(found, ignore_index=True)[columns]
 
 
 def draw(values: pd.DataFrame) -> Figure:

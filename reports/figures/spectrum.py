@@ -13,24 +13,15 @@ from reports.plot import Plot
 from reports.study import Study
 from reports.style import current
 
-METRIC, PREFIX = "eigenvalue_share", "component_"
-
 
 def table(study: Study) -> pd.DataFrame:
     """Columns system, component (from 1), share, cumulative, effective_rank."""
-    found = study.statistics
-    conditions = [one for one in found.conditions(METRIC) if one.startswith(PREFIX)]
-    conditions.sort(key=lambda one: int(one.removeprefix(PREFIX)))
-    rows = []
-    for system in study.systems:
-        rank, total = found.estimate(system, LATENTS, "effective_rank").mean, 0.0
-        for number, condition in enumerate(conditions, 1):
-            share = found.estimate(system, condition, METRIC)
-            if share.known:
-                total += share.mean
-                rows.append((system, number, share.mean, total, rank))
-    columns = ["system", "component", "share", "cumulative", "effective_rank"]
-    return pd.DataFrame(rows, columns=columns)
+    shares = study.select("eigenvalue_share", r"component_(\d+)")
+    shares = shares.rename(columns={"mean": "share"}).assign(component=shares["level"] + 1)
+    ranks = study.select("effective_rank", LATENTS).set_index("system")["mean"]
+    shares["cumulative"] = shares.groupby("system")["share"].cumsum()
+    shares["effective_rank"] = shares["system"].map(ranks)
+    return shares[["system", "component", "share", "cumulative", "effective_rank"]]
 
 
 def draw(shares: pd.DataFrame) -> Figure:

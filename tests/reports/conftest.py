@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from matplotlib.figure import Figure
@@ -20,7 +21,7 @@ from reports.collect import collect
 from reports.page import measured_plots, render
 from reports.paper_table import Table
 from reports.paper_tables import all_tables
-from reports.statistics import STATISTICS_COLUMNS, TEXTS, Record, Statistics
+from reports.results import KEY, STATISTICS_COLUMNS, TEXTS, Record, Results
 from reports.study import Study
 
 Values = Mapping[tuple[str, str, str], float]  # by ablation, condition, metric
@@ -251,12 +252,13 @@ def tables(study: Study) -> dict[str, Table]:
 def study_of(ablations: list[str], values: Values, claims: list[Record] | None = None) -> Study:
     """Statistics by hand; every interval is the value and .01 on both sides."""
     empty = {name: "" if name in TEXTS else np.nan for name in STATISTICS_COLUMNS}
-    rows = {}
+    rows = []
     for cell, value in values.items():
         known = {"value": value, "low": value - 0.01, "high": value + 0.01}
-        rows[cell] = {**empty, **known, "n_scored": 5, "n_failed": 0}
+        place = dict(zip(KEY, cell, strict=True))
+        rows.append({**empty, **place, **known, "n_scored": 5, "n_failed": 0})
     runs = [Run(Path(name), {"ablation": name, "size": "tiny", "seed": 0}) for name in ablations]
-    return Study("tiny", runs, Statistics(rows, claims or [], {}))
+    return Study("tiny", runs, Results(pd.DataFrame(rows), claims or []))
 
 
 def check_fit(figure: Figure) -> None:

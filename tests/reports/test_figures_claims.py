@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
 from reports.figures import claims_forest
-from reports.statistics import CLAIMS_COLUMNS, TEXTS, Record
+from reports.results import CLAIMS_COLUMNS, TEXTS, Record
 from reports.study import Study
 from reports.style import COLUMN, DOUBLE, LIGHT, PAPER, WIDTH, styled
 

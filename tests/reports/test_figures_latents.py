@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from dcvae.runs import Run
 from reports.figures import rate_distortion, separability, spectrum, tsne
 from reports.plot import Plot
-from reports.statistics import Record, Statistics
+from reports.results import KEY, Record, Results
 from reports.study import Study
 from reports.style import LIGHT, PAPER, Style, styled
 
@@ -31,6 +31,10 @@ def row(value: float, half: float = math.nan) -> Record:
         "value": value, "low": value - half, "high": value + half,
         "n_scored": 9, "n_failed": 0, "reason": "",
     }  # fmt: skip
+
+
+def results_of(rows: dict[tuple[str, str, str], Record]) -> Results:
+    return Results(pd.DataFrame([{**dict(zip(KEY, key, strict=True)), **row} for key, row in rows.items()]))
 
 
 def statistics_rows() -> dict[tuple[str, str, str], Record]:
@@ -80,7 +84,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
                 "ablation": name, "size": "tiny", "seed": seed, "floats_per_second": rate,
             }  # fmt: skip
             runs.append(Run(folder, described))
-    return Study("tiny", runs, Statistics(statistics_rows(), [], {}))
+    return Study("tiny", runs, results_of(statistics_rows()))
 
 
 @pytest.fixture
@@ -166,7 +170,7 @@ def test_components_beyond_a_hundred_are_in_order() -> None:
         for number in range(1, 102)
     }
     runs = [Run(Path(), {"ablation": "baseline", "size": "tiny", "seed": 0})]
-    shares = spectrum.table(Study("tiny", runs, Statistics(rows, [], {})))["share"]
+    shares = spectrum.table(Study("tiny", runs, results_of(rows)))["share"]
     assert list(shares) == sorted(shares, reverse=True)
 
 
@@ -195,7 +199,7 @@ def test_only_the_most_frequent_labels_have_a_colour(page: Style) -> None:
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
 def test_nothing_measured_is_an_empty_table(plot: Plot, tmp_path: Path) -> None:
     described = {"ablation": "baseline", "size": "tiny", "seed": 0, "floats_per_second": 430.0}
-    nothing = Study("tiny", [Run(tmp_path, described)], Statistics({}, [], {}))
+    nothing = Study("tiny", [Run(tmp_path, described)], Results(pd.DataFrame(columns=[*KEY, "value", "low", "high"])))
     assert plot.table(nothing).empty
 
 

@@ -17,7 +17,7 @@ from reports.latex import latex
 from reports.numbers import MINUS, UNKNOWN
 from reports.paper_table import Column, Table, estimate_cell
 from reports.paper_tables import all_tables
-from reports.statistics import NOTHING, Estimate
+from reports.results import NOTHING, Estimate
 from reports.study import Study
 from reports.text_tables import comma_separated, markdown
 
@@ -115,7 +115,7 @@ def test_page_latex_markdown_and_csv_have_the_same_numbers(
 def test_csv_has_full_precision_and_counts(study: Study, tables: dict[str, Table]) -> None:
     rows = list(csv.DictReader(io.StringIO(comma_separated(tables["results"]))))
     plain = rows[3]
-    one = study.statistics.estimate("plain_ae", "reconstruction", "pesq_wb")
+    one = study.results.estimate("plain_ae", "reconstruction", "pesq_wb")
     assert float(plain["pesq_wb_mean"]) == one.mean == pytest.approx(1.42)
     assert float(plain["pesq_wb_low"]) == one.low
     assert (plain["pesq_wb_n_scored"], plain["pesq_wb_n_failed"]) == ("7", "1")

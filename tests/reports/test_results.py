@@ -9,14 +9,14 @@ import pytest
 from analysis.statistics.tables import summarise_study
 from dcvae.runs import RunError
 from reports.collect import collect
-from reports.statistics import NOTHING, Estimate
+from reports.results import NOTHING, Estimate
 from reports.study import Study
 
 MakeRun = Callable[..., Path]
 
 
 def test_an_estimate_is_the_row_of_the_table(runs: Path, planned: Study) -> None:
-    found = collect(runs).statistics
+    found = collect(runs).results
     one = found.estimate("baseline", "reconstruction", "mel_l1")
     assert one.mean == pytest.approx(0.53)
     assert one.low < one.mean < one.high
@@ -26,13 +26,14 @@ def test_an_estimate_is_the_row_of_the_table(runs: Path, planned: Study) -> None
     assert difference.n_scored == 7
     assert difference.has_interval
     assert not difference.clear  # one seed tests nothing
-    repeated = planned.statistics.difference("plain_ae", "latent_noise_1.0", "mel_l1")
+    repeated = planned.results.difference("plain_ae", "latent_noise_1.0", "mel_l1")
     assert repeated.p < 0.001
     assert repeated.clear
-    assert not planned.statistics.difference("no_adversary", "reconstruction", "mel_l1").clear
+    assert not planned.results.difference("no_adversary", "reconstruction", "mel_l1").clear
     assert not found.difference("baseline", "reconstruction", "mel_l1").known
     assert found.estimate("baseline", "reconstruction", "visqol") is NOTHING
-    assert found.conditions("dwer") == ["reconstruction"]
+    (dwer,) = found.select("dwer", "reconstruction|original", ["baseline"]).to_dict("records")
+    assert dwer["mean"] == found.estimate("baseline", "reconstruction", "dwer").mean
     rank = found.estimate("baseline", "latents", "effective_rank")
     assert rank.known
     assert not rank.has_interval

@@ -11,7 +11,7 @@ from reports import numbers, robustness, tables
 from reports.claims import claim_of, claims
 from reports.collect import collect
 from reports.metrics import LATENT, QUALITY, ROBUST, describe
-from reports.statistics import CLAIMS_COLUMNS, TEXTS
+from reports.results import CLAIMS_COLUMNS, TEXTS
 from reports.study import Study
 
 
@@ -95,7 +95,7 @@ def test_a_run_of_another_training_budget_is_a_system_of_its_own(
         *["the size's own"] * 2,
         *["350 steps"] * 2,
     ]
-    late = study.statistics.difference("plain_ae@350", "latent_noise_1.0", "mel_l1")
+    late = study.results.difference("plain_ae@350", "latent_noise_1.0", "mel_l1")
     assert late.mean == pytest.approx(0.3)
 
 
