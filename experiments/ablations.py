@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Any
 
 from dcvae.claims import BASELINE, Claim, read_claims
-from experiments.flattening import flatten
+from experiments.record import flatten
 
 JOIN = "+"
 Wanted = str | Sequence[str]  # "no_noise", "a+b", "[a, b]" or ["a", "b"]

@@ -22,7 +22,7 @@ from experiments.benchmark.gpu import curve, deviation, measure
 from experiments.benchmark.parts import configuration
 from experiments.benchmark.table import markdown
 from experiments.benchmark.train import COLUMNS as MEASURED
-from experiments.hardware import describe_device
+from experiments.training.hardware import describe_device
 
 COMPARED = 10  # steps
 TOLERANCE = 0.02  # relative

@@ -1,12 +1,9 @@
-"""What training notes in run.json: when, of which commit, and one configuration for a folder."""
+"""What training notes in run.json: when, of which commit, and its configuration by flat names."""
 
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-from dcvae.runs import RunError
-from experiments.flattening import flatten
 
 
 def now() -> str:
@@ -16,19 +13,6 @@ def now() -> str:
 def epoch(moment: str) -> float:
     """What `now` gave, as seconds of the epoch."""
     return datetime.fromisoformat(moment).timestamp()
-
-
-def check_same_config(run_dir: Path, record: dict[str, Any], config: dict[str, Any]) -> None:
-    """RunError that names what differs: one folder never mixes two configurations."""
-    was, now_is = flatten(record["config"]), flatten(config)
-    changed = [name for name in {**was, **now_is} if was.get(name) != now_is.get(name)]
-    if changed:
-        name = changed[0]
-        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-        raise RunError(
-            f"{run_dir} holds a run with {name}={was.get(name)}, not {now_is.get(name)}{more}:"
-            " give this one another place with runs_dir=FOLDER, or remove that folder"
-        )
 
 
 def git_commit() -> str:
@@ -44,3 +28,14 @@ def git_commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return described.stdout.strip()
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"a": {"b": 1}} -> {"a.b": 1}; lists are leaves."""
+    leaves: dict[str, Any] = {}
+    for name, value in tree.items():
+        if isinstance(value, dict) and value:
+            leaves.update(flatten(value, f"{prefix}{name}."))
+        else:
+            leaves[prefix + name] = value
+    return leaves

@@ -2,8 +2,8 @@
 
 Several at once are one run without all of these parts: ablation=[no_noise,no_layernorm].
 
-With composing.py the only file that names Hydra: below them there is no configuration object,
-only arguments.
+With config.py the only file that names Hydra: below them there is no configuration object, only
+arguments.
 """
 
 import logging
@@ -20,11 +20,7 @@ os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors reach us instead of Hyd
 
 import hydra
 import torch
-from accelerate import Accelerator, DataLoaderConfiguration
-from accelerate.utils import set_seed
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from dcvae.claims import read_claims
@@ -32,38 +28,38 @@ from dcvae.data.provenance import Corpus
 from dcvae.runs import read_record, write_record
 from dcvae.utils.errors import user_errors
 from dcvae.utils.locks import check_free, folder_lock
-from experiments.checkpointing import Progress
-from experiments.composing import (
+from experiments.config import (
     COMPOSING_ERRORS,
     budget_of,
+    check_same_config,
     chosen_ablation,
     hydra_overrides,
+    instantiate,
     read_registry,
     run_folder,
     settle,
     steps_of,
 )
-from experiments.data.clips import training_clips, training_loader, validation_waves
-from experiments.hardware import choose_precision, keep_freed_memory, use_all_cores
-from experiments.interruption import EXIT_STATUS, Interrupted, Interruption
-from experiments.objective import Objective
-from experiments.record import check_same_config, git_commit, now
-from experiments.tracking import Tracker
-from experiments.trainer import Trainer
-from experiments.validation import Validation
+from experiments.data.clips import training_clips
+from experiments.record import git_commit, now
+from experiments.tracking.tracker import Tracker
+from experiments.training.builder import build_accelerator, build_trainer
+from experiments.training.checkpointing import Progress
+from experiments.training.hardware import flush_denormals, keep_freed_memory, use_all_cores
+from experiments.training.preemption import EXIT_STATUS, Interrupted, Interruption
+from experiments.training.trainer import Trainer
 
 USER_ERRORS = ("run.py", *COMPOSING_ERRORS)
 
 
-def train(cfg: DictConfig, size: str, ablation: str, data: str) -> None:
-    """Build the parts from their sections, and fit; a finished run is left as it is."""
-    config = settle(cfg, size)
+def train(config: dict[str, Any], size: str, ablation: str, data: str) -> None:
+    """Check, build, fit, finish; a finished run is left as it is."""
     read_claims(ablation, config["claims"])
     check_processes(os.environ)
     budget = budget_of(config, steps_of(size))
     run_dir = run_folder(config, size, budget, ablation)
-    first = os.environ.get("RANK", "0") == "0"
-    if first:
+    is_first = os.environ.get("RANK", "0") == "0"
+    if is_first:
         check_free(run_dir)
     earlier = read_record(run_dir) or {}
     if earlier:
@@ -71,27 +67,27 @@ def train(cfg: DictConfig, size: str, ablation: str, data: str) -> None:
         if earlier["status"] == "finished":
             print(f"{run_dir} is finished ({earlier['steps']} steps): nothing to train")
             return
-    accelerator = Accelerator(
-        mixed_precision=choose_precision(cfg.precision),
-        # one batch is cut among the processes, so that their number changes no result
-        dataloader_config=DataLoaderConfiguration(split_batches=True, non_blocking=True),
-    )
+
+    accelerator = build_accelerator(config)
     use_all_cores(processes=int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     keep_freed_memory()
+    flush_denormals()
     with accelerator.main_process_first():
-        manifest = Path(build(cfg.data)).resolve()
-    tracker = Tracker(run_dir if accelerator.is_main_process else None)
-    clips = training_clips(manifest, cfg.loader.min_seconds)
+        manifest = Path(instantiate(config["data"])).resolve()
+    clips = training_clips(manifest, config["loader"]["min_seconds"])
     corpus = manifest.stem if data == "filelist" else data  # speech of your own is named by you
-    described: dict[str, Any] = {
+    described = {
         "ablation": ablation,
         "size": size,
-        "seed": cfg.seed,
+        "seed": config["seed"],
         "budget": budget,
         "commit": git_commit(),
         "corpus": asdict(Corpus.of(corpus, manifest.name, clips)),
     }
-    trainer = build_trainer(cfg, config, accelerator, manifest, run_dir, tracker, described)
+    tracker = Tracker(run_dir if accelerator.is_main_process else None)
+    trainer = build_trainer(
+        config, accelerator, manifest, run_dir, tracker=tracker, described=described
+    )
     record = {
         **described,
         "status": "running",
@@ -100,59 +96,18 @@ def train(cfg: DictConfig, size: str, ablation: str, data: str) -> None:
         "manifest": str(manifest),
         "started": earlier.get("started", now()),
         "finished": None,
-        "mlflow": None,  # the mirror notes it
+        "mlflow": None,  # the sync notes it
         **trainer.facts(),
     }
-    with folder_lock(run_dir) if first else nullcontext():
-        if first:
+    with folder_lock(run_dir) if is_first else nullcontext():
+        if is_first:
             write_record(run_dir, record)
-            if cfg.mlflow is not None:
-                tracker.start_mirroring()
-        progress = fit(trainer, tracker, record)
-        if first:
+            if config["mlflow"] is not None:
+                tracker.start_sync()
+        progress = fit(trainer, run_dir, record)
+        if is_first:
             finish(run_dir, record, progress, tracker)
     accelerator.end_training()
-
-
-def build_trainer(
-    cfg: DictConfig,
-    config: dict[str, Any],
-    accelerator: Accelerator,
-    manifest: Path,
-    run_dir: Path,
-    tracker: Tracker,
-    described: dict[str, Any],
-) -> Trainer:
-    """Each section goes to its part as keywords: what a part does not know is the user's error."""
-    vocoder = build(cfg.vocoder)  # before the seed, which it must not draw from
-    set_seed(cfg.seed)
-    model = build(cfg.model)
-    if accelerator.is_main_process:
-        warn_of_lone_clips(config)
-    try:
-        validation = Validation(
-            waves=validation_waves(manifest, **config["validation"]["clips"]),
-            examples=cfg.validation.examples,
-            vocoder=vocoder,
-            run_dir=run_dir,
-            device=accelerator.device,
-        )
-        trainer = Trainer(
-            accelerator=accelerator,
-            model=model,
-            objective=Objective(**config["losses"]),
-            optimizers=build(cfg.optimizer)([model]),
-            adversary=build(cfg.adversary),
-            loader=training_loader(manifest, seed=cfg.seed, **config["loader"]),
-            validation=validation,
-            tracker=tracker,
-            run_dir=run_dir,
-            described=described,
-            **config["trainer"],
-        )
-    except TypeError as error:
-        raise ValueError(f"the configuration does not fit: {error}") from error
-    return trainer
 
 
 def check_processes(environment: Mapping[str, str]) -> None:
@@ -173,37 +128,19 @@ def check_processes(environment: Mapping[str, str]) -> None:
         )
 
 
-def warn_of_lone_clips(config: dict[str, Any]) -> None:
-    """Say that a batch of one clip trains without a loss that the configuration asks for."""
-    if config["loader"]["batch_size"] == 1 and config["losses"]["dispersive"]["weight"]:
-        logging.getLogger("experiments.run").warning(
-            "loader.batch_size=1: no two clips repel each other, so losses.dispersive is left out"
-        )
-
-
-def build(section: DictConfig | None) -> Any:
-    """Hydra's instantiate, but a part's own complaint is passed on as it is."""
-    try:
-        return instantiate(section)
-    except InstantiationException as error:
-        if isinstance(error.__cause__, ValueError | OSError):
-            raise error.__cause__ from None
-        raise
-
-
-def fit(trainer: Trainer, tracker: Tracker, record: dict[str, Any]) -> Progress:
+def fit(trainer: Trainer, run_dir: Path, record: dict[str, Any]) -> Progress:
     """Train, and leave word of an early end: Interrupted is exit status 75."""
     try:
         with Interruption() as interruption:
             return trainer.fit(interruption)
     except BaseException as error:
         stopped = isinstance(error, KeyboardInterrupt | Interrupted)
-        if tracker.active:
+        if trainer.tracker.active:
             status = "interrupted" if stopped else "failed"
-            write_record(trainer.run_dir, record | {"status": status})
-        tracker.finish("KILLED" if stopped else "FAILED")
+            write_record(run_dir, record | {"status": status})
+        trainer.tracker.finish("KILLED" if stopped else "FAILED")
         if isinstance(error, Interrupted):
-            print(f"{trainer.run_dir}: stopped as asked; the same command goes on", file=sys.stderr)
+            print(f"{run_dir}: stopped as asked; the same command goes on", file=sys.stderr)
             raise SystemExit(EXIT_STATUS) from None
         raise
 
@@ -235,7 +172,7 @@ def main(cfg: DictConfig) -> None:
     choices = asked.runtime.choices
     with user_errors(*USER_ERRORS):  # inside, before Hydra adds lines of its own
         ablation = chosen_ablation(asked.overrides.task, read_registry())
-        train(cfg, choices["size"], ablation, choices["data"])
+        train(settle(cfg, choices["size"]), choices["size"], ablation, choices["data"])
 
 
 if __name__ == "__main__":

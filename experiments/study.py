@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from dcvae.utils.errors import user_errors
-from experiments.composing import COMPOSING_ERRORS
+from experiments.config import COMPOSING_ERRORS
 from experiments.studies.conducting import conduct, describe
 from experiments.studies.plan import make_plan
 from experiments.studies.preflight import check_plan

@@ -89,9 +89,12 @@ def input_noise(study: Study, metric: str) -> Titles:
     """By kind and falling ratio."""
     found = study.select(metric, INPUT)
     found["kind"] = found["condition"].str.split("_").str[1]
-    found = found.sort_values(["kind", "level"], ascending=[True, False]).drop_duplicates("condition")
+    found = found.sort_values(["kind", "level"], ascending=[True, False]).drop_duplicates(
+        "condition"
+    )
     return {
-        row["condition"]: f"{row['kind']}, {row['level']:.0f} dB" for row in found.to_dict("records")
+        row["condition"]: f"{row['kind']}, {row['level']:.0f} dB"
+        for row in found.to_dict("records")
     }
 
 

@@ -130,7 +130,8 @@ class Results:
         found = found.rename(columns={"value": "mean"}).assign(level=level)
         found = found.sort_values("level", kind="stable")
         found = found.sort_values("system", key=lambda one: one.map(systems.index), kind="stable")
-        return found[["system", "condition", "level", "mean", "low", "high"]].reset_index(drop=True)
+        numbers = dict.fromkeys(("level", "mean", "low", "high"), float)
+        return found[["system", "condition", *numbers]].astype(numbers).reset_index(drop=True)
 
 
 def read_results(folder: Path, command: str) -> Results:

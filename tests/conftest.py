@@ -77,7 +77,12 @@ class Commands:
 
     def __init__(self, folder: Path, **environment: str) -> None:
         address = str(folder / "commands.sock")
-        self.client = [sys.executable, "-SE", str(Path(__file__).parent / "fork_server.py"), address]
+        self.client = [
+            sys.executable,
+            "-SE",
+            str(Path(__file__).parent / "fork_server.py"),
+            address,
+        ]
         self.server = subprocess.Popen(
             [sys.executable, "-P", *self.client[2:]],
             env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"} | environment,

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from accelerate import Accelerator
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -14,18 +13,18 @@ from dcvae import LogMel, SpeechAutoencoder
 from dcvae.claims import COMPONENTS
 from dcvae.models.bottleneck import Bottleneck
 from experiments.ablations import compositions
-from experiments.composing import (
+from experiments.config import (
     ablation_overrides,
     chosen_ablation,
     compose_runs,
     hydra_overrides,
     read_registry,
 )
-from experiments.flattening import flatten
-from experiments.objective import Objective
-from experiments.trainer import Trainer
+from experiments.record import flatten
+from experiments.training.builder import build_accelerator, build_trainer
 
 CONF = Path(__file__).parents[1] / "experiments" / "conf"
+MANIFEST = Path(__file__).parent / "data" / "manifest.csv"
 REGISTRY = read_registry()
 NAMES = sorted(REGISTRY.files)
 CHANGED = [name for name in NAMES if name != "baseline"]
@@ -160,28 +159,11 @@ def test_hydras_own_sweep_is_left_alone():
     ]
 
 
-def trainer_for(cfg: DictConfig, tmp_path: Path) -> Trainer:
-    """A trainer without data, tracking or validation: enough for one step."""
-    torch.manual_seed(0)
-    model = instantiate(cfg.model)
-    return Trainer(
-        accelerator=Accelerator(cpu=True),
-        model=model,
-        objective=Objective(**OmegaConf.to_container(cfg.losses)),
-        optimizers=instantiate(cfg.optimizer)([model]),
-        adversary=instantiate(cfg.adversary),
-        loader=torch.utils.data.DataLoader([torch.zeros(1)]),
-        validation=None,
-        tracker=None,
-        run_dir=tmp_path,
-        **cfg.trainer,
-    )
-
-
 @pytest.mark.parametrize("name", sorted({*NAMES, *CELLS}))
 def test_builds_and_takes_one_training_step(name, tmp_path, speech):
     cfg = composed(name)
-    trainer = trainer_for(cfg, tmp_path)
+    config = compose_runs(name, [0], ["size=debug", "precision=no"])[0].config
+    trainer = build_trainer(config, build_accelerator(config, cpu=True), MANIFEST, tmp_path)
     before = [parameter.detach().clone() for parameter in trainer.model.parameters()]
     terms = trainer.train_step(speech, step=1)  # the second step: the critics take part
     changed = [

@@ -66,7 +66,7 @@ def test_hydra_is_named_by_run_and_composing_alone():
     named = {
         str(path.relative_to(ROOT)) for path in FILES if imports(path) & {"hydra", "omegaconf"}
     }
-    assert named == {"experiments/run.py", "experiments/composing.py"}
+    assert named == {"experiments/run.py", "experiments/config.py"}
 
 
 def test_no_configuration_object_below_run():

@@ -26,8 +26,8 @@ MARK = "DCVAE_CHAOS"  # which every process of the study inherits
 PATIENCE = 180  # seconds until a moment comes
 OVERRIDES = [
     "size=debug", "data=debian_speech", "data.packages=[sounds-cs]", "mlflow=null",
-    "trainer.steps=40", "trainer.save_every=4", "trainer.log_every=2", "adversary.start=0.2",
-    "loader.num_workers=1", "precision=no",
+    "trainer.steps=40", "trainer.save_every=4", "trainer.log_every=2", "precision=no",
+    "adversary.start_fraction=0.2", "loader.num_workers=1",
 ]  # fmt: skip
 STUDY = [
     "study=smoke",

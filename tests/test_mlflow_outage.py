@@ -18,8 +18,8 @@ import mlflow
 import pytest
 
 from dcvae.runs import read_record
-from experiments import mirroring
-from experiments.tracking import Tracker
+from experiments.tracking import background_sync
+from experiments.tracking.tracker import Tracker
 
 PATIENCE = 60  # seconds
 POSTGRES = [shutil.which("initdb") or "", *Path("/usr/lib/postgresql").glob("*/bin/initdb")]
@@ -27,10 +27,10 @@ POSTGRES = [shutil.which("initdb") or "", *Path("/usr/lib/postgresql").glob("*/b
 TRAINING = """
 import sys, time
 from pathlib import Path
-from experiments.tracking import Tracker
+from experiments.tracking.tracker import Tracker
 
 tracker, first = Tracker(Path(sys.argv[1])), int(sys.argv[2])
-tracker.start_mirroring()
+tracker.start_sync()
 tracker.rewind(first)
 for step in range(first + 1, 61):
     tracker.log_metrics(step, {"train/loss": 1 / step})
@@ -84,7 +84,7 @@ def server(request: Any, new_server: Any, tmp_path: Path) -> Iterator[Any]:
 
 @pytest.fixture
 def folder(tmp_path: Path, write_run: Callable, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(mirroring, "EVERY", 0.1)
+    monkeypatch.setattr(background_sync, "EVERY", 0.1)
     write_run(tmp_path / "runs" / "debug" / "x" / "seed0")
     return tmp_path / "runs" / "debug" / "x" / "seed0"
 
@@ -132,7 +132,7 @@ def test_a_server_that_is_away_in_the_middle(server, folder, monkeypatch, caplog
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.5")
     (folder / "validation").mkdir()
     tracker = Tracker(folder)
-    tracker.start_mirroring()
+    tracker.start_sync()
     for step in range(1, 50):
         tracker.log_metrics(step, {"train/loss": 1 / step})
     until(lambda: (read_record(folder) or {})["mlflow"])

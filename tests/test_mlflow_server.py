@@ -10,8 +10,8 @@ import pytest
 
 from analysis.tracking import log_study
 from dcvae.runs import Run, read_run
-from experiments.mlflow_study import Study
-from experiments.tracking import Tracker
+from experiments.tracking.mlflow_study import Study
+from experiments.tracking.tracker import Tracker
 
 MANIFEST = Path(__file__).parent / "data" / "manifest.csv"
 
@@ -27,7 +27,7 @@ def track(folder: Path, write_run: Callable) -> Run:
     """A run as run.py tracks it, and as the analysis finds it."""
     write_run(folder, "served")
     tracker = Tracker(folder)
-    tracker.start_mirroring()
+    tracker.start_sync()
     tracker.log_metrics(1, {"train/loss": 1.0})
     (folder / "last").mkdir()
     (folder / "last" / "config.json").write_text("{}")

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from dcvae.runs import read_record
-from experiments.tracking import Tracker
+from experiments.tracking.tracker import Tracker
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -35,7 +35,7 @@ def track(folder: Path, write_run: Callable[..., None]) -> str:
     config = {"model": {"noise": noise}, "mlflow": {"experiment": "shown"}}
     write_run(folder, claims=[], config=config)
     tracker = Tracker(folder)
-    tracker.start_mirroring()
+    tracker.start_sync()
     for step, value in zip((10, 20, 30), VALUES[ablation], strict=True):
         tracker.log_metrics(step, {METRIC: value})
     (folder / "validation").mkdir()

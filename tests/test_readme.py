@@ -103,8 +103,8 @@ def test_commands_run(used):
 def test_python_snippets_run(used, shell):
     for kind, text in BLOCKS:
         if kind == "python":
-            text = text.replace("runs/demo", "runs/debug")
-            shell(f"command .venv/bin/python - <<'END'\n{text}END")
+            snippet = text.replace("runs/demo", "runs/debug")
+            shell(f"command .venv/bin/python - <<'END'\n{snippet}END")
 
 
 def test_the_example_ablation_trains(used, shell):

@@ -14,22 +14,20 @@ PUBLISHED = {  # DC-Speech-VAE's own training configuration
     "losses.adversarial.weight": 1.0,
     "losses.feature_matching.weight": 2.0,
     "optimizer.lr": 1e-4,
-    "optimizer.muon": True,
-    "optimizer.muon_scale": 1.0,
-    "optimizer.momentum": 0.95,
-    "optimizer.betas": [0.9, 0.95],
+    "optimizer.muon.scale": 1.0,
+    "optimizer.muon.momentum": 0.95,
+    "optimizer.adamw.betas": [0.9, 0.95],
     "optimizer.weight_decay": 0.1,
     "adversary.patch.channels": 32,
     "adversary.patch.layers": 5,
     "adversary.bands.channels": 32,
     "adversary.bands.layers": 5,
     "adversary.bands.bands": 10,
-    "adversary.start": 0.0,
+    "adversary.start_fraction": 0.0,
     "adversary.optimizer.lr": 1e-4,
-    "adversary.optimizer.muon": True,
-    "adversary.optimizer.muon_scale": 1.0,
-    "adversary.optimizer.momentum": 0.95,
-    "adversary.optimizer.betas": [0.9, 0.95],
+    "adversary.optimizer.muon.scale": 1.0,
+    "adversary.optimizer.muon.momentum": 0.95,
+    "adversary.optimizer.adamw.betas": [0.9, 0.95],
     "adversary.optimizer.weight_decay": 0.1,
     "model.noise": "uniform",
     "model.noise_std": 0.5,
@@ -37,10 +35,10 @@ PUBLISHED = {  # DC-Speech-VAE's own training configuration
     "loader.segment_frames": 960,
     "loader.batch_size": 4,
     "trainer.steps": 700_000,
-    "trainer.warmup": 0,
-    "trainer.final_lr": 1.0,
-    "trainer.clip_norm": 500.0,
-    "trainer.ema": None,
+    "trainer.warmup_steps": 0,
+    "trainer.min_lr_ratio": 1.0,
+    "trainer.max_grad_norm": 500.0,
+    "trainer.ema_decay": None,
 }
 
 
@@ -56,4 +54,4 @@ def test_full_is_the_published_recipe():
 
 @pytest.mark.parametrize("size", ["tiny", "base", "full"])
 def test_the_critics_take_part_from_a_fifth_of_the_run_at_the_latest(size):
-    assert composed(size).adversary.start <= 0.2
+    assert composed(size).adversary.start_fraction <= 0.2

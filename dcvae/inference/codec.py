@@ -13,7 +13,7 @@ from dcvae.audio.streaming import cut, padded, resampled
 from dcvae.inference.sliding_window import windowed
 from dcvae.models.autoencoder import SpeechAutoencoder
 from dcvae.models.backbone import fold_weight_norm, reach
-from dcvae.models.fused_inference import fuse
+from dcvae.models.fused_ops.inference import fuse_for_inference
 from dcvae.models.pretrained import checkpoint_sha256
 from dcvae.vocoders import Vocoder, load_vocoder
 
@@ -45,7 +45,7 @@ class Codec:
         fold_weight_norm(model)
         self.model = model.eval().to(self.device)
         if dtype != torch.float32:
-            fuse(self.model.backbone)
+            fuse_for_inference(self.model.backbone)
             # in float32 this layout can be the slower one
             self.model.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.vocoder = vocoder

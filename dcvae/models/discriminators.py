@@ -1,4 +1,4 @@
-"""Critics of log-mel spectrograms [B, M, F]; each gives its logits and its feature maps."""
+"""Discriminators of log-mel spectrograms [B, M, F]; each gives its logits and its feature maps."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,7 +14,7 @@ SLOPE = 0.1  # of the leaky ReLU
 
 
 @dataclass
-class Judgement:
+class DiscriminatorOutput:
     logits: Tensor
     features: list[Tensor]  # of every layer but the first: stacks of equal maps [S, B, C, H, W]
 
@@ -35,7 +35,7 @@ class PatchDiscriminator(nn.Module):
         self.output = weight_norm(nn.Conv2d(widths[-1], 1, 4, padding=1))
         self.fewest = 2 ** (layers + 1)  # bins and frames that leave the output something to see
 
-    def forward(self, mel: Tensor) -> Judgement:
+    def forward(self, mel: Tensor) -> DiscriminatorOutput:
         if min(mel.shape[1:]) < self.fewest:
             raise ValueError(
                 f"the patch critic wants {self.fewest} mel bins and frames or more, not"
@@ -47,7 +47,7 @@ class PatchDiscriminator(nn.Module):
             hidden = laid_out(functional.leaky_relu(layer(hidden), SLOPE))
             features.append(hidden)
         logits = self.output(hidden)
-        return Judgement(logits, [one.unsqueeze(0) for one in (*features[1:], logits)])
+        return DiscriminatorOutput(logits, [one.unsqueeze(0) for one in (*features[1:], logits)])
 
 
 class MultiBandDiscriminator(nn.Module):
@@ -70,7 +70,7 @@ class MultiBandDiscriminator(nn.Module):
         )
         self.output = weight_norm(nn.Conv2d(channels, 1, 3, padding=1))
 
-    def forward(self, mel: Tensor) -> Judgement:
+    def forward(self, mel: Tensor) -> DiscriminatorOutput:
         batch, bins, frames = mel.shape
         hidden = laid_out(mel.view(batch, self.bands, bins // self.bands, frames))
         features = []
@@ -80,7 +80,7 @@ class MultiBandDiscriminator(nn.Module):
         # [bands, B, channels, bins, F] -> [B, M, F, channels]: the bands in their places again
         spectrum = features[-1].permute(1, 0, 3, 4, 2).flatten(1, 2)
         logits = self.output(spectrum.movedim(-1, 1))
-        return Judgement(logits, [*features[1:], logits.unsqueeze(0)])
+        return DiscriminatorOutput(logits, [*features[1:], logits.unsqueeze(0)])
 
 
 def laid_out(features: Tensor) -> Tensor:

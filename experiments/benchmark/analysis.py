@@ -15,12 +15,11 @@ from pathlib import Path
 
 import torch
 
-from dcvae import SpeechAutoencoder
 from dcvae.runs import write_record
-from experiments.benchmark.parts import MANIFEST, model_arguments
+from experiments.benchmark.parts import MANIFEST, baseline_model
 from experiments.benchmark.table import print_table
-from experiments.hardware import describe_device
 from experiments.studies.options import CLIP_COUNTS
+from experiments.training.hardware import describe_device
 
 COLUMNS = ["question", "clips", "seconds", "seconds a clip", "x real time"]
 
@@ -47,7 +46,7 @@ def main(arguments: Sequence[str]) -> None:
 def write_untrained(run: Path, size: str, manifest: Path) -> None:
     """A finished run's folder, as far as the analysis reads it, without training."""
     torch.manual_seed(0)
-    SpeechAutoencoder(**model_arguments(size)).save_pretrained(run / "last")
+    baseline_model(size).save_pretrained(run / "last")
     described = {
         "ablation": run.parent.name,
         "size": size,

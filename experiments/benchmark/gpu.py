@@ -14,9 +14,9 @@ from torch.utils.data import DataLoader
 
 from dcvae.audio.mel import SAMPLE_RATE
 from experiments.benchmark.card import Step, peak_memory, share_of_card
-from experiments.benchmark.parts import build_trainer, configuration, speech
+from experiments.benchmark.parts import configuration, settled_trainer, speech
 from experiments.benchmark.train import take_turns
-from experiments.hardware import use_all_cores
+from experiments.training.hardware import use_all_cores
 
 TIMED = 5  # steps
 
@@ -30,16 +30,13 @@ def curve(size: str, precision: str, device: str, batch: int, steps: int) -> lis
     use_all_cores(processes=1)
     wave = speech(10 * batch, segment_frames(size))
     loader: DataLoader[Tensor] = DataLoader(list(wave), batch_size=batch)  # type: ignore[arg-type]
-    settings = {
-        "steps": steps,
-        "final_lr": 1.0,
-        "log_every": 1,
-        "validate_every": steps,
-        "save_every": steps,
-    }
+    overrides = [
+        "model.noise=none", f"trainer.steps={steps}", "trainer.min_lr_ratio=1.0",
+        "trainer.log_every=1", f"trainer.validate_every={steps}", f"trainer.save_every={steps}",
+    ]  # fmt: skip
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        build_trainer(size, precision, folder, loader, device, settings, noise="none").fit()
+        settled_trainer(size, precision, folder, loader, device, overrides).fit()
         rows = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
         losses = [row["train/loss"] for row in rows if "train/loss" in row]
     release()
@@ -63,7 +60,7 @@ def measure(size: str, device: str, batches: Sequence[int], most: int) -> list[l
     """
     with tempfile.TemporaryDirectory() as folder:
         wave = speech(1, segment_frames(size))
-        trainer = build_trainer(size, "bf16", Path(folder), wave, device)
+        trainer = settled_trainer(size, "bf16", Path(folder), wave, device)
         cost = partial(cost_of_step, partial(trainer.train_step, step=0), size, device)
         rows = [*map(cost, batches), largest(cost, most)]
     del trainer, cost

@@ -16,12 +16,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dcvae import Codec, LogMel, SpeechAutoencoder, load_vocoder, read_audio
+from dcvae import Codec, LogMel, load_vocoder, read_audio
 from dcvae.audio.mel import HOP, SAMPLE_RATE
 from dcvae.vocoders import Vocoder
-from experiments.benchmark.parts import model_arguments
+from experiments.benchmark.parts import baseline_model
 from experiments.benchmark.table import print_table
-from experiments.hardware import describe_device
+from experiments.training.hardware import describe_device
 
 SPEECH = Path(__file__).parents[2] / "tests" / "data" / "en_pm_invalid_option.flac"  # 3.2 s
 FASTER = ["bfloat16", "faster"]
@@ -96,7 +96,7 @@ class Bench:
 
     def codec(self, size: str, dtype: torch.dtype) -> Codec:
         torch.manual_seed(0)
-        model = SpeechAutoencoder(**model_arguments(size))
+        model = baseline_model(size)
         return Codec(model, load_vocoder(), device=self.device, dtype=dtype)
 
     @torch.inference_mode()

@@ -3,7 +3,7 @@
 Float32 (TF32 where a GPU has it) in the contiguous layout, weight norm on every convolution, mel
 clip by clip as a worker makes it, ten stacks of convolutions for ten bands, critics that keep their
 gradient while they judge, and real features with gradient. Muon and AdamW go parameter by
-parameter. What it computes is what experiments.trainer computes: the losses of a step are equal.
+parameter. What it computes is what our trainer computes: the losses of a step are equal.
 """
 
 from collections.abc import Callable
@@ -19,13 +19,13 @@ from torch.optim import AdamW, Optimizer
 from dcvae import LogMel, SpeechAutoencoder
 from dcvae.models.discriminators import (
     SLOPE,
-    Judgement,
+    DiscriminatorOutput,
     MultiBandDiscriminator,
     PatchDiscriminator,
 )
 from dcvae.models.losses import discriminator_loss, generator_loss
-from experiments.objective import Objective
-from experiments.optim import NEWTON_SCHULZ, Muon
+from experiments.training.objective import Objective
+from experiments.training.optimizers import NEWTON_SCHULZ, Muon
 
 
 class BandLoop(nn.Module):
@@ -44,7 +44,7 @@ class BandLoop(nn.Module):
                 stack.append(weight_norm(conv))
         self.stacks, self.output = nn.ModuleList(stacks), grouped.output
 
-    def forward(self, mel: Tensor) -> Judgement:
+    def forward(self, mel: Tensor) -> DiscriminatorOutput:
         outputs, features = [], []
         bands = mel.unsqueeze(1).chunk(len(self.stacks), dim=2)
         for stack, band in zip(self.stacks, bands, strict=True):
@@ -57,7 +57,7 @@ class BandLoop(nn.Module):
         logits = self.output(torch.cat(outputs, dim=2))
         depth = len(features) // len(self.stacks)
         later = [one for number, one in enumerate(features) if number % depth]
-        return Judgement(logits, [*later, logits])
+        return DiscriminatorOutput(logits, [*later, logits])
 
 
 class ContiguousPatch(nn.Module):
@@ -68,13 +68,13 @@ class ContiguousPatch(nn.Module):
         assert isinstance(patch, PatchDiscriminator)
         self.layers, self.output = patch.layers, patch.output
 
-    def forward(self, mel: Tensor) -> Judgement:
+    def forward(self, mel: Tensor) -> DiscriminatorOutput:
         hidden, features = mel.unsqueeze(1), []
         for layer in self.layers:
             hidden = functional.leaky_relu(layer(hidden), SLOPE)
             features.append(hidden)
         logits = self.output(hidden)
-        return Judgement(logits, [*features[1:], logits])
+        return DiscriminatorOutput(logits, [*features[1:], logits])
 
 
 class PlainMuon(Muon):
@@ -118,7 +118,7 @@ class PublishedStep:
         objective: Objective,
         optimizer: Callable[[list[nn.Module]], list[Optimizer]],
         critic_optimizer: Callable[[list[nn.Module]], list[Optimizer]],
-        clip_norm: float,
+        max_grad_norm: float,
     ) -> None:
         """The factories make the optimizers whose plain counterparts take the steps."""
         device = next(model.parameters()).device
@@ -126,7 +126,7 @@ class PublishedStep:
         self.model = weight_normed(model).to(device)
         critics = [ContiguousPatch(deepcopy(patch)), BandLoop(deepcopy(bands))]
         self.critics = nn.ModuleList(critics).to(device)
-        self.objective, self.clip_norm = objective, clip_norm
+        self.objective, self.max_grad_norm = objective, max_grad_norm
         self.optimizers = [plain(one) for one in optimizer([self.model])]
         self.critic_optimizers = [plain(one) for one in critic_optimizer([self.critics])]
 
@@ -159,11 +159,11 @@ class PublishedStep:
         self.take(self.critics, self.critic_optimizers)
         return loss.detach()
 
-    def judge(self, mel: Tensor) -> list[Judgement]:
+    def judge(self, mel: Tensor) -> list[DiscriminatorOutput]:
         return [critic(mel) for critic in self.critics]
 
     def take(self, module: nn.Module, optimizers: list[Optimizer]) -> None:
-        nn.utils.clip_grad_norm_(module.parameters(), self.clip_norm)
+        nn.utils.clip_grad_norm_(module.parameters(), self.max_grad_norm)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()

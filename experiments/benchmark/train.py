@@ -16,18 +16,19 @@ from torch.utils.data import DataLoader
 
 from dcvae.audio.mel import SAMPLE_RATE
 from experiments.benchmark.card import Step, peak_memory, share_of_card, synchronise
-from experiments.benchmark.parts import MANIFEST, build_trainer, configuration, speech
+from experiments.benchmark.parts import MANIFEST, configuration, settled_trainer, speech
 from experiments.benchmark.published import PublishedStep
 from experiments.benchmark.table import print_table, spread
 from experiments.benchmark.waiting import long_loader, share_of_waiting
-from experiments.hardware import (
+from experiments.config import instantiate
+from experiments.training.hardware import (
     choose_precision,
     describe_device,
+    flush_denormals,
     keep_freed_memory,
     use_all_cores,
 )
-from experiments.optim import build_optimizers
-from experiments.trainer import Trainer
+from experiments.training.trainer import Trainer
 
 COLUMNS = ["way", "steps/s", "s of speech/s", "peak memory", "FLOP/s, share of the card's"]
 
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     precision = choose_precision(options.precision)
     use_all_cores(processes=1)
+    flush_denormals()
     if options.threads:
         torch.set_num_threads(options.threads)
     print(f"{describe_device(torch.device(options.device))}, torch {torch.__version__}")
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str]) -> None:
         if options.loader:
             shape = options.batch, options.frames, options.steps
             data = long_loader(options.size, options.manifest, *shape, folder)
-        trainer = build_trainer(options.size, precision, folder, data, options.device)
+        trainer = settled_trainer(options.size, precision, folder, data, options.device)
         ours = partial(trainer.train_step, step=0)
         ways: dict[str, Step] = {precision_name(precision): keeping_memory(ours, True)}
         if options.against:
@@ -85,9 +87,9 @@ def published_step(size: str, trainer: Trainer) -> PublishedStep:
         patch,
         bands,
         trainer.objective,
-        partial(build_optimizers, **config["optimizer"]),
-        partial(build_optimizers, **config["adversary"]["optimizer"]),
-        config["trainer"]["clip_norm"],
+        instantiate(config["optimizer"]),
+        instantiate(config["adversary"]["optimizer"]),
+        config["trainer"]["max_grad_norm"],
     )
 
 

@@ -11,7 +11,7 @@ from experiments.benchmark.card import synchronise
 from experiments.benchmark.parts import configuration
 from experiments.benchmark.table import spread
 from experiments.data.clips import training_clips, training_loader
-from experiments.trainer import Trainer
+from experiments.training.trainer import Trainer
 
 
 def long_loader(

@@ -15,7 +15,7 @@ from dcvae.audio.mel import HOP, SAMPLE_RATE
 from dcvae.data.manifest import Clip, Manifest, fixed_hash, read_manifest, select_clips
 from experiments.data.cache import AudioCache, open_cache
 from experiments.data.streams import STREAM, streamed_loader
-from experiments.interruption import SIGNALS
+from experiments.training.preemption import SIGNALS
 
 BLOCK = 65536  # places of an epoch's order that become Python's numbers at once
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 
-from experiments.composing import (
+from experiments.config import (
     COMPOSING_ERRORS,
     CONF,
     Composed,

@@ -5,8 +5,7 @@ import shutil
 
 from dcvae.runs import read_record
 from dcvae.utils.locks import check_writable
-from experiments.composing import read_registry
-from experiments.record import check_same_config
+from experiments.config import check_same_config, read_registry
 from experiments.studies.machine import find_gpus, is_free
 from experiments.studies.options import (
     BUDGETS,

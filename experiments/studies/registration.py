@@ -8,7 +8,7 @@ from typing import Any
 from dcvae.claims import Claim
 from dcvae.runs import ANALYSIS, PLAN, read_object, replace_object
 from experiments.ablations import Registry
-from experiments.composing import read_registry
+from experiments.config import read_registry
 from experiments.studies.phases import factors_of
 from experiments.studies.plan import Plan
 

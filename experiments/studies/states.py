@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dcvae.runs import ANALYSIS, RECORD, SUMMARY, read_record
 from dcvae.utils.locks import is_locked
-from experiments.interruption import EXIT_STATUS, SIGNALS
+from experiments.training.preemption import EXIT_STATUS, SIGNALS
 
 NEW = "new"
 HALF = "half-finished"

@@ -2,39 +2,37 @@
 
 import json
 from collections.abc import Callable, Iterator
-from functools import partial
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from accelerate import Accelerator, DataLoaderConfiguration
-from accelerate.utils import set_seed
 from torch import Tensor
 
-from dcvae import SpeechAutoencoder
-from dcvae.models.discriminators import PatchDiscriminator
 from dcvae.utils.threads import torch_threads
-from dcvae.vocoders import load_vocoder
-from experiments.adversary import Adversary
-from experiments.data.clips import training_loader, validation_waves
-from experiments.objective import Objective
-from experiments.optim import build_optimizers
-from experiments.tracking import Tracker
-from experiments.trainer import Trainer
-from experiments.validation import Validation
+from experiments.config import compose_runs
+from experiments.tracking.tracker import Tracker
+from experiments.training.builder import build_accelerator, build_trainer
+from experiments.training.trainer import Trainer
 
 MANIFEST = Path(__file__).parents[1] / "data" / "manifest.csv"
 TIMES = ("time", "train/speech_per_second", "train/steps_per_second")
-OPTIMIZER = partial(
-    build_optimizers,
-    lr=2e-3,
-    muon=True,
-    muon_gains=False,
-    muon_scale=0.2,
-    momentum=0.9,
-    betas=(0.8, 0.99),
-    weight_decay=0.0,
-)
+OPTIMIZER = {
+    "_target_": "experiments.training.optimizers.build_optimizers",
+    "_partial_": True,
+    "lr": 2e-3,
+    "muon": {"momentum": 0.9, "scale": 0.2, "gains": False},
+    "adamw": {"betas": [0.8, 0.99]},
+    "weight_decay": 0.0,
+}
+
+
+@cache
+def debug_config() -> dict[str, Any]:
+    (composed,) = compose_runs("baseline", [0], ["size=debug", "precision=no"])
+    return composed.config
 
 
 def small_trainer(
@@ -45,49 +43,38 @@ def small_trainer(
     noise: str = "uniform",
     dispersive: float = 0.25,
     adversary_start: float | None = 1 / 3,
-    optimizer: Callable = OPTIMIZER,
+    optimizer: Callable | None = None,
     **options: object,
 ) -> Trainer:
-    """Six steps of a small model on real speech; the critic takes part from the third."""
+    """Six steps of a small model on real speech; the critic takes part from the third.
+
+    `optimizer` makes others than the configuration's of a list of modules.
+    """
     run_dir.mkdir(parents=True, exist_ok=True)
-    set_seed(seed)
-    accelerator = Accelerator(
-        cpu=True, dataloader_config=DataLoaderConfiguration(split_batches=True)
-    )
-    model = SpeechAutoencoder(
-        channels=[8, 8, 8, 16, 16],
-        encoder_layers=[0, 1, 1, 1, 1],
-        decoder_layers=[0, 1, 1, 1, 1],
-        noise=noise,
-    )
-    weights = {"reconstruction": 5.0, "kl": 0.0, "adversarial": 1.0, "feature_matching": 2.0}
-    settings = {"steps": 6, "warmup": 2, "log_every": 1, "validate_every": 3, "save_every": 3}
-    settings |= {"final_lr": 0.1, "clip_norm": 500.0, "accumulate": 1, "ema": None}
-    return Trainer(
-        accelerator=accelerator,
-        model=model,
-        objective=Objective(
-            dispersive={"weight": dispersive, "form": "cosine", "temperature": 1.0},
-            **{name: {"weight": weight} for name, weight in weights.items()},
-        ),
-        optimizers=optimizer([model]),
-        adversary=None
-        if adversary_start is None
-        else Adversary(
-            patch=PatchDiscriminator(2), bands=None, optimizer=optimizer, start=adversary_start
-        ),
-        loader=training_loader(MANIFEST, segment_frames=64, batch_size=batch_size, seed=seed),
-        validation=Validation(
-            waves=validation_waves(MANIFEST, count=2, max_seconds=1.0),
-            examples=1,
-            vocoder=load_vocoder("griffin_lim", iterations=4),
-            run_dir=run_dir,
-            device=torch.device("cpu"),
-        ),
-        tracker=Tracker(run_dir if accelerator.is_main_process else None),
-        run_dir=run_dir,
-        **(settings | {"recompute": False, "compile": False} | options),
-    )
+    config = deepcopy(debug_config()) | {"seed": seed, "optimizer": OPTIMIZER}
+    config["model"] |= {"noise": noise, "channels": [8, 8, 8, 16, 16]}
+    config["model"] |= {"encoder_layers": [0, 1, 1, 1, 1], "decoder_layers": [0, 1, 1, 1, 1]}
+    losses = config["losses"]
+    losses["dispersive"] = {"weight": dispersive, "form": "cosine", "temperature": 1.0}
+    losses["adversarial"], losses["feature_matching"] = {"weight": 1.0}, {"weight": 2.0}
+    config["adversary"] |= {"bands": None, "optimizer": OPTIMIZER}
+    config["adversary"]["start_fraction"] = adversary_start
+    if adversary_start is None:
+        config["adversary"] = None
+    config["loader"]["batch_size"] = batch_size
+    config["validation"]["clips"]["max_seconds"] = 1.0
+    config["vocoder"]["iterations"] = 4
+    config["trainer"] |= {"steps": 6, "warmup_steps": 2, "min_lr_ratio": 0.1}
+    config["trainer"] |= {"validate_every": 3, "save_every": 3} | options
+    accelerator = build_accelerator(config, cpu=True)
+    tracker = Tracker(run_dir if accelerator.is_main_process else None)
+    run = build_trainer(config, accelerator, MANIFEST, run_dir, tracker=tracker)
+    if optimizer is not None:
+        run.optimizers = [accelerator.prepare(one) for one in optimizer([run.model])]
+        if run.adversary is not None:
+            critics = run.adversary.critics
+            run.adversary.optimizers = [accelerator.prepare(one) for one in optimizer([critics])]
+    return run
 
 
 def fit_until(run: Trainer, step: int) -> None:

@@ -13,9 +13,15 @@ from conftest import fit_until, observe_batch, small_trainer
 from safetensors.torch import save_file
 from torch import Tensor
 
-from experiments.trainer import Trainer
+from experiments.training.trainer import Trainer
 
-RUN = {"batch_size": 4, "accumulate": 2, "ema": 0.5, "adversary_start": 0.0, "steps": 3}
+RUN = {
+    "batch_size": 4,
+    "gradient_accumulation_steps": 2,
+    "ema_decay": 0.5,
+    "adversary_start": 0.0,
+    "steps": 3,
+}
 
 
 def weights(run: Trainer, name: str) -> dict[str, Tensor]:

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from dcvae.runs import RunError
-from experiments.record import check_same_config, git_commit
+from experiments.config import check_same_config
+from experiments.record import git_commit
 
 
 def test_another_configuration_is_named(tmp_path):

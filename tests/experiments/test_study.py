@@ -18,7 +18,7 @@ RUN = """
 import json, signal, sys, time
 from pathlib import Path
 from dcvae.utils.locks import folder_lock
-from experiments.composing import compose_runs
+from experiments.config import compose_runs
 ablation, seed, *overrides = sys.argv[1:]
 (run,) = compose_runs(ablation.split("=")[1], [int(seed.split("=")[1])], overrides)
 def write(status):

@@ -34,7 +34,9 @@ def row(value: float, half: float = math.nan) -> Record:
 
 
 def results_of(rows: dict[tuple[str, str, str], Record]) -> Results:
-    return Results(pd.DataFrame([{**dict(zip(KEY, key, strict=True)), **row} for key, row in rows.items()]))
+    return Results(
+        pd.DataFrame([{**dict(zip(KEY, key, strict=True)), **row} for key, row in rows.items()])
+    )
 
 
 def statistics_rows() -> dict[tuple[str, str, str], Record]:
@@ -199,7 +201,11 @@ def test_only_the_most_frequent_labels_have_a_colour(page: Style) -> None:
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
 def test_nothing_measured_is_an_empty_table(plot: Plot, tmp_path: Path) -> None:
     described = {"ablation": "baseline", "size": "tiny", "seed": 0, "floats_per_second": 430.0}
-    nothing = Study("tiny", [Run(tmp_path, described)], Results(pd.DataFrame(columns=[*KEY, "value", "low", "high"])))
+    nothing = Study(
+        "tiny",
+        [Run(tmp_path, described)],
+        Results(pd.DataFrame(columns=[*KEY, "value", "low", "high"])),
+    )
     assert plot.table(nothing).empty
 
 

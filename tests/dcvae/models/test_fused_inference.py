@@ -6,7 +6,12 @@ from diffusers.models.autoencoders.autoencoder_dc import DCDownBlock2d, DCUpBloc
 from torch import nn
 
 from dcvae import SpeechAutoencoder
-from dcvae.models.fused_inference import ChannelNorm, PhaseUpBlock, fuse, fused_down_block
+from dcvae.models.fused_ops.inference import (
+    ChannelNorm,
+    PhaseUpBlock,
+    fuse_for_inference,
+    fused_down_block,
+)
 
 SIZES = [
     {"channels": [8, 8, 16, 16, 32], "encoder_layers": [0, 1, 1, 1, 1]},
@@ -64,7 +69,7 @@ def test_a_whole_model(size):
             parameter.uniform_(0.5, 2.0)
     mel = torch.randn(2, 80, 64).float()
     before = model(mel)
-    fuse(model.backbone)
+    fuse_for_inference(model.backbone)
     after = model(mel)
     assert not any(isinstance(part, DCDownBlock2d | DCUpBlock2d) for part in model.modules())
     # 20 convolutions in a row of sums of up to 9 x 32 products, in float32: sqrt(20 x 288) eps is

@@ -11,12 +11,12 @@ from accelerate.state import AcceleratorState
 
 from dcvae.models.discriminators import MultiBandDiscriminator
 from experiments.benchmark.__main__ import main
-from experiments.benchmark.parts import MANIFEST, build_trainer, speech
+from experiments.benchmark.parts import MANIFEST, settled_trainer, speech
 from experiments.benchmark.published import BandLoop
 from experiments.benchmark.table import spread
 from experiments.benchmark.train import published_step
 from experiments.benchmark.waiting import long_loader, share_of_waiting
-from experiments.optim import match_precision
+from experiments.training.optimizers import match_precision
 
 
 def test_the_loop_over_bands_is_the_grouped_critic():
@@ -45,7 +45,7 @@ def test_fifty_steps_have_the_losses_of_the_published_way(tmp_path, precision, t
     """Of a weight-normed model both ways move the same parameters; at a tenth of the rate, as what
     rounding makes of a game of two grows with every step."""
     wave = speech(2, 64)
-    trainer = build_trainer("debug", precision, tmp_path, wave, "cpu", weight_norm=True)
+    trainer = settled_trainer("debug", precision, tmp_path, wave, "cpu", ["model.weight_norm=true"])
     published = published_step("debug", trainer)
     match_precision(published.optimizers, precision)
     ours, theirs = trainer.optimizers, published.optimizers

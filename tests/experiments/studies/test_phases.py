@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dcvae.claims import Claim
-from experiments.composing import COMPOSING_ERRORS
+from experiments.config import COMPOSING_ERRORS
 from experiments.studies import plan
 from experiments.studies.conducting import describe, make_job
 from experiments.studies.plan import make_plan

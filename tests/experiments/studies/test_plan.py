@@ -12,7 +12,7 @@ import pytest
 from analysis.cli import CLIP_COUNTS, parser
 from analysis.modelling.presets import PRESETS
 from analysis.questions import QUESTIONS as ASKED
-from experiments.composing import CONF
+from experiments.config import CONF
 from experiments.studies import machine, options, preflight
 from experiments.studies.commands import (
     environment,
@@ -227,8 +227,8 @@ def test_a_folder_with_another_configuration_is_told(tmp_path):
     record = {"status": "finished", "config": row.composed.config}
     (row.run_dir / "run.json").write_text(json.dumps(record))
     check_plan(make_plan(settings))
-    with pytest.raises(ValueError, match=r"plain_ae.*trainer\.warmup=1, not 3"):
-        check_plan(make_plan([*settings, "trainer.warmup=3"]))
+    with pytest.raises(ValueError, match=r"plain_ae.*trainer\.warmup_steps=1, not 3"):
+        check_plan(make_plan([*settings, "trainer.warmup_steps=3"]))
 
 
 def test_gpus_are_those_that_nvidia_smi_lists(monkeypatch, tmp_path):

@@ -1,0 +1,72 @@
+"""Fused parts for training: weights stay as they are, by name and by value.
+
+A part in eval mode is diffusers' own.
+"""
+
+from typing import Any
+
+import torch
+from diffusers.models.autoencoders.autoencoder_dc import DCDownBlock2d, DCUpBlock2d
+from diffusers.models.normalization import RMSNorm
+from torch import Tensor, nn
+
+from dcvae.models.fused_ops.resampling import FusedDownBlock, FusedUpBlock
+
+
+def fuse_for_training(backbone: nn.Module) -> None:
+    """Let each part of a backbone take the shorter way in training, in place."""
+    fused: dict[type[nn.Module], type[nn.Module]] = {
+        RMSNorm: FusedRMSNorm,
+        DCDownBlock2d: FusedDownBlock,
+        DCUpBlock2d: FusedUpBlock,
+    }
+    for part in backbone.modules():
+        if type(part) in fused:
+            part.__class__ = fused[type(part)]
+
+
+class FusedRMSNorm(RMSNorm):
+    """RMS norm over the last axis; diffusers' own goes through float32 in several passes."""
+
+    def forward(self, hidden_states: Tensor) -> Tensor:
+        """Features [..., C] to the same shape and dtype."""
+        if not self.training or self.bias is None:
+            return super().forward(hidden_states)
+        return RMSNormFunction.apply(hidden_states, self.weight, self.bias, self.eps)
+
+
+class RMSNormFunction(torch.autograd.Function):
+    """y = x / rms(x) * weight + bias over the last axis (Zhang and Sennrich, 2019).
+
+    Sums are taken in float32 or wider and kept in the dtype of x, as is all that has its size.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+        wide = torch.promote_types(x.dtype, torch.float32)
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True).to(wide)
+        scale = torch.rsqrt(length.square() / x.shape[-1] + eps).to(x.dtype)
+        unit = x * scale
+        ctx.save_for_backward(unit, scale, weight)
+        return torch.addcmul(bias.to(x.dtype), unit, weight.to(x.dtype))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        unit, scale, weight = ctx.saved_tensors
+        gradient = gradients[0].to(unit.dtype)
+        narrow = weight.to(unit.dtype)
+        product = gradient * unit
+        along = (product @ narrow).unsqueeze(-1) / unit.shape[-1]
+        to_weight, to_bias = total(product, weight.dtype), total(gradient, weight.dtype)
+        to_x = torch.mul(gradient, narrow, out=product)
+        to_x.addcmul_(unit, along, value=-1).mul_(scale)
+        return to_x, to_weight, to_bias, None
+
+
+def total(features: Tensor, dtype: torch.dtype) -> Tensor:
+    """The sum of [..., C] over all but the last axis, in `dtype`.
+
+    A product with ones adds up in float32 and reads the features once.
+    """
+    rows = features.flatten(0, -2)
+    return (rows.new_ones(1, len(rows)) @ rows)[0].to(dtype)

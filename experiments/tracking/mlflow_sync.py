@@ -1,0 +1,113 @@
+"""A run folder's copy in MLflow: the folder is the truth, and the store gets what it lacks."""
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from dcvae.data.provenance import size_folder
+from dcvae.runs import require_record, write_mlflow
+from dcvae.utils.jsonl import RowReader
+from experiments.record import epoch, flatten
+from experiments.tracking.mlflow_client import open_store
+from experiments.tracking.mlflow_run import Identity, MLflowRun, find_run
+from experiments.tracking.mlflow_study import Study
+
+LOGS = ("metrics.jsonl", "machine.jsonl")
+TAGS = ("ablation", "size", "seed", "commit")
+EXPERIMENT = "dcvae"  # of a run that was trained without MLflow
+# what run.json says of the end, or of MLflow itself: params stay as they are
+NO_PARAMS = {
+    "config", "mlflow", "status", "finished", "best_step", "train_seconds", "speech_seconds",
+    "speech_per_second", "speech_per_second_at_end",
+}  # fmt: skip
+KEY_DIGITS = 12
+
+
+class MlflowSync:
+    """Brings one run folder's copy in one store up to date, as often as it is asked to.
+
+    After a failure it asks the store anew what it has, so that it does not matter what was lost.
+    """
+
+    def __init__(self, run_dir: Path, uri: str) -> None:
+        self.run_dir, self.uri = run_dir, uri
+        self.run: MLflowRun | None = None
+        self.readers: list[RowReader] = []
+
+    def bring_up_to_date(self, status: str) -> Counter[str]:
+        """Send what the store lacks, and count it; any Exception of a store, a server or a disk.
+
+        `status` is MLflow's word for what has become of the run.
+        """
+        sent: Counter[str] = Counter()
+        try:
+            run = self.run or self.attach(sent)
+            for reader in self.readers:
+                sent["rows"] += run.send_rows(reader.read())
+            record = require_record(self.run_dir)
+            ended = record.get("finished")
+            sent["status"] += run.send_status(status, epoch(ended) if ended else None)
+            sent["files"] += run.send_files(self.run_dir / "validation")
+            if status == "FINISHED":
+                sent["files"] += run.send_files(self.run_dir / "last")
+                if (self.run_dir / "best").is_dir():
+                    step = record.get("best_step") or 0
+                    sent["model"] += run.send_model(self.run_dir / "best", step)
+        except Exception:
+            self.run = None
+            raise
+        return +sent
+
+    def attach(self, sent: Counter[str]) -> MLflowRun:
+        """Find the run or make it, note its id in run.json, and send what stays as it is."""
+        record = require_record(self.run_dir)
+        identity = identify(self.run_dir, record)
+        client = open_store(self.uri)
+        known = record.get("mlflow") or {}
+        run_id = known.get("run_id") if known.get("tracking_uri") == self.uri else None
+        found, is_new = find_run(client, identity, run_id)
+        sent["run"] += is_new
+        if found.info.run_id != run_id:
+            noted = {"tracking_uri": self.uri, "run_id": found.info.run_id}
+            write_mlflow(self.run_dir, noted)
+        run = MLflowRun(client, found, identity.started)
+        if identity.study is not None:
+            sent["tags"] += run.join(identity.study)
+        sent["params"] += run.send_params(params(record))
+        sent["tags"] += run.send_tags(tags(record))
+        sent["dataset"] += run.send_dataset(Path(record["manifest"]), record["corpus"])
+        self.run, self.readers = run, [RowReader(self.run_dir / name) for name in LOGS]
+        return run
+
+
+def identify(run_dir: Path, record: dict[str, Any]) -> Identity:
+    """What the run is called, and its study where the folder lies as training made it."""
+    place = size_folder(record["size"], record.get("budget"))
+    labels = (place, record["ablation"], f"seed{record['seed']}")
+    folder = run_dir.absolute()
+    key = hashlib.sha256(f"{folder.resolve()} {record['started']}".encode(errors="replace"))
+    mlflow = record["config"].get("mlflow") or {}
+    laid_out = folder.parts[-3:] == labels
+    return Identity(
+        key=f"{'-'.join(labels)}-{key.hexdigest()[:KEY_DIGITS]}",
+        name="/".join(labels),
+        experiment=mlflow.get("experiment", EXPERIMENT),
+        started=epoch(record["started"]),
+        study=Study(place, folder.parents[2].resolve()) if laid_out else None,
+    )
+
+
+def params(record: dict[str, Any]) -> dict[str, Any]:
+    """What run.json says from the start on."""
+    facts = {name: value for name, value in record.items() if name not in NO_PARAMS}
+    return {**flatten(record["config"]), **flatten(facts)}
+
+
+def tags(record: dict[str, Any]) -> dict[str, str]:
+    """What tells runs apart."""
+    found = {name: str(record[name]) for name in TAGS}
+    found["corpus"] = record["corpus"]["name"]
+    if claims := record.get("claims"):
+        found["claim"] = " ".join(claim["text"] for claim in claims)
+    return found

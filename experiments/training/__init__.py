@@ -1,0 +1,1 @@
+"""One run: its builder, loop, losses, critics, optimizers and checkpoints."""

@@ -1,0 +1,146 @@
+"""Training that is stopped and killed as a cluster does it, in processes of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dcvae.utils.locks import FolderInUseError, check_free, folder_lock, is_locked
+
+ROOT = Path(__file__).parents[3]
+MANIFEST = ROOT / "tests" / "data" / "manifest.csv"
+COMMAND = [
+    sys.executable, ROOT / "experiments" / "run.py", "size=debug", "data=filelist",
+    f"data.train={MANIFEST}", "mlflow=null", "loader.num_workers=1", "adversary.start_fraction=0.2",
+    "trainer.steps=60", "trainer.save_every=7", "trainer.log_every=2", "trainer.validate_every=20",
+    "precision=no",
+]  # fmt: skip
+PATIENCE = 120  # seconds
+RUN = Path("runs/debug-60steps/baseline/seed0")
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    folder.mkdir(exist_ok=True)
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "DCVAE_THREADS": "1"}
+    environment.pop("MASTER_ADDR", None)
+    return subprocess.Popen(
+        list(map(str, COMMAND)),
+        cwd=folder,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_until(process: subprocess.Popen[str], happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def reached(run_dir: Path, step: int) -> Callable[[], bool]:
+    log = run_dir / "metrics.jsonl"
+    return lambda: log.exists() and any(f'"step": {n},' in log.read_text() for n in range(step, 60))
+
+
+def end(process: subprocess.Popen[str]) -> tuple[int, str]:
+    _, errors = process.communicate(timeout=PATIENCE)
+    return process.returncode, errors
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    status, errors = end(start(folder))
+    assert status == 0, errors
+    return folder / RUN
+
+
+@pytest.fixture(scope="module")
+def disturbed(tmp_path_factory) -> Path:
+    """Asked to stop in the first half, with its whole process group; killed in the second."""
+    folder = tmp_path_factory.mktemp("disturbed")
+    first = start(folder)
+    wait_until(first, reached(folder / RUN, 11))
+    os.killpg(first.pid, signal.SIGSTOP)  # it waits for the second one to be refused
+    second = start(folder)
+    status, errors = end(second)
+    assert (status, len(errors.strip().splitlines())) == (2, 1)
+    assert "in use by another process" in errors
+    os.killpg(first.pid, signal.SIGTERM)
+    os.killpg(first.pid, signal.SIGCONT)
+    status, errors = end(first)
+    assert status == 75, errors
+    assert json.loads((folder / RUN / "run.json").read_text())["status"] == "interrupted"
+    assert "the same command goes on" in errors
+    third = start(folder)
+    wait_until(third, reached(folder / RUN, 40))
+    os.killpg(third.pid, signal.SIGKILL)
+    end(third)
+    status, errors = end(start(folder))
+    assert status == 0, errors
+    return folder / RUN
+
+
+@pytest.mark.parametrize("name", ["last", "best"])
+def test_the_final_weights_are_the_same_bit_for_bit(undisturbed, disturbed, name):
+    weights = [run / name / "model.safetensors" for run in (undisturbed, disturbed)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_the_log_has_each_step_once(undisturbed, disturbed):
+    """But for the step at which it was asked to stop, whose row counts fewer steps."""
+    was, now = (
+        {row["step"]: row["train/reconstruction"] for row in rows if "train/loss" in row}
+        for rows in map(read_log, (undisturbed, disturbed))
+    )
+    steps = [row["step"] for row in read_log(disturbed) if "train/loss" in row]
+    assert steps == sorted(set(steps))
+    assert set(was) <= set(now)
+    assert sum(was[step] != now[step] for step in was) <= 1
+    assert len(set(now) - set(was)) <= 1
+
+
+def read_log(run_dir: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_no_state_but_the_last_two_is_kept(undisturbed, disturbed):
+    for run_dir in (undisturbed, disturbed):
+        kept = sorted(path.name for path in (run_dir / "states").iterdir())
+        assert kept == ["step000000056", "step000000060"]
+
+
+def test_one_process_at_a_time_holds_a_folder(tmp_path):
+    assert not is_locked(tmp_path)
+    with folder_lock(tmp_path):
+        assert is_locked(tmp_path)
+        with pytest.raises(FolderInUseError, match="in use"), folder_lock(tmp_path):
+            pass
+        with pytest.raises(FolderInUseError, match="in use"):
+            check_free(tmp_path)
+    assert not is_locked(tmp_path)
+    with folder_lock(tmp_path):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    check_free(tmp_path / "not" / "there")
+    assert not (tmp_path / "not").exists()
+    with pytest.raises(OSError, match=r"file/run cannot be written: .* is no folder"):
+        check_free(tmp_path / "file" / "run")
+    with (
+        pytest.raises(OSError, match="file/run cannot be written"),
+        folder_lock(tmp_path / "file" / "run"),
+    ):
+        pass
