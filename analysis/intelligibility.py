@@ -15,7 +15,7 @@ from torch import Tensor
 from analysis.metrics.score import Score, score
 from analysis.metrics.words import count_characters, count_words
 from analysis.question import Cell, Question
-from analysis.recogniser import Reading, Recogniser
+from analysis.recogniser import Reading
 from analysis.samples import LONGEST, Sample
 from analysis.subject import TEST, Batch, Subject
 from analysis.table import Row
@@ -43,17 +43,21 @@ def has_text(clip: Clip) -> bool:
     return bool(clip.text) and clip.duration <= LONGEST
 
 
-def read_originals(samples: Sequence[Sample], recogniser: Recogniser) -> list[Reading]:
-    """The recogniser's readings of the originals, each made once in the life of the command."""
-    known = recogniser.originals
-    new = [sample for sample in samples if sample.clip.path not in known]
-    readings = recogniser.transcribe(
-        [sample.wave for sample in new], [sample.clip.language for sample in new]
-    )
-    for sample, reading in zip(new, readings, strict=True):
-        silent = not bool(sample.wave.any())  # what is made up of silence is no reference
-        known[sample.clip.path] = reading._replace(reason="silent") if silent else reading
-    return [known[sample.clip.path] for sample in samples]
+def read_originals(samples: Sequence[Sample], subject: Subject) -> list[Reading]:
+    """The recogniser's readings of the originals, each made once for all runs."""
+    recogniser = subject.tools.recogniser
+
+    def read() -> list[Reading]:
+        readings = recogniser.transcribe(
+            [sample.wave for sample in samples], [sample.clip.language for sample in samples]
+        )
+        return [  # what is made up of silence is no reference
+            reading if bool(sample.wave.any()) else reading._replace(reason="silent")
+            for sample, reading in zip(samples, readings, strict=True)
+        ]
+
+    kind, names = f"{recogniser.name} of the original", [sample.name for sample in samples]
+    return [Reading(*values) for values in subject.references.once(kind, names, read)]
 
 
 def compare(metric: str, reference: Reading, output: Reading) -> dict[str, Score]:
@@ -96,7 +100,7 @@ def dwer_rows(condition: str, batch: Batch, waves: Sequence[Tensor], subject: Su
     recogniser = subject.tools.recogniser
     pairs = zip(batch.samples, waves, strict=True)
     known = [(sample, wave) for sample, wave in pairs if recogniser.knows(sample.clip.language)]
-    originals = read_originals([sample for sample, _ in known], recogniser)
+    originals = read_originals([sample for sample, _ in known], subject)
     outputs = recogniser.transcribe(
         [wave for _, wave in known], [original.language for original in originals]
     )
@@ -112,7 +116,7 @@ def output_rows(
 ) -> list[Row]:
     """WER, CER, dWER and dCER of a wave for each clip of a batch."""
     recogniser = subject.tools.recogniser
-    originals = read_originals(batch.samples, recogniser)
+    originals = read_originals(batch.samples, subject)
     outputs = recogniser.transcribe(waves, [original.language for original in originals])
     rows = []
     for sample, original, output in zip(batch.samples, originals, outputs, strict=True):
@@ -124,14 +128,15 @@ def output_rows(
 
 def common_rows(batch: Batch, subject: Subject) -> list[Row]:
     """Rows of originals and ceilings, which do not depend on the run: once for all of them."""
-    if any((NAME, name) not in subject.shared for name in batch.names):
-        originals = read_originals(batch.samples, subject.tools.recogniser)
+
+    def compute() -> list[Row]:
+        originals = read_originals(batch.samples, subject)
         rows = output_rows("ceiling", batch, batch.ceilings, subject)
         for sample, original in zip(batch.samples, originals, strict=True):
             rows += text_rows("original", sample, original, original)
-        for name in batch.names:
-            subject.shared[NAME, name] = [row for row in rows if row.clip == name]
-    return [row for name in batch.names for row in subject.shared[NAME, name]]
+        return rows
+
+    return subject.rows_once(f"{NAME} {subject.tools.recogniser.name}", batch.names, compute)
 
 
 def measure(batches: Iterator[Batch], subject: Subject) -> Iterator[list[Row]]:

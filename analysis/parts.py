@@ -8,6 +8,7 @@ from typing import Any
 
 from analysis.table import Row
 from dcvae.utils.files import replace_text
+from dcvae.utils.jsonl import append_lines, read_lines
 
 Key = dict[str, Any]  # what the rows depend on: equal keys mean equal rows
 
@@ -62,8 +63,7 @@ class Part:
 
     def append(self, rows: Iterable[Row]) -> None:
         """Add the rows of one batch; they are on disk when this returns."""
-        with self.growing.open("a", encoding="utf-8") as file:
-            file.write(json.dumps([to_json(row) for row in rows]) + "\n")
+        append_lines(self.growing, [[to_json(row) for row in rows]])
 
     def finish(self, rows: Iterable[Row], facts: dict[str, Any]) -> None:
         """All rows in their final file; the growing one goes."""
@@ -89,18 +89,3 @@ def read_part(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def read_lines(path: Path) -> list[Any]:
-    """The whole lines of a growing file, up to one that is damaged."""
-    lines: list[Any] = []
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return lines
-    for line in text.splitlines():
-        try:
-            lines.append(json.loads(line))
-        except ValueError:
-            break
-    return lines

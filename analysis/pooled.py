@@ -23,8 +23,8 @@ def score_waves(
 ) -> Iterator[list[Row]]:
     """The rows of each batch's reconstructions and ceilings, and of the originals if asked for.
 
-    What does not depend on the run is scored once for all runs of the command. `scores` runs in
-    another process: a function of a module that imports little.
+    What does not depend on the run is scored once for all runs. `scores` runs in another process:
+    a function of a module that imports little.
     """
 
     def submit(condition: str, batch: Batch, outputs: Sequence[Tensor]) -> Pending:
@@ -37,20 +37,14 @@ def score_waves(
     def start(batch: Batch) -> tuple[Batch, Pending, Pending]:
         pending = submit("reconstruction", batch, batch.waves)
         common: Pending = []
-        if any((question, name) not in subject.shared for name in batch.names):
+        if not subject.references.has(question, batch.names):
             common = submit("ceiling", batch, batch.ceilings)
             if original:
                 common += submit("original", batch, [sample.wave for sample in batch.samples])
         return batch, pending, common
 
     def finish(batch: Batch, pending: Pending, common: Pending) -> list[Row]:
-        for name in batch.names if common else []:
-            subject.shared[question, name] = []
-        for row in rows(common):
-            subject.shared[question, row.clip].append(row)
-        return rows(pending) + [
-            row for name in batch.names for row in subject.shared[question, name]
-        ]
+        return rows(pending) + subject.rows_once(question, batch.names, lambda: rows(common))
 
     with beside_the_pool():
         before = None

@@ -73,12 +73,10 @@ def distortion_rows(condition: str, batch: Batch, waves: list[Tensor]) -> list[R
 
 
 def ceiling_distortion_rows(batch: Batch) -> list[Row]:
-    """Those of the ceiling, once for all runs of the command."""
-    shared = batch.subject.shared
-    if any((f"{NAME} mcd", name) not in shared for name in batch.names):
-        for row in distortion_rows("ceiling", batch, batch.ceilings):
-            shared[f"{NAME} mcd", row.clip] = [row]
-    return [row for name in batch.names for row in shared[f"{NAME} mcd", name]]
+    """Those of the ceiling, once for all runs."""
+    return batch.subject.rows_once(
+        f"{NAME} mcd", batch.names, lambda: distortion_rows("ceiling", batch, batch.ceilings)
+    )
 
 
 def distortion(log_mel: LogMel, reference: Tensor, output: Tensor) -> float:

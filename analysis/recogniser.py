@@ -55,7 +55,6 @@ class Recogniser:
         self.languages = {"en"}
         if model.is_multilingual:
             self.languages = {"", *list(LANGUAGES)[: model.num_languages]}
-        self.originals: dict[Path, Reading] = {}  # of files read so far; questions share them
 
     def knows(self, language: str) -> bool:
         """Whether it reads the language; "" is an unknown one, which a multilingual one detects."""

@@ -12,7 +12,7 @@ from analysis.metrics.score import score
 from analysis.metrics.spectral import mel_l1
 from analysis.pooled import Pending, rows
 from analysis.recogniser import Recogniser
-from analysis.speaker import Voice, hear, similarity_rows
+from analysis.speaker import Voice, hear, original_voices, similarity_rows
 from analysis.subject import Batch, Subject
 from analysis.table import Row
 from analysis.voice import voice_encoder_missing
@@ -28,8 +28,9 @@ class Judge:
 
     def __init__(self, subject: Subject, listening: bool) -> None:
         self.subject = subject
-        self.recogniser = find_recogniser(subject) if listening else None
-        self.hears_voices = listening and not voice_encoder_missing()
+        options = subject.tools.options
+        self.recogniser = find_recogniser(subject) if listening and options.noisy_words else None
+        self.hears_voices = listening and options.noisy_voices and not voice_encoder_missing()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -60,8 +61,7 @@ class Judge:
         self.pending: Pending = []
         self.voices: list[Voice] = []
         if self.hears_voices:
-            encoder = self.subject.tools.voice_encoder
-            self.voices = hear(encoder, [sample.wave for sample in batch.samples])
+            self.voices = original_voices(batch)
 
     def hear(self, condition: str, mels: Sequence[Tensor], waves: Sequence[Tensor] | None) -> None:
         """Judge a mel [M, F] and, where there are such, a wave [F * HOP] for each sample."""

@@ -1,5 +1,6 @@
 """Ask the questions of one run after another; what is answered already is not asked again."""
 
+import hashlib
 import json
 import math
 import sys
@@ -19,6 +20,8 @@ from analysis.errors import Unavailable
 from analysis.examples import write_clips, write_examples
 from analysis.parts import Key, Part
 from analysis.question import Question
+from analysis.questions import QUESTIONS
+from analysis.references import References
 from analysis.runs import TrainedRun
 from analysis.subject import SHORTEST, TEST, UNSEEN, Batch, Subject
 from analysis.table import Row, describe, make_table, write_table
@@ -41,7 +44,7 @@ class Scorer:
         self.waves = WaveCache()
         self.selections: dict[Path, list[Clip]] = {}
         self.vocoders: dict[str, Vocoder] = {}
-        self.shared: dict[str, dict[tuple[str, str], list[Row]]] = {}
+        self.references: dict[Path, References] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -93,11 +96,10 @@ class Scorer:
             self.vocoders[name] = (
                 vocoder.to(self.tools.device) if isinstance(vocoder, nn.Module) else vocoder
             )
-        shared = self.shared.setdefault(f"{run.manifest.resolve()} {name}", {})
+        path = reference_path(run)
+        references = self.references.setdefault(path, References(path))
         clips = self.selections[run.manifest]
-        return Subject(
-            run, model, self.vocoders[name], clips, self.tools, self.waves, shared=shared
-        )
+        return Subject(run, model, self.vocoders[name], clips, self.tools, self.waves, references)
 
     def write(self, run: TrainedRun, subject: Subject, basis: Key, skipped: dict[str, str]) -> str:
         """The table of all that is answered for this checkpoint, and what is beside it."""
@@ -127,6 +129,16 @@ class Scorer:
         }
         replace_object(run.analysis / SUMMARY, summary)
         return describe(table)
+
+
+def reference_path(run: TrainedRun) -> Path:
+    """Beside the runs of a size: what depends on manifest, vocoder and versions alone."""
+    basis = basis_of(run)
+    basis["checkpoint_sha256"] = ""
+    basis["manifest"] = files_sha256(run.manifest)
+    stamps = {one.name: one.stamp() for one in QUESTIONS.values() if not one.missing()}
+    key = hashlib.sha256(json.dumps([basis, stamps], sort_keys=True).encode()).hexdigest()
+    return run.size_folder / f"references-{key[:12]}.jsonl"
 
 
 def basis_of(run: TrainedRun) -> Key:

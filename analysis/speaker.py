@@ -1,6 +1,6 @@
 """Is it still the same voice? Cosine similarity of embeddings, and the equal-error rate."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -24,6 +24,24 @@ def hear(encoder: VoiceEncoder, waves: Sequence[Tensor]) -> list[Voice]:
     """The embedding of each wave [T]."""
     with threadpool_limits(1):  # a small network: threads would only wait for each other
         return [hear_one(encoder, wave) for wave in waves]
+
+
+def original_voices(batch: Batch) -> list[Voice]:
+    """Those of a batch's originals, each heard once for all runs."""
+    return voices_once("original", batch, lambda: [sample.wave for sample in batch.samples])
+
+
+def voices_once(condition: str, batch: Batch, waves: Callable[[], Sequence[Tensor]]) -> list[Voice]:
+    """Voices that no run changes, each heard once for all runs."""
+
+    def heard() -> list[tuple[list[float] | None, str]]:
+        voices = hear(batch.subject.tools.voice_encoder, waves())
+        return [(None if one is None else one.tolist(), reason) for one, reason in voices]
+
+    values = batch.subject.references.once(f"voice of the {condition}", batch.names, heard)
+    return [
+        (None if one is None else np.asarray(one, np.float32), reason) for one, reason in values
+    ]
 
 
 def hear_one(encoder: VoiceEncoder, wave: Tensor) -> Voice:
@@ -82,10 +100,12 @@ def measure(batches: Iterator[Batch], subject: Subject) -> Iterator[list[Row]]:
     heard: dict[str, list[Voice]] = {name: [] for name in ("original", *CONDITIONS)}
     speakers: list[str] = []
     for batch in batches:
-        originals = hear(encoder, [sample.wave for sample in batch.samples])
+        originals = original_voices(batch)
         heard["original"] += originals
-        for condition, waves in zip(CONDITIONS, (batch.ceilings, batch.waves), strict=True):
-            outputs = hear(encoder, waves)
+        ceilings = voices_once("ceiling", batch, lambda batch=batch: batch.ceilings)
+        for condition, outputs in zip(
+            CONDITIONS, (ceilings, hear(encoder, batch.waves)), strict=True
+        ):
             heard[condition] += outputs
             yield similarity_rows(condition, batch, originals, outputs)
         speakers += [sample.clip.speaker for sample in batch.samples]

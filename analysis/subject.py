@@ -1,13 +1,16 @@
 """What the questions are asked of: a run's model and vocoder, and batches of test clips."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from analysis.cache import WaveCache
+from analysis.parts import to_json, to_row
+from analysis.references import References
 from analysis.runs import TrainedRun
 from analysis.samples import Sample, crop, pad_mels, read_batches
 from analysis.table import Row
@@ -31,7 +34,7 @@ class Subject:
     clips: list[Clip]  # the selection of the test split, the same for every run on the manifest
     tools: Tools
     waves: WaveCache
-    shared: dict[tuple[str, str], list[Row]] = field(default_factory=dict)  # see once()
+    references: References = field(default_factory=References)
     unreadable: dict[str, str] = field(default_factory=dict)  # reason by the clip's name
 
     def split(self, name: str) -> Manifest:
@@ -58,6 +61,18 @@ class Subject:
     def vocode(self, samples: Sequence[Sample], mels: Sequence[Tensor]) -> list[Tensor]:
         """A mel [M, F] for each sample of one batch to a wave [F * HOP] each."""
         return crop(self.vocoder(pad_mels(samples, mels).to(self.tools.device)), samples, HOP)
+
+    def rows_once(
+        self, kind: str, clips: Sequence[str], compute: Callable[[], Sequence[Row]]
+    ) -> list[Row]:
+        """Rows of these clips that no run changes, clip after clip: computed once for all runs."""
+
+        def by_clip() -> list[list[Any]]:
+            rows = compute()
+            return [[to_json(row) for row in rows if row.clip == clip] for clip in clips]
+
+        values = self.references.once(kind, clips, by_clip)
+        return [to_row(row) for rows in values for row in rows]
 
     def latent_frames(self, sample: Sample) -> int:
         """How many latent frames of a batch's row are the sample's own, and not padding."""

@@ -24,6 +24,8 @@ class Options:
     budget: str = "quick"  # of the model that is trained on the latents
     word_clips: int = 200  # on how many test clips words are recognised
     unseen_clips: int = 40  # how many of unseen voices are scored
+    noisy_words: bool = True  # whether noise is judged by words too, for the recogniser's time
+    noisy_voices: bool = True  # and by the speaker's voice
 
 
 class Tools:

@@ -56,7 +56,8 @@ def test_only_known_languages_are_asked_and_every_cell_has_its_row(subject: Subj
     assert rate(table, "original", "wer") < 0.5 < rate(table, "reconstruction", "wer")
     assert rate(table, "original", "wer") <= rate(table, "ceiling", "wer")
     assert QUESTION.settings(subject) == {"recogniser": subject.tools.recogniser.name}
-    assert all(("intelligibility", clip.name) in subject.shared for clip in clips)
+    kind = f"intelligibility {subject.tools.recogniser.name}"
+    assert subject.references.has(kind, [clip.name for clip in clips])
 
 
 def test_words_are_had_of_more_clips_than_are_selected(subject: Subject) -> None:
@@ -75,7 +76,7 @@ def test_rates_are_jiwers_of_the_readings(subject: Subject) -> None:
         waves = [0.3 * torch.roll(sample.wave, 9000) for sample in batch.samples]
         rows += output_rows("rolled", batch, waves, subject)
         recogniser = subject.tools.recogniser
-        originals += read_originals(batch.samples, recogniser)
+        originals += read_originals(batch.samples, subject)
         outputs += recogniser.transcribe(waves, ["en"] * len(waves))
         texts += [sample.clip.text for sample in batch.samples]
     table = pd.DataFrame(rows)

@@ -12,6 +12,7 @@ from analysis import quality, unseen
 from analysis.errors import Unavailable
 from analysis.examples import write_clips
 from analysis.question import Question
+from analysis.references import References
 from analysis.subject import Batch, Subject
 from analysis.table import Row
 from analysis.tools import Options
@@ -55,7 +56,7 @@ def test_the_rows_are_those_of_quality_under_other_names(subject: Subject) -> No
     }
     found = ask(unseen.QUALITY, clips, subject)
     assert {row.condition for row in found} == set(names)
-    expected = ask(quality.QUESTION, clips, replace(subject, shared={}))
+    expected = ask(quality.QUESTION, clips, replace(subject, references=References()))
     assert sorted(row._replace(condition=names[row.condition]) for row in found) == sorted(expected)
     cells = {(clip.name, *cell) for clip in clips for cell in unseen.QUALITY.cells(subject, clip)}
     assert {row[:3] for row in found} == cells

@@ -1,0 +1,45 @@
+"""What no run changes, such as a ceiling's scores: computed once for all runs that lie together."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dcvae.utils.jsonl import append_lines, read_lines
+
+
+class References:
+    """JSON values by kind and clip, in a file of lines that several processes may add to.
+
+    A kind is a question or a model's name: what a value depends on beside the file's own key.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Read what is in the file; without a path, values are kept in memory alone."""
+        self.path = path
+        self.known: dict[tuple[str, str], Any] = {}
+        for line in read_lines(path) if path else ():
+            if isinstance(line, list) and len(line) == 3:
+                kind, clip, value = line
+                self.known[str(kind), str(clip)] = value
+
+    def has(self, kind: str, clips: Sequence[str]) -> bool:
+        """Whether the values of all these clips are known."""
+        return all((kind, clip) in self.known for clip in clips)
+
+    def get(self, kind: str, clips: Sequence[str]) -> list[Any]:
+        """Their values; KeyError where one is not known."""
+        return [self.known[kind, clip] for clip in clips]
+
+    def put(self, kind: str, values: Mapping[str, Any]) -> None:
+        """Keep values by clip."""
+        self.known |= {(kind, clip): value for clip, value in values.items()}
+        if self.path:
+            append_lines(self.path, [[kind, clip, value] for clip, value in values.items()])
+
+    def once(
+        self, kind: str, clips: Sequence[str], compute: Callable[[], Sequence[Any]]
+    ) -> list[Any]:
+        """Their values, which are computed together and kept unless all are known."""
+        if not self.has(kind, clips):
+            self.put(kind, dict(zip(clips, compute(), strict=True)))
+        return self.get(kind, clips)
