@@ -1,4 +1,4 @@
-"""The command line of the analysis: which runs and checkpoint, which questions, how many clips."""
+"""The command line of the analysis: which runs and checkpoint, which evaluators, how many clips."""
 
 import argparse
 import sys
@@ -8,13 +8,13 @@ from pathlib import Path
 
 import torch
 
-from analysis import questions
-from analysis.modelling.presets import PRESETS
+from analysis import registry
+from analysis.latent_lm.presets import PRESETS
+from analysis.outputs.mlflow_results import log_analysis, log_study
+from analysis.resources import Options, Resources
+from analysis.runner import AnalysisRunner
 from analysis.runs import find_run
-from analysis.score import Scorer
 from analysis.statistics.tables import summarise_study
-from analysis.tools import Options, Tools
-from analysis.tracking import log_analysis, log_study
 from dcvae.runs import PLAN, Run, read_plan, read_run
 from dcvae.utils.errors import user_errors
 
@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
         description="Ask every question about trained runs on fixed clips of the manifest's splits"
         " test and unseen. What is answered for the same checkpoint, clips and metrics is not asked"
         " again.",
-        epilog=f"Questions: {', '.join(questions.QUESTIONS)}.",
+        epilog=f"Questions: {', '.join(registry.EVALUATORS)}.",
     )
     it.add_argument("runs", nargs="*", type=Path, metavar="RUN_DIR", help="a finished run's folder")
     it.add_argument(
@@ -97,17 +97,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if getattr(options, name) < 1:
                 flag = f"--{name.replace('_', '-')}"
                 raise ValueError(f"{flag} must be 1 or more, not {getattr(options, name)}")
-        chosen = questions.choose(options.only, options.skip)
+        chosen = registry.choose(options.only, options.skip)
         runs = [find_run(folder, options.checkpoint, options.manifest) for folder in options.runs]
         device = device_named(options.device)
-        names = {question.name for question in chosen}  # what is not asked of speech as it is
+        names = {evaluator.name for evaluator in chosen}  # what is not asked of speech as it is
         options.noisy_words = "intelligibility" in names
         options.noisy_voices = "speaker" in names
         asked = {field.name: getattr(options, field.name) for field in fields(Options)}
-        tools = Tools(device, Options(**asked))
+        resources = Resources(device, Options(**asked))
         if options.whisper != Options.whisper:
-            _ = tools.recogniser  # a wrong name is told before work begins
-        with Scorer(chosen, options.clips, tools) as scorer:
+            _ = resources.recogniser  # a wrong name is told before work begins
+        with AnalysisRunner(chosen, options.clips, resources) as scorer:
             for run in runs:
                 print(f"{run.name}: {scorer.score(run)}", file=sys.stderr)
                 log_analysis(run)

@@ -2,4 +2,4 @@
 
 
 class Unavailable(ValueError):
-    """A model or package that is not here: its questions are skipped with this one line."""
+    """A model or package that is not here: its evaluators are skipped with this one line."""

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from analysis.ratios import Cell, common_clips, values_on
+from analysis.statistics.comparisons import Comparison, find_comparisons
 from analysis.statistics.differences import ALPHA
 from analysis.statistics.judge import Measured, Verdict, judge, measure
 from analysis.statistics.power import DRAWS, against_itself
-from analysis.statistics.questions import Question, find_questions
-from analysis.study import Study, read_study
+from analysis.statistics.ratios import Cell, common_clips, values_on
+from analysis.statistics.study_runs import Study, read_study
 from dcvae.claims import BASELINE
 from dcvae.utils.errors import user_errors
 
@@ -39,28 +39,28 @@ def describe(study: Study) -> Iterator[str]:
     yield from (f"# {line}" for line in study.left_out)
     verdicts = {(one.system, one.claim): one for one in judge(study)[0] if not one.stratum}
     yield "claim\tseeds\tclips\tdifference\tsd of seeds\tse of clips\tcorrelation\tverdict\tneeds"
-    questions = find_questions(study)
-    for one in questions:
+    comparisons = find_comparisons(study)
+    for one in comparisons:
         said = verdicts[one.system, one.claim.id]
         yield "\t".join(claim_cells(study, one, measure(study, one.cell, one.weights), said))
     yield ""
     yield f"{BASELINE} against itself\tseeds\tp < {ALPHA:g}"
-    for cell in dict.fromkeys(one.cell for one in questions):
+    for cell in dict.fromkeys(one.cell for one in comparisons):
         yield from false_verdicts(study, cell)
 
 
 def claim_cells(
-    study: Study, question: Question, measured: Measured, said: Verdict
+    study: Study, comparison: Comparison, measured: Measured, said: Verdict
 ) -> Iterator[str]:
     """One claim: its variances, the correlation of equal seeds, and what it needs."""
     one = measured.estimate
-    yield f"{question.system}:{'/'.join(question.cell)}"
+    yield f"{comparison.system}:{'/'.join(comparison.cell)}"
     yield str(one.n_seeds)
     yield str(one.n_clips)
     yield f"{one.value:+.4g}"
     yield f"{math.sqrt(one.seeds.variance * one.n_seeds):.3g}" if one.is_repeated else "unknown"
     yield f"{math.sqrt(one.clips.variance):.3g}"
-    yield f"{same_seed_correlation(study, question):.2f}"
+    yield f"{same_seed_correlation(study, comparison):.2f}"
     yield said.verdict
     if math.isnan(said.seeds_needed):
         yield said.reason
@@ -68,9 +68,9 @@ def claim_cells(
         yield f"{said.seeds_needed:.0f} seeds on {said.clips_needed:.0f} clips"
 
 
-def same_seed_correlation(study: Study, question: Question) -> float:
+def same_seed_correlation(study: Study, comparison: Comparison) -> float:
     """Of the means of the two systems by seed; NaN for fewer than three seeds."""
-    pair = [study.ratios(name, question.cell) for name in (question.system, question.against)]
+    pair = [study.ratios(name, comparison.cell) for name in (comparison.system, comparison.against)]
     seeds = sorted(set(pair[0]) & set(pair[1]))
     if len(seeds) < 3:
         return math.nan

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from dcvae.utils.errors import user_errors
 from experiments.config import COMPOSING_ERRORS
-from experiments.studies.conducting import conduct, describe
 from experiments.studies.plan import make_plan
 from experiments.studies.preflight import check_plan
+from experiments.studies.runner import describe, run_study
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.dry_run:
             print("\n".join(describe(plan)))
         else:
-            sys.exit(conduct(plan, options.fail_fast))
+            sys.exit(run_study(plan, options.fail_fast))
 
 
 if __name__ == "__main__":

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from dcvae.utils.files import replace_text
 from reports.collect import collect
-from reports.page import measured_plots, render
-from reports.paper import save_figure
-from reports.paper_tables import all_tables
+from reports.export import save_figure, save_tables
+from reports.html import measured_plots, render
 from reports.pdf import write_pdf
-from reports.save_tables import save_tables
 from reports.study import Study
+from reports.tables.all_tables import all_tables
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 from dcvae.claims import BASELINE
-from reports.metrics import Metric, describe, metric_of
+from reports.metric_registry import Metric, describe, metric_of
 from reports.results import Estimate, Record
 from reports.study import Study
 

@@ -13,8 +13,8 @@ import pandas as pd
 import soundfile
 from PIL import Image
 
-from reports.plot import Plot
-from reports.style import DARK, LIGHT, WIDE, WIDTH, Theme, styled
+from reports.figures.plot import Plot
+from reports.figures.style import DARK, LIGHT, WIDE, WIDTH, Theme, styled
 
 QUIETEST = -9.0  # natural log: what is drawn black
 LOUDEST = 2.0

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from dcvae.runs import RunError
 from dcvae.utils.files import replace_text
-from reports.latex import escape
-from reports.paper_table import Table
-from reports.plot import Plot
+from reports.figures.plot import Plot
+from reports.tables.latex import escape
+from reports.tables.table import Table
 
 NAME = "report"
 BATCH = ("-interaction=nonstopmode", "-halt-on-error")

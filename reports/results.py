@@ -96,8 +96,7 @@ class Results:
     @cached_property
     def rows(self) -> dict[tuple[str, ...], Record]:
         """The rows of `values` by KEY."""
-        records = self.values.to_dict("records")
-        return {tuple(row[name] for name in KEY): row for row in records}
+        return {tuple(row[name] for name in KEY): row for row in records(self.values)}
 
     def estimate(self, system: str, condition: str, metric: str) -> Estimate:
         """One system's value; NOTHING where it has no such row."""

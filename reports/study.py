@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from dcvae.runs import METRICS, Run
-from reports.metrics import metric_of
+from reports.metric_registry import metric_of
 from reports.results import Results
 
 

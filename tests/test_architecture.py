@@ -54,6 +54,37 @@ def test_a_room_of_dcvae_rests_on_those_before_it(room):
         assert {".".join(name.split(".")[:2]) for name in ours} <= before, path
 
 
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_no_module_imports_itself_in_a_circle():
+    """Imports within functions count too. What is left when modules without imports go, again and
+    again, are circles and what leads to them.
+    """
+    ours = {name_of(path): path for path in FILES}
+    needs = {}
+    for name, path in ours.items():
+        found = modules(path) | names(path)
+        needs[name] = {one for one in found if one in ours} - {name}
+    while free := [name for name, needed in needs.items() if not needed]:
+        for name in free:
+            del needs[name]
+        needs = {name: needed - set(free) for name, needed in needs.items()}
+    assert not needs
+
+
+def names(path: Path) -> set[str]:
+    """What a file imports from modules, with their names: modules too, it may be."""
+    return {
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_is_unpickled(path):
     loads = re.findall(r"torch\.load\([^\n]*", path.read_text())

@@ -8,7 +8,7 @@ import mlflow
 import pandas as pd
 import pytest
 
-from analysis.tracking import log_study
+from analysis.outputs.mlflow_results import log_study
 from dcvae.runs import Run, read_run
 from experiments.tracking.mlflow_study import Study
 from experiments.tracking.tracker import Tracker

@@ -7,19 +7,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.ratios import Cell, Ratio, common_clips, values_on
 from analysis.statistics import contrasts
-from analysis.statistics.contrasts import Weights
-from analysis.statistics.differences import ALPHA, NOTHING, Estimate, estimate
-from analysis.statistics.power import Needed, needed_to_decide
-from analysis.statistics.questions import (
+from analysis.statistics.comparisons import (
     STUDY,
-    Question,
+    Comparison,
     factorial,
-    find_questions,
+    find_comparisons,
     grouped,
     strata,
 )
+from analysis.statistics.contrasts import Weights
+from analysis.statistics.differences import ALPHA, NOTHING, Estimate, estimate
+from analysis.statistics.power import Needed, needed_to_decide
+from analysis.statistics.ratios import Cell, Ratio, common_clips, values_on
+from analysis.statistics.study_runs import Study
 from analysis.statistics.verdicts import (
     DECIDED,
     NOT_MEASURED,
@@ -29,7 +30,6 @@ from analysis.statistics.verdicts import (
     is_negligible,
     verdict,
 )
-from analysis.study import Study
 from dcvae.claims import Claim
 
 
@@ -143,19 +143,19 @@ def judge(study: Study, alpha: float = ALPHA) -> tuple[list[Verdict], list[Inter
     The study's claims at one training budget are one family (Holm). Where an interaction is clear
     the claim is judged in both strata of the other factor too.
     """
-    questions = find_questions(study)
+    comparisons = find_comparisons(study)
     interactions = [
         row
-        for (budget, cell), margin in factorial_cells(study, questions).items()
+        for (budget, cell), margin in factorial_cells(study, comparisons).items()
         for row in judge_interactions(study, budget, cell, margin, alpha)
     ]
     verdicts = []
-    for family in grouped(questions):
+    for family in grouped(comparisons):
         measured = [measure(study, one.cell, one.weights) for one in family]
         corrected = holm([one.estimate.p for one in measured])
-        for question, found, p_holm in zip(family, measured, corrected, strict=True):
-            verdicts.append(row(study, question, found, p_holm, alpha, len(family)))
-            for stratum in strata(study, question, depends_on(question, interactions)):
+        for comparison, found, p_holm in zip(family, measured, corrected, strict=True):
+            verdicts.append(row(study, comparison, found, p_holm, alpha, len(family)))
+            for stratum in strata(study, comparison, depends_on(comparison, interactions)):
                 part = measure(study, stratum.cell, stratum.weights)
                 p_part = min(1.0, 2 * len(family) * part.estimate.p)
                 verdicts.append(row(study, stratum, part, p_part, alpha, len(family)))
@@ -164,14 +164,14 @@ def judge(study: Study, alpha: float = ALPHA) -> tuple[list[Verdict], list[Inter
 
 def row(
     study: Study,
-    question: Question,
+    comparison: Comparison,
     found: Measured,
     p_holm: float,
     alpha: float,
     family_size: int,
 ) -> Verdict:
     """A claim's row, with what would decide it where it is open."""
-    claim, one = question.claim, found.estimate
+    claim, one = comparison.claim, found.estimate
     margin = margin_of(claim, found)
     said = verdict(one, claim.direction, margin, p_holm, alpha)
     needed = Needed()
@@ -179,29 +179,29 @@ def row(
         needed = needed_to_decide(one, margin, alpha, alpha / max(1, family_size))
     return Verdict(
         claim.id,
-        question.system,
-        question.against,
+        comparison.system,
+        comparison.against,
         claim.component,
         claim.text,
-        *question.cell,
+        *comparison.cell,
         claim.direction,
         margin,
-        question.contrast,
-        question.stratum,
-        question.family,
+        comparison.contrast,
+        comparison.stratum,
+        comparison.family,
         found.baseline,
         found.value,
         one.value,
         *one.interval(ALPHA),
         *one.interval(2 * ALPHA),
         p=one.p,
-        p_holm=p_holm if question.family == STUDY else math.nan,
+        p_holm=p_holm if comparison.family == STUDY else math.nan,
         verdict=said,
         seeds=one.n_seeds,
         clips=one.n_clips,
         seeds_needed=needed.seeds,
         clips_needed=needed.clips,
-        reason=reason(study, question, said),
+        reason=reason(study, comparison, said),
     )
 
 
@@ -210,17 +210,17 @@ def margin_of(claim: Claim, found: Measured) -> float:
     return claim.margin * abs(found.baseline) if claim.margin_is_relative else claim.margin
 
 
-def reason(study: Study, question: Question, said: str) -> str:
+def reason(study: Study, comparison: Comparison, said: str) -> str:
     """Why there is no verdict, and what to run; which seeds could not be paired."""
     if said == NOT_MEASURED:
-        lacking = (lack(study, system, question.cell) for system in question.weights)
+        lacking = (lack(study, system, comparison.cell) for system in comparison.weights)
         return next(filter(None, lacking), "its systems have no seed or no clip in common")
-    seeds = {system: set(study.ratios(system, question.cell)) for system in question.weights}
+    seeds = {system: set(study.ratios(system, comparison.cell)) for system in comparison.weights}
     paired = set.intersection(*seeds.values())
     if said == ONE_SEED:
         return "these weights only: a second seed of both systems would give a verdict"
     alone = sorted(set.union(*seeds.values()) - paired)
-    if alone and question.contrast == "difference":
+    if alone and comparison.contrast == "difference":
         listed = ", ".join(map(str, alone))
         return f"seeds without a partner are left out: {listed}; {len(paired)} are paired"
     return ""
@@ -240,11 +240,11 @@ def lack(study: Study, system: str, cell: Cell) -> str:
 
 
 def factorial_cells(
-    study: Study, questions: Sequence[Question]
+    study: Study, comparisons: Sequence[Comparison]
 ) -> dict[tuple[int | None, Cell], float]:
     """By budget and metric of main effects, the smallest margin that is claimed of it."""
     found: dict[tuple[int | None, Cell], float] = {}
-    for one in questions:
+    for one in comparisons:
         if one.contrast != "main effect":
             continue
         margin = margin_of(one.claim, measure(study, one.cell, one.weights))
@@ -274,14 +274,14 @@ def judge_interactions(
     ]  # fmt: skip
 
 
-def depends_on(question: Question, interactions: Sequence[Interaction]) -> list[str]:
+def depends_on(comparison: Comparison, interactions: Sequence[Interaction]) -> list[str]:
     """The factors on which a main effect clearly depends."""
-    factor = question.claim.ablation
+    factor = comparison.claim.ablation
     return [
         one.other if one.factor == factor else one.factor
         for one in interactions
-        if one.clear and (one.condition, one.metric) == question.cell
-        if question.contrast == "main effect" and factor in (one.factor, one.other)
+        if one.clear and (one.condition, one.metric) == comparison.cell
+        if comparison.contrast == "main effect" and factor in (one.factor, one.other)
     ]
 
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from analysis.statistics.differences import ALPHA
 from analysis.statistics.judge import Interaction, Verdict, judge
+from analysis.statistics.study_runs import Study
 from analysis.statistics.verdicts import DECIDED
-from analysis.study import Study
 
 
 def spent(seeds: int, max_seeds: int, alpha: float = ALPHA) -> float:

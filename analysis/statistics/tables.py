@@ -1,4 +1,4 @@
-"""All statistics of a study as files in its folder (analysis/study.py).
+"""All statistics of a study as files in its folder (analysis/statistics/study_runs.py).
 
 - statistics.csv: a row for each system, condition and metric: its value, and its difference to the
   baseline of the same training budget.
@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from analysis.ratios import Cell, Ratio, find_ratios, most_frequent
 from analysis.statistics.contrasts import difference
 from analysis.statistics.differences import ALPHA
 from analysis.statistics.judge import (
@@ -28,8 +27,9 @@ from analysis.statistics.judge import (
     measure,
     system_estimate,
 )
+from analysis.statistics.ratios import Cell, Ratio, find_ratios, most_frequent
 from analysis.statistics.sequential import Look, look_again
-from analysis.study import Study, cells, read_study
+from analysis.statistics.study_runs import Study, cells, read_study
 from dcvae.claims import BASELINE, system_name
 from dcvae.runs import (
     CLAIMS,

@@ -7,7 +7,7 @@ Source of the head's fields: the hub's model card specification
 import math
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dcvae.audio.mel import SAMPLE_RATE
 from dcvae.data.provenance import Corpus, Evaluation, Training
@@ -15,15 +15,29 @@ from dcvae.data.provenance import Corpus, Evaluation, Training
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
-    from dcvae.models.autoencoder import SpeechAutoencoder
-
 TAGS = ["audio", "speech", "autoencoder", "vae", "mel-spectrogram", "continuous-latents"]
 UNKNOWN = "not known"
 SCALED_NOISE = ("fixed", "uniform", "normal")  # the kinds that noise_std is about
 
 
+class Described(Protocol):
+    """What a card tells of a SpeechAutoencoder."""
+
+    config: dict[str, Any]
+    latent_bins: int
+
+    @property
+    def latent_frames_per_second(self) -> float: ...
+
+    @property
+    def floats_per_second(self) -> float: ...
+
+    @property
+    def parameters_count(self) -> int: ...
+
+
 def model_card(
-    model: "SpeechAutoencoder",
+    model: Described,
     training: Training | None = None,
     evaluation: Evaluation | None = None,
 ) -> str:
@@ -86,7 +100,7 @@ def eval_results(corpus: Corpus | None, evaluation: Evaluation) -> "list[EvalRes
     return found or None
 
 
-def what_it_is(model: "SpeechAutoencoder") -> str:
+def what_it_is(model: Described) -> str:
     """The model's sizes, which its config alone says."""
     config = model.config
     channels, bins = config["latent_channels"], model.latent_bins

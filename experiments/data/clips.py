@@ -1,7 +1,6 @@
 """From a manifest to batches of training crops and fixed validation waves."""
 
 import os
-import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from dcvae.audio.mel import HOP, SAMPLE_RATE
 from dcvae.data.manifest import Clip, Manifest, fixed_hash, read_manifest, select_clips
 from experiments.data.cache import AudioCache, open_cache
 from experiments.data.streams import STREAM, streamed_loader
-from experiments.training.preemption import SIGNALS
+from experiments.training.preemption import leave_signals_alone
 
 BLOCK = 65536  # places of an epoch's order that become Python's numbers at once
 
@@ -146,12 +145,6 @@ def training_loader(
         worker_init_fn=leave_signals_alone,
         generator=torch.Generator().manual_seed(seed),  # leaves the global one alone
     )
-
-
-def leave_signals_alone(worker: int) -> None:
-    """Let a worker outlive what asks its whole process group to stop: its owner saves first."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
 
 
 def validation_waves(

@@ -27,6 +27,7 @@ from dcvae.audio.io import AudioError, read_audio, torchcodec_decoders
 from dcvae.audio.mel import HOP, SAMPLE_RATE
 from dcvae.data.manifest import SPLITS, fixed_hash
 from experiments.data.index import split_of
+from experiments.training.preemption import leave_signals_alone
 
 STREAM = "stream.json"  # beside a manifest whose training split streams
 ROWS = 100_000  # of an epoch where nobody says how many there are
@@ -220,8 +221,6 @@ def streamed_loader(
         num_workers = stream.num_shards
     mine, batches = batch_size // state.num_processes, max(source.rows * 9 // 10 // batch_size, 1)
     clips = StreamedClips(stream, source, segment_frames, mine, batches, seed, min_seconds)
-    from experiments.data.clips import leave_signals_alone
-
     loader: DataLoader[Tensor] = DataLoader(
         clips,
         batch_size=mine,

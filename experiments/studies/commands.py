@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.studies.machine import find_gpus
+from experiments.studies.hardware import find_gpus
 from experiments.studies.options import Analysis, Study
 from experiments.studies.plan import Plan, Row
 

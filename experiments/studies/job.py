@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments.studies.group import ProcessGroup
-from experiments.studies.states import (
+from experiments.studies.process_group import ProcessGroup
+from experiments.studies.status import (
     FINISHED,
     INTERRUPTED,
     is_analysed,
     is_trained,
-    judge,
+    outcome_of,
     written,
 )
 
@@ -58,7 +58,7 @@ class Job:
         if self.group.stopping:
             return INTERRUPTED
         before = written(self.run_dir)
-        return judge(self.run_dir, self.group.run(command, self.variables), before)
+        return outcome_of(self.run_dir, self.group.run(command, self.variables), before)
 
     def terminate(self) -> None:
         """SIGTERM to whatever runs: it saves, and the job ends as INTERRUPTED."""
@@ -92,7 +92,7 @@ class Ending:
             if state == FINISHED:
                 stopping = self.group.stopping
                 status = -signal.SIGTERM if stopping else self.group.run(command, self.variables)
-                state = judge(self.log.parent, status, 0)
+                state = outcome_of(self.log.parent, status, 0)
         return Outcome(state, time.monotonic() - started)
 
     def terminate(self) -> None:

@@ -6,7 +6,7 @@ import shutil
 from dcvae.runs import read_record
 from dcvae.utils.locks import check_writable
 from experiments.config import check_same_config, read_registry
-from experiments.studies.machine import find_gpus, is_free
+from experiments.studies.hardware import find_gpus, is_free
 from experiments.studies.options import (
     BUDGETS,
     CLIP_COUNTS,

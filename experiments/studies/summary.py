@@ -4,10 +4,10 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.studies.board import duration
-from experiments.studies.engine import Entry, Stop
+from experiments.studies.console import duration
 from experiments.studies.progress import tail
-from experiments.studies.states import FAILED, FINISHED, SKIPPED
+from experiments.studies.scheduler import Entry, Stop
+from experiments.studies.status import FAILED, FINISHED, SKIPPED
 from experiments.training.preemption import EXIT_STATUS
 
 LAST_LINES = 5

@@ -28,3 +28,9 @@ class Interruption:
 
     def note(self, number: int, frame: FrameType | None) -> None:
         self.asked = True
+
+
+def leave_signals_alone(worker: int) -> None:
+    """Let a worker outlive what asks its whole process group to stop: its owner saves first."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

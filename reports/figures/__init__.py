@@ -14,7 +14,7 @@ from reports.figures import (
     spectrum,
     tsne,
 )
-from reports.plot import Plot
+from reports.figures.plot import Plot
 
 PLOTS: list[Plot] = [
     *claims_forest.PLOTS,

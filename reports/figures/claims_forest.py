@@ -10,10 +10,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from reports.claims import ONE_SEED, UNDECIDED, Claim, claims
-from reports.legends import legend_below
-from reports.plot import INTERVALS, VERDICTS, Plot
+from reports.figures.legends import legend_below
+from reports.figures.plot import INTERVALS, VERDICTS, Plot
+from reports.figures.style import current
 from reports.study import Study
-from reports.style import current
 
 MARKERS = {"supported": "o", "contradicted": "X", "negligible": "D", UNDECIDED: "s", ONE_SEED: "o"}
 HOLLOW = (UNDECIDED, ONE_SEED)

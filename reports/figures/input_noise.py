@@ -4,8 +4,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reports.figures.lines import draw_lines, panels
-from reports.metrics import metric_of
-from reports.plot import INTERVALS, Plot
+from reports.figures.plot import INTERVALS, Plot
+from reports.metric_registry import metric_of
 from reports.study import Study
 
 METRICS = ("mel_l1", "pesq_wb", "stoi")

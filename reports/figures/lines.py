@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.legends import legend_below
-from reports.style import PAPER, current, end_labels, height_for
+from reports.figures.legends import legend_below
+from reports.figures.style import PAPER, current, end_labels, height_for
 
 BANDS = 6  # lines whose intervals can be told apart when they overlap
 ROOM = 4.5  # inches: narrower figures name the lines below their axes

@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reports.figures.lines import draw_lines, name_lines, panel
-from reports.plot import Plot
+from reports.figures.plot import Plot
+from reports.figures.style import current
 from reports.study import Study, read_curves
-from reports.style import current
 
 WINDOW = 0.05  # of a curve's points: the mean that is drawn over the noise of single batches
 

@@ -5,9 +5,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from reports.figures.lines import BANDS, draw_lines, labels, name_lines, panel
-from reports.plot import Plot
+from reports.figures.plot import Plot
+from reports.figures.style import current
 from reports.study import Study
-from reports.style import current
 
 LOSS = "heldout_loss_per_second"
 

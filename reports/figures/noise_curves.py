@@ -6,11 +6,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reports.figures.lines import draw_lines, labels, name_lines, panel
-from reports.metrics import ROBUST, metric_of
-from reports.plot import INTERVALS, Plot
-from reports.robustness import areas, curves
+from reports.figures.plot import INTERVALS, Plot
+from reports.figures.style import current
+from reports.metric_registry import ROBUST, metric_of
 from reports.study import Study
-from reports.style import current
+from reports.tables.robustness import areas, curves
 
 
 def table(study: Study, metric: str) -> pd.DataFrame:

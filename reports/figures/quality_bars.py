@@ -7,10 +7,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from reports.metrics import QUALITY
-from reports.plot import INTERVALS, Plot
+from reports.figures.plot import INTERVALS, Plot
+from reports.figures.style import current
+from reports.metric_registry import QUALITY
 from reports.study import Study
-from reports.style import current
 
 CEILING = "ceiling"
 

@@ -15,11 +15,11 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from matplotlib.transforms import ScaledTranslation
 
-from reports.legends import legend_below
-from reports.metrics import QUALITY
-from reports.plot import INTERVALS, Plot
+from reports.figures.legends import legend_below
+from reports.figures.plot import INTERVALS, Plot
+from reports.figures.style import current, end_labels
+from reports.metric_registry import QUALITY
 from reports.study import Study
-from reports.style import current, end_labels
 
 REFERENCES = Path(__file__).parents[1] / "references.csv"
 PUBLISHED = {"pesq_wb": "pesq", "stoi": "stoi"}  # no dWER: a paper's WER is against the text

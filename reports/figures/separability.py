@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from reports.legends import legend_below
-from reports.metrics import LATENTS
-from reports.plot import INTERVALS, Plot
+from reports.figures.legends import legend_below
+from reports.figures.plot import INTERVALS, Plot
+from reports.figures.style import current
+from reports.metric_registry import LATENTS
 from reports.study import Study
-from reports.style import current
 
 LABELS = ("speaker", "language")
 MEASURES = {"probe": "linear probe", "knn": "kNN", "lnc": "LNC"}

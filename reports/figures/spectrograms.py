@@ -6,11 +6,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from reports.legends import folded
-from reports.listening import FRAMES_PER_SECOND, shortest
-from reports.plot import Plot
+from reports.audio_grid import FRAMES_PER_SECOND, shortest
+from reports.figures.legends import folded
+from reports.figures.plot import Plot
+from reports.figures.style import current
 from reports.study import Study
-from reports.style import current
 
 COLUMNS = 5
 LETTER = 0.09  # inches over a panel

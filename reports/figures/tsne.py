@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from dcvae.runs import Run
-from reports.legends import folded
-from reports.metrics import LATENTS
-from reports.plot import Plot
+from reports.figures.legends import folded
+from reports.figures.plot import Plot
+from reports.figures.style import MARKERS, PALETTE, current
+from reports.metric_registry import LATENTS
 from reports.study import Study
-from reports.style import MARKERS, PALETTE, current
 
 COORDINATES = ["tsne_1", "tsne_2"]
 LABELS = ("speaker", "language")

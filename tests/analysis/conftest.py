@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from analysis.cache import WaveCache
+from analysis.context import EvalContext
+from analysis.resources import Options, Resources
 from analysis.runs import find_run
-from analysis.subject import Subject
-from analysis.tools import Options, Tools
+from analysis.stores.wave_cache import WaveCache
 from dcvae import SpeechAutoencoder, load_vocoder
 from dcvae.audio.io import read_audio, write_audio
 from dcvae.data.manifest import Clip, read_manifest, select_clips, write_manifest
@@ -76,19 +76,19 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def make_subject(make_run, tmp_path: Path) -> Iterator[Callable[..., Subject]]:
+def make_subject(make_run, tmp_path: Path) -> Iterator[Callable[..., EvalContext]]:
     """What a question is asked of: a run on the manifest, its first `count` clips."""
-    made: list[Subject] = []
+    made: list[EvalContext] = []
 
-    def make(manifest: Path, count: int = 10, **options: object) -> Subject:
+    def make(manifest: Path, count: int = 10, **options: object) -> EvalContext:
         run = find_run(make_run(tmp_path, manifest, "baseline", **options))
         model = SpeechAutoencoder.from_pretrained(run.checkpoint)
         clips = select_clips(read_manifest(manifest), "test", count)
-        tools = Tools(torch.device("cpu"), Options(whisper="bundled"))
-        made.append(Subject(run, model, load_vocoder(**VOCODER), clips, tools, WaveCache()))
+        resources = Resources(torch.device("cpu"), Options(whisper="bundled"))
+        made.append(EvalContext(run, model, load_vocoder(**VOCODER), clips, resources, WaveCache()))
         return made[-1]
 
     yield make
-    for subject in made:
-        subject.tools.close()
-        subject.waves.close()
+    for context in made:
+        context.resources.close()
+        context.waves.close()

@@ -2,15 +2,17 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from analysis import quality, questions, samples
+from analysis import batching, registry
 from analysis.cli import main
-from analysis.table import read_table, summarise
+from analysis.evaluators import audio_quality
+from analysis.outputs.table import read_table, summarise
 from dcvae.audio.io import read_audio, write_audio
 from dcvae.audio.mel import HOP
 from dcvae.data.manifest import Clip, read_manifest, write_manifest
@@ -126,10 +128,10 @@ def test_only_what_changed_is_asked_again(
     assert asked("--clips", "3") == ["quality", "round_trips"]
     assert read_table(table)["clip"].nunique() == 3
     newer = {
-        **questions.QUESTIONS,
-        "quality": quality.QUESTION.__class__(**{**vars(quality.QUESTION), "version": 99}),
+        **registry.EVALUATORS,
+        "quality": replace(audio_quality.EVALUATOR, version=99),
     }
-    monkeypatch.setattr(questions, "QUESTIONS", newer)
+    monkeypatch.setattr(registry, "EVALUATORS", newer)
     assert asked("--clips", "3") == ["quality"]
     tiny_model(noise_std=0.1).save_pretrained(folder / "last")
     assert asked("--clips", "3") == ["quality", "round_trips"]
@@ -141,32 +143,30 @@ def test_an_interrupted_analysis_resumes_at_the_clip_where_it_stopped(
     scored: list[Path], tmp_path: Path, spoken: Path, make_run, monkeypatch
 ) -> None:
     """Stopped after the first batch; then only the clips of the others are measured."""
-    monkeypatch.setattr(samples, "READ_AT_ONCE", 4)  # three batches or more
+    monkeypatch.setattr(batching, "READ_AT_ONCE", 4)  # three batches or more
     folder = make_run(tmp_path, spoken, "baseline")
-    measure, seen = quality.QUESTION.measure, []
+    measure, seen = audio_quality.EVALUATOR.measure, []
 
-    def stopping(batches, subject):
-        for number, rows in enumerate(measure(batches, subject)):
+    def stopping(batches, context):
+        for number, rows in enumerate(measure(batches, context)):
             if number == 1:
                 raise KeyboardInterrupt
             yield rows
 
-    def watching(batches, subject):
-        for rows in measure(batches, subject):
+    def watching(batches, context):
+        for rows in measure(batches, context):
             seen.extend({row.clip for row in rows})
             yield rows
 
     def replaced(function):
-        return {
-            "quality": quality.QUESTION.__class__(**{**vars(quality.QUESTION), "measure": function})
-        }
+        return {"quality": replace(audio_quality.EVALUATOR, measure=function)}
 
     arguments = [str(folder), "--device", "cpu", "--only", "quality"]
-    monkeypatch.setattr(questions, "QUESTIONS", replaced(stopping))
+    monkeypatch.setattr(registry, "EVALUATORS", replaced(stopping))
     with pytest.raises(KeyboardInterrupt):
         main(arguments)
     assert not (folder / "analysis" / "table.csv").exists()
-    monkeypatch.setattr(questions, "QUESTIONS", replaced(watching))
+    monkeypatch.setattr(registry, "EVALUATORS", replaced(watching))
     main(arguments)
     table = read_table(folder / "analysis" / "table.csv")
     assert 0 < len(seen) < table["clip"].nunique()
@@ -185,9 +185,9 @@ def test_a_missing_package_skips_its_question_with_one_line(
     scored: list[Path], capsys: pytest.CaptureFixture[str], monkeypatch
 ) -> None:
     name = "pitch"
-    question = questions.QUESTIONS[name]
-    lacking = question.__class__(**{**vars(question), "libraries": ("no-such-package",)})
-    monkeypatch.setattr(questions, "QUESTIONS", {name: lacking})
+    evaluator = registry.EVALUATORS[name]
+    lacking = replace(evaluator, libraries=("no-such-package",))
+    monkeypatch.setattr(registry, "EVALUATORS", {name: lacking})
     main([str(scored[0]), "--clips", "4", "--device", "cpu"])
     lines = [line for line in capsys.readouterr().err.splitlines() if "skipped: " in line]
     assert len(lines) == 1

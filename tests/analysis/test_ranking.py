@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from analysis.cli import main
-from analysis.table import read_table, summarise
+from analysis.outputs.table import read_table, summarise
 from dcvae import LogMel, SpeechAutoencoder
 from dcvae.audio.io import read_audio
 from dcvae.data.manifest import read_manifest

@@ -13,16 +13,16 @@ import soundfile
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from analysis.outputs.table import Row, make_table, write_table
 from analysis.statistics.tables import summarise_study
-from analysis.table import Row, make_table, write_table
 from dcvae.claims import read_claims
 from dcvae.runs import Run
 from reports.collect import collect
-from reports.page import measured_plots, render
-from reports.paper_table import Table
-from reports.paper_tables import all_tables
+from reports.html import measured_plots, render
 from reports.results import KEY, STATISTICS_COLUMNS, TEXTS, Record, Results
 from reports.study import Study
+from reports.tables.all_tables import all_tables
+from reports.tables.table import Table
 
 Values = Mapping[tuple[str, str, str], float]  # by ablation, condition, metric
 DATE = "2025-01-31"

@@ -17,9 +17,9 @@ from PIL import Image
 
 from reports.build import main
 from reports.collect import collect
-from reports.numbers import UNKNOWN
-from reports.page import leading, measured_plots
-from reports.page import render as render_page
+from reports.formatting import UNKNOWN
+from reports.html import leading, measured_plots
+from reports.html import render as render_page
 from reports.study import Study
 
 MakeRun = Callable[..., Path]

@@ -6,7 +6,7 @@ import pytest
 
 from dcvae.claims import COMPONENTS
 from reports.claims import claims
-from reports.design_claims import FIGURES, command, findings, summary
+from reports.design_findings import FIGURES, command, findings, summary
 from reports.figures import PLOTS
 from reports.study import Study
 

@@ -8,15 +8,15 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.modelability import PER_SECOND
-from analysis.robustness import NOISES, RATIOS, TRIPS, VOCODED_TRIPS
+from analysis.evaluators.latent_lm import PER_SECOND
+from analysis.evaluators.robustness import NOISES, RATIOS, TRIPS, VOCODED_TRIPS
 from reports.figures import input_noise, losses, modelability, noise_curves
 from reports.figures import round_trips as trips
+from reports.figures.legends import legend_columns
 from reports.figures.lines import draw_lines
-from reports.legends import legend_columns
-from reports.plot import Plot
+from reports.figures.plot import Plot
+from reports.figures.style import COLUMN, DOUBLE, LIGHT, PAPER, WIDTH, looks, styled
 from reports.study import Study
-from reports.style import COLUMN, DOUBLE, LIGHT, PAPER, WIDTH, looks, styled
 
 THREE = ["baseline", "no_adversary", "plain_ae"]
 MANY = ["baseline", *(f"another_long_name_{number:02d}" for number in range(15))]

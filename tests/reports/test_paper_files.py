@@ -7,16 +7,16 @@ import pytest
 
 from dcvae.runs import RunError
 from reports.build import main
-from reports.captions import caption
-from reports.latex import escape
-from reports.numbers import MINUS, UNKNOWN
-from reports.page import measured_plots
-from reports.paper_table import Cell, Column, Table
-from reports.paper_tables import all_tables
+from reports.export import save_tables
+from reports.formatting import MINUS, UNKNOWN
+from reports.html import measured_plots
 from reports.pdf import document, write_pdf
-from reports.save_tables import save_tables
 from reports.study import Study
-from reports.text_tables import markdown
+from reports.tables.all_tables import all_tables
+from reports.tables.captions import caption
+from reports.tables.latex import escape
+from reports.tables.table import Cell, Column, Table
+from reports.tables.text import markdown
 
 DATE = "2025-01-31"
 

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from reports.captions import caption
 from reports.claims import claims as find_claims
 from reports.collect import collect
-from reports.latex import latex
-from reports.numbers import MINUS, UNKNOWN
-from reports.paper_table import Column, Table, estimate_cell
-from reports.paper_tables import all_tables
+from reports.formatting import MINUS, UNKNOWN
 from reports.results import NOTHING, Estimate
 from reports.study import Study
-from reports.text_tables import comma_separated, markdown
+from reports.tables.all_tables import all_tables
+from reports.tables.captions import caption
+from reports.tables.latex import latex
+from reports.tables.table import Column, Table, estimate_cell
+from reports.tables.text import comma_separated, markdown
 
 DATE = "2025-01-31"
 DAGGER = r"\rlap{\textsuperscript{$\dagger$}}"

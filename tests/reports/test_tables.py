@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from reports import numbers, robustness, tables
+from reports import formatting
 from reports.claims import claim_of, claims
 from reports.collect import collect
-from reports.metrics import LATENT, QUALITY, ROBUST, describe
+from reports.metric_registry import LATENT, QUALITY, ROBUST, describe
 from reports.results import CLAIMS_COLUMNS, TEXTS
 from reports.study import Study
+from reports.tables import page_rows, robustness
 
 
 def test_the_ceiling_stands_beside_the_ablations_and_the_baseline_is_first(study: Study) -> None:
-    (ceiling,) = tables.references(study)
-    rows = tables.models(study)
+    (ceiling,) = page_rows.references(study)
+    rows = page_rows.models(study)
     assert ceiling.name == "ceiling"
     assert [row.name for row in rows] == ["baseline", "no_dispersive", "plain_ae"]
     assert ceiling.values["pesq_wb"].mean == pytest.approx(3.53)
@@ -29,34 +30,34 @@ def test_the_ceiling_stands_beside_the_ablations_and_the_baseline_is_first(study
 
 
 def test_unseen_voices_have_a_table_of_their_own(study: Study, by_hand: Callable) -> None:
-    ceiling, *models = tables.unseen_voices(study)
+    ceiling, *models = page_rows.unseen_voices(study)
     assert (ceiling.name, ceiling.values["stoi"].mean) == ("ceiling", pytest.approx(0.9))
     assert [row.name for row in models] == ["baseline", "no_dispersive", "plain_ae"]
     assert models[0].values["stoi"].mean == pytest.approx(0.47)
     assert [row.best for row in models] == [set(), set(), {"stoi"}]
-    assert list(tables.measured([ceiling, *models], QUALITY)) == ["stoi"]
-    assert tables.unseen_voices(by_hand(["x"], {("x", "reconstruction", "stoi"): 1.0})) == []
+    assert list(page_rows.measured([ceiling, *models], QUALITY)) == ["stoi"]
+    assert page_rows.unseen_voices(by_hand(["x"], {("x", "reconstruction", "stoi"): 1.0})) == []
     assert describe("unseen", "mel_l1") == "mel L1, unseen voices"
     assert describe("unseen_ceiling", "stoi") == "STOI, ceiling, unseen voices"
 
 
 def test_only_what_some_run_has_gets_a_column(study: Study) -> None:
-    rows = [*tables.references(study), *tables.models(study)]
-    assert list(tables.measured(rows, QUALITY)) == ["pesq_wb", "stoi", "mel_l1", "dwer"]
-    space = tables.latent_space(study)
-    assert list(tables.measured(space, LATENT)) == ["effective_rank", "dispersive"]
+    rows = [*page_rows.references(study), *page_rows.models(study)]
+    assert list(page_rows.measured(rows, QUALITY)) == ["pesq_wb", "stoi", "mel_l1", "dwer"]
+    space = page_rows.latent_space(study)
+    assert list(page_rows.measured(space, LATENT)) == ["effective_rank", "dispersive"]
     assert space[0].values["effective_rank"].mean == 12.5
 
 
 def test_a_rate_is_in_percent_and_says_that_it_has_fewer_clips(study: Study) -> None:
-    first = tables.models(study)[0]
+    first = page_rows.models(study)[0]
     assert first.values["dwer"].mean == pytest.approx(100 * (1 + 3 + 5) / (4 + 8 + 12))
     assert first.has_fewer("dwer")
     assert not first.has_fewer("stoi")
 
 
 def test_failures_are_listed_with_their_reason(study: Study) -> None:
-    found = {one.what: one for one in tables.failures(study)}
+    found = {one.what: one for one in page_rows.failures(study)}
     one = found["mel L1 at latent noise 0.5"]
     assert (one.failed, one.asked, one.where) == (3, 24, "all systems")
     assert one.reason == "the clip is broken"
@@ -64,12 +65,12 @@ def test_failures_are_listed_with_their_reason(study: Study) -> None:
 
 
 def test_what_was_trained_is_printed(study: Study) -> None:
-    facts = tables.models(study)[0].facts
+    facts = page_rows.models(study)[0].facts
     assert facts["floats/s"] == "431"
-    assert [row.facts["free floats/s"] for row in tables.models(study)] == [
+    assert [row.facts["free floats/s"] for row in page_rows.models(study)] == [
         "377",
         "377",
-        numbers.UNKNOWN,
+        formatting.UNKNOWN,
     ]
     assert "budget" not in facts
     assert facts["parameters"] == "1.23 M"
@@ -91,7 +92,7 @@ def test_a_run_of_another_training_budget_is_a_system_of_its_own(
     assert summarise_study(plan) == []
     study = collect(tmp_path, name="grown")
     assert study.systems == ["baseline", "plain_ae", "baseline@350", "plain_ae@350"]
-    assert [row.facts["budget"] for row in tables.models(study)] == [
+    assert [row.facts["budget"] for row in page_rows.models(study)] == [
         *["the size's own"] * 2,
         *["350 steps"] * 2,
     ]
@@ -203,18 +204,18 @@ def test_noise_of_zero_has_its_own_condition_where_it_was_measured(
 
 
 def test_the_headline_compares_with_no_training_and_with_the_ceiling(study: Study) -> None:
-    references, models = tables.references(study), tables.models(study)
-    training, ceiling = tables.headline(references[-1], models[0], seeds=1)
+    references, models = page_rows.references(study), page_rows.models(study)
+    training, ceiling = page_rows.headline(references[-1], models[0], seeds=1)
     assert "from 2.500 to 0.530, to 21% of the untrained model's, of these weights." in training
-    repeated, _ = tables.headline(references[-1], models[0], seeds=3)
+    repeated, _ = page_rows.headline(references[-1], models[0], seeds=3)
     assert "weights" not in repeated
     assert "PESQ-wb 1.37 of the ceiling's 3.53" in ceiling
 
 
 def test_numbers_and_conditions_are_written_for_readers() -> None:
-    assert numbers.chance(0.0234) == "p = 0.023"
-    assert numbers.chance(0.0002) == "p < 0.001"
-    assert numbers.chance(math.nan) == numbers.UNKNOWN
-    assert numbers.plain(-0.5, 1) == f"{numbers.MINUS}0.5"
+    assert formatting.chance(0.0234) == "p = 0.023"
+    assert formatting.chance(0.0002) == "p < 0.001"
+    assert formatting.chance(math.nan) == formatting.UNKNOWN
+    assert formatting.plain(-0.5, 1) == f"{formatting.MINUS}0.5"
     assert describe("input_white_20", "stoi") == "STOI, input white 20"
     assert describe("latents", "speaker_probe") == "speaker probe"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.table import Row, make_table, write_table
+from analysis.outputs.table import Row, make_table, write_table
 
 CLIPS = [f"clip{number}" for number in range(24)]
 NOISE = dict(zip(CLIPS, np.random.default_rng(0).normal(0, 0.1, len(CLIPS)), strict=True))

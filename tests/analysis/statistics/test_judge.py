@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from analysis.statistics.judge import judge
+from analysis.statistics.study_runs import StudyRun, read_study
 from analysis.statistics.tables import summarise_study
-from analysis.study import StudyRun, read_study
 from dcvae.claims import read_claims
 
 FACTORS = ("no_noise", "no_layernorm")

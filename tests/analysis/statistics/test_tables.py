@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from analysis.outputs.table import Row, make_table
 from analysis.statistics.tables import summarise_run, summarise_study
-from analysis.table import Row, make_table
 
 NAN = math.nan
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from experiments.studies.engine import Engine, Entry, Stop
 from experiments.studies.executors import LocalExecutor
 from experiments.studies.job import Job
-from experiments.studies.ledger import Ledger
+from experiments.studies.job_records import JobRecords
+from experiments.studies.scheduler import Entry, Scheduler, Stop
 
 PRELUDE = """
 import json, os, signal, sys, time
@@ -48,15 +48,15 @@ def make_job(tmp_path) -> Callable[..., Job]:
 
 @pytest.fixture
 def run_jobs(tmp_path) -> Callable[..., list[Entry]]:
-    """The entries of jobs that an engine brought to their ends, and all states that it showed."""
+    """The entries of jobs that came to their ends, and all states that were shown."""
 
     def run(jobs: list[Job], stop: Stop | None = None, **options: object) -> list[Entry]:
         entries = [Entry(job.run_dir.name, job) for job in jobs]
         stop = Stop() if stop is None else stop  # which is false as long as nothing stops it
         executor = options.pop("executor", None) or LocalExecutor(options.pop("at_once", 1))
-        ledger = Ledger(tmp_path / "jobs.json")
+        records = JobRecords(tmp_path / "jobs.json")
         show = options.pop("show", lambda entries: None)
-        Engine(executor, ledger, stop, **options).run(entries, show)
+        Scheduler(executor, records, stop, **options).run(entries, show)
         return entries
 
     return run

@@ -9,10 +9,10 @@ import pytest
 from dcvae.claims import Claim
 from experiments.config import COMPOSING_ERRORS
 from experiments.studies import plan
-from experiments.studies.conducting import describe, make_job
 from experiments.studies.plan import make_plan
 from experiments.studies.preflight import check_plan
 from experiments.studies.registration import register
+from experiments.studies.runner import describe, make_job
 
 
 def test_a_factorial_is_all_compositions_beside_the_named_ablations():

@@ -10,19 +10,20 @@ from pathlib import Path
 import pytest
 
 from analysis.cli import CLIP_COUNTS, parser
-from analysis.modelling.presets import PRESETS
-from analysis.questions import QUESTIONS as ASKED
+from analysis.latent_lm.presets import PRESETS
+from analysis.registry import QUESTIONS as ASKED
 from experiments.config import CONF
-from experiments.studies import machine, options, preflight
+from experiments.studies import hardware as machine
+from experiments.studies import options, preflight
 from experiments.studies.commands import (
     environment,
     report_commands,
     statistics_commands,
     train_command,
 )
-from experiments.studies.conducting import describe, make_shares
 from experiments.studies.plan import Plan, make_plan
 from experiments.studies.preflight import check_plan
+from experiments.studies.runner import describe, make_shares
 
 ROOT = Path(__file__).parents[3]
 

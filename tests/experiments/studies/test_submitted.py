@@ -9,8 +9,8 @@ psutil = pytest.importorskip("psutil")
 pytest.importorskip("submitit", reason="submitit is not installed")
 
 from experiments.studies.options import Study  # noqa: E402
-from experiments.studies.states import FINISHED  # noqa: E402
-from experiments.studies.submitted import SubmititExecutor, parameter  # noqa: E402
+from experiments.studies.status import FINISHED  # noqa: E402
+from experiments.studies.submitit_executor import SubmititExecutor, parameter  # noqa: E402
 
 SLOW = """
 pause = 2

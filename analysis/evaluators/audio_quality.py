@@ -1,0 +1,107 @@
+"""How close is the reconstruction? PESQ, STOI, mel-cepstral distortion, mel L1, modulations."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from analysis.context import Batch, EvalContext
+from analysis.evaluator import Cell, Evaluator
+from analysis.evaluators.pooled_scores import score_waves
+from analysis.metrics.modulation import log_modulation_ratio
+from analysis.metrics.perceptual import METRICS, wave_scores
+from analysis.metrics.score import score
+from analysis.metrics.spectral import mel_cepstral_distortion, mel_l1
+from analysis.outputs.table import Row
+from dcvae import LogMel, SpeechAutoencoder
+from dcvae.data.manifest import Clip
+
+NAME = "quality"
+UNTRAINED_SEED = 0
+CONDITIONS = ("ceiling", "reconstruction")
+MEL_METRICS: dict[str, Callable[..., float]] = {
+    "mel_l1": mel_l1,
+    "log_modulation_ratio": log_modulation_ratio,
+}
+
+
+def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row]]:
+    """Per clip every wave metric of ceiling and reconstruction, and those of mels, unvocoded.
+
+    The mel L1 of the same architecture with random weights says what training brought.
+    """
+    untrained = replace(context, model=untrained_twin(context.model).to(context.resources.device))
+    mel_rows: deque[list[Row]] = deque()
+
+    def compared() -> Iterator[Batch]:
+        """Each batch on its way to the pool, which is busy with the one before."""
+        for batch in batches:
+            mel_rows.append(
+                rows_of_mels("reconstruction", batch, batch.mels, MEL_METRICS)
+                + rows_of_mels(
+                    "untrained", batch, Batch(batch.samples, untrained).mels, {"mel_l1": mel_l1}
+                )
+                + distortion_rows("reconstruction", batch, batch.waves)
+                + ceiling_distortion_rows(batch)
+            )
+            yield batch
+
+    for rows in score_waves(compared(), context, NAME, wave_scores, original=False):
+        yield rows + mel_rows.popleft()
+
+
+def rows_of_mels(
+    condition: str, batch: Batch, mels: list[Tensor], metrics: dict[str, Callable[..., float]]
+) -> list[Row]:
+    """Each of the metrics of the model's own mels [M, F]."""
+    return [
+        Row(sample.name, condition, name, *score(metric, sample.mel.numpy(), mel.numpy()))
+        for sample, mel in zip(batch.samples, mels, strict=True)
+        for name, metric in metrics.items()
+    ]
+
+
+def distortion_rows(condition: str, batch: Batch, waves: list[Tensor]) -> list[Row]:
+    """Mel-cepstral distortion of waves [T]."""
+    log_mel = LogMel()
+    return [
+        Row(sample.name, condition, "mcd", *score(distortion, log_mel, sample.wave, wave))
+        for sample, wave in zip(batch.samples, waves, strict=True)
+    ]
+
+
+def ceiling_distortion_rows(batch: Batch) -> list[Row]:
+    """Those of the ceiling, once for all runs."""
+    return batch.context.rows_once(
+        f"{NAME} mcd", batch.names, lambda: distortion_rows("ceiling", batch, batch.ceilings)
+    )
+
+
+def distortion(log_mel: LogMel, reference: Tensor, output: Tensor) -> float:
+    """Mel-cepstral distortion of two waves [T] by the model's own front end."""
+    mels = (log_mel(wave[None])[0].numpy() for wave in (reference, output))
+    return mel_cepstral_distortion(*mels)
+
+
+def untrained_twin(model: SpeechAutoencoder) -> SpeechAutoencoder:
+    """The same architecture with random weights of a fixed seed, in eval mode on the CPU."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(UNTRAINED_SEED)
+        return SpeechAutoencoder(**model.config).eval()
+
+
+def cells(context: EvalContext, clip: Clip) -> list[Cell]:
+    waves = [(condition, metric) for condition in CONDITIONS for metric in (*METRICS, "mcd")]
+    mels = [("reconstruction", metric) for metric in MEL_METRICS]
+    return [*waves, *mels, ("untrained", "mel_l1")]
+
+
+EVALUATOR = Evaluator(
+    name=NAME,
+    version=3,
+    measure=measure,
+    cells=cells,
+    libraries=("pesq", "pystoi"),
+)

@@ -1,0 +1,179 @@
+"""Are the words still there? Whisper's errors against the text, and against the original's reading.
+
+WER and CER are against the manifest's text; dWER and dCER against what the recogniser itself
+understood of the original, which needs no text. Each clip has its errors and its reference's
+length, in words and characters; the rate of the set is the sum of the one over the sum of the
+other, not the mean of the clips' rates.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from analysis.asr.recogniser import Reading
+from analysis.batching import LONGEST, Sample
+from analysis.context import TEST, Batch, EvalContext
+from analysis.evaluator import Cell, Evaluator
+from analysis.metrics.score import Score, score
+from analysis.metrics.words import count_characters, count_words
+from analysis.outputs.table import Row
+from dcvae.data.manifest import Clip, select_clips
+
+NAME = "intelligibility"
+
+PARTS = ("errors", "total")
+Count = Callable[[str, str, str], tuple[int, int]]  # of reference, hypothesis, language
+COUNTS: dict[str, Count] = {"wer": count_words, "cer": count_characters}
+
+
+def known_clips(context: EvalContext) -> list[Clip]:
+    """So many test clips as the options say, of all in a language that the recogniser knows.
+
+    They are not those of `--clips`, of which one language in many leaves too few words.
+    """
+    resources = context.resources
+    known = [clip for clip in context.split(TEST) if resources.recogniser.knows(clip.language)]
+    return select_clips(known, TEST, resources.options.word_clips) if known else []
+
+
+def has_text(clip: Clip) -> bool:
+    """Whether the manifest has the text of all that is heard: a long clip is cut, its text not."""
+    return bool(clip.text) and clip.duration <= LONGEST
+
+
+def read_originals(samples: Sequence[Sample], context: EvalContext) -> list[Reading]:
+    """The recogniser's readings of the originals, each made once for all runs."""
+    recogniser = context.resources.recogniser
+
+    def read() -> list[Reading]:
+        readings = recogniser.transcribe(
+            [sample.wave for sample in samples], [sample.clip.language for sample in samples]
+        )
+        return [  # what is made up of silence is no reference
+            reading if bool(sample.wave.any()) else reading._replace(reason="silent")
+            for sample, reading in zip(samples, readings, strict=True)
+        ]
+
+    kind, names = f"{recogniser.name} of the original", [sample.name for sample in samples]
+    return [Reading(*values) for values in context.references.once(kind, names, read)]
+
+
+def compare(metric: str, reference: Reading, output: Reading) -> dict[str, Score]:
+    """The errors of a metric and its reference's length, "errors" and "total"."""
+    for reading, name in ((reference, "original"), (output, "output")):
+        if reading.reason:
+            return dict.fromkeys(PARTS, Score(math.nan, f"{name}: {reading.reason}"))
+    arguments = COUNTS[metric], reference.text, output.text, reference.language
+    return {part: score(one_count, index, *arguments) for index, part in enumerate(PARTS)}
+
+
+def one_count(index: int, count: Count, reference: str, hypothesis: str, language: str) -> float:
+    """One of the two numbers that a count gives."""
+    return count(reference, hypothesis, language)[index]
+
+
+def error_rows(
+    clip: str, condition: str, metric: str, reference: Reading, output: Reading
+) -> list[Row]:
+    """`<metric>_errors` and `<metric>_total`; dwer and dcer count as wer and cer do."""
+    counts = compare(metric.removeprefix("d"), reference, output)
+    return [Row(clip, condition, f"{metric}_{part}", *value) for part, value in counts.items()]
+
+
+def text_rows(condition: str, sample: Sample, original: Reading, output: Reading) -> list[Row]:
+    """WER and CER of one clip; none where its text is not known."""
+    if not has_text(sample.clip):
+        return []
+    text = Reading(sample.clip.text, original.language)
+    return [
+        row for metric in COUNTS for row in error_rows(sample.name, condition, metric, text, output)
+    ]
+
+
+def dwer_rows(
+    condition: str, batch: Batch, waves: Sequence[Tensor], context: EvalContext
+) -> list[Row]:
+    """`dwer_errors` and `dwer_total` of a wave for each clip of a batch.
+
+    A clip in a language that the recogniser does not know has no rows.
+    """
+    recogniser = context.resources.recogniser
+    pairs = zip(batch.samples, waves, strict=True)
+    known = [(sample, wave) for sample, wave in pairs if recogniser.knows(sample.clip.language)]
+    originals = read_originals([sample for sample, _ in known], context)
+    outputs = recogniser.transcribe(
+        [wave for _, wave in known], [original.language for original in originals]
+    )
+    return [
+        row
+        for (sample, _), original, output in zip(known, originals, outputs, strict=True)
+        for row in error_rows(sample.name, condition, "dwer", original, output)
+    ]
+
+
+def output_rows(
+    condition: str, batch: Batch, waves: Sequence[Tensor], context: EvalContext
+) -> list[Row]:
+    """WER, CER, dWER and dCER of a wave for each clip of a batch."""
+    recogniser = context.resources.recogniser
+    originals = read_originals(batch.samples, context)
+    outputs = recogniser.transcribe(waves, [original.language for original in originals])
+    rows = []
+    for sample, original, output in zip(batch.samples, originals, outputs, strict=True):
+        rows += text_rows(condition, sample, original, output)
+        for metric in COUNTS:
+            rows += error_rows(sample.name, condition, f"d{metric}", original, output)
+    return rows
+
+
+def common_rows(batch: Batch, context: EvalContext) -> list[Row]:
+    """Rows of originals and ceilings, which do not depend on the run: once for all of them."""
+
+    def compute() -> list[Row]:
+        originals = read_originals(batch.samples, context)
+        rows = output_rows("ceiling", batch, batch.ceilings, context)
+        for sample, original in zip(batch.samples, originals, strict=True):
+            rows += text_rows("original", sample, original, original)
+        return rows
+
+    return context.rows_once(f"{NAME} {context.resources.recogniser.name}", batch.names, compute)
+
+
+def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row]]:
+    """The rows of each batch: original, ceiling and reconstruction."""
+    for batch in batches:
+        yield common_rows(batch, context) + output_rows(
+            "reconstruction", batch, batch.waves, context
+        )
+
+
+def cells(context: EvalContext, clip: Clip) -> list[Cell]:
+    """WER and CER where the text is known; dWER and dCER always, though not of the original."""
+    against_text = [
+        (condition, f"{metric}_{part}")
+        for condition in ("original", "ceiling", "reconstruction")
+        for metric in COUNTS
+        for part in PARTS
+    ]
+    against_reading = [
+        (condition, f"d{metric}") for condition, metric in against_text if condition != "original"
+    ]
+    return (against_text if has_text(clip) else []) + against_reading
+
+
+def settings(context: EvalContext) -> dict[str, Any]:
+    """Rows that another model made are measured again."""
+    return {"recogniser": context.resources.recogniser.name}
+
+
+EVALUATOR = Evaluator(
+    name=NAME,
+    version=1,
+    measure=measure,
+    cells=cells,
+    clips=known_clips,
+    settings=settings,
+    libraries=("jiwer", "openai-whisper"),
+)

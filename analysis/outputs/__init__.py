@@ -1,0 +1,1 @@
+"""What an analysis leaves: table, examples, model card, MLflow's copy."""

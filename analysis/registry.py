@@ -1,0 +1,54 @@
+"""Every evaluator, in the order in which they run."""
+
+from analysis.evaluator import Evaluator
+from analysis.evaluators import (
+    audio_quality,
+    dnsmos,
+    interpolation,
+    latent_lm,
+    latent_space,
+    pitch,
+    robustness,
+    speaker_similarity,
+    unseen_voices,
+    visqol,
+    words,
+)
+
+EVALUATORS: dict[str, Evaluator] = {
+    evaluator.name: evaluator
+    for evaluator in (
+        audio_quality.EVALUATOR,
+        pitch.EVALUATOR,
+        dnsmos.EVALUATOR,
+        visqol.EVALUATOR,
+        words.EVALUATOR,
+        speaker_similarity.EVALUATOR,
+        latent_space.EVALUATOR,
+        robustness.LATENT_NOISE,
+        robustness.INPUT_NOISE,
+        robustness.ROUND_TRIPS,
+        interpolation.EVALUATOR,
+        latent_lm.EVALUATOR,
+        unseen_voices.QUALITY,
+        unseen_voices.SPEAKER,
+    )
+}
+
+
+def choose(only: list[str] | None, skip: list[str] | None) -> list[Evaluator]:
+    """The evaluators named by `only` (all where None) without those named by `skip`.
+
+    ValueError names one that does not exist.
+    """
+    for name in (*(only or ()), *(skip or ())):
+        if name not in EVALUATORS:
+            raise ValueError(f"no question is named {name!r}: choose from {', '.join(EVALUATORS)}")
+    chosen = [
+        evaluator
+        for name, evaluator in EVALUATORS.items()
+        if (only is None or name in only) and name not in (skip or ())
+    ]
+    if not chosen:
+        raise ValueError("--only and --skip leave no question to ask")
+    return chosen

@@ -1,0 +1,62 @@
+"""What the evaluators share for the whole command: device, worker pool, listening models."""
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from multiprocessing import get_context
+
+import torch
+
+from analysis.asr.recogniser import Recogniser, load_recogniser
+from analysis.evaluators.speaker_encoder import VoiceEncoder, load_voice_encoder
+from analysis.metrics.worker import one_thread
+from dcvae.utils.threads import torch_threads
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user chooses beyond runs and clips."""
+
+    whisper: str = "auto"  # which recogniser
+    robustness_clips: int = 40  # on how many of the clips noise and round trips are tried
+    budget: str = "quick"  # of the model that is trained on the latents
+    word_clips: int = 200  # on how many test clips words are recognised
+    unseen_clips: int = 40  # how many of unseen voices are scored
+    noisy_words: bool = True  # whether noise is judged by words too, for the recogniser's time
+    noisy_voices: bool = True  # and by the speaker's voice
+
+
+class Resources:
+    """Made once and used by every run; the models are loaded when first asked for."""
+
+    def __init__(self, device: torch.device, options: Options) -> None:
+        self.device = device
+        self.options = options
+
+    @cached_property
+    def pool(self) -> ProcessPoolExecutor:
+        """One process a core. Spawned, since a fork of a process with torch's threads may hang."""
+        return ProcessPoolExecutor(
+            os.cpu_count(), mp_context=get_context("spawn"), initializer=one_thread
+        )
+
+    @cached_property
+    def recogniser(self) -> Recogniser:
+        """The speech recogniser that the options name; ValueError where it cannot be had."""
+        return load_recogniser(self.options.whisper, self.device)
+
+    @cached_property
+    def voice_encoder(self) -> VoiceEncoder:
+        """The speaker encoder; ImportError where its package is missing."""
+        return load_voice_encoder(self.device)
+
+    def close(self) -> None:
+        if "pool" in self.__dict__:
+            self.pool.shutdown(wait=True, cancel_futures=True)
+
+
+def beside_the_pool() -> AbstractContextManager[None]:
+    """Leave cores to the pool: threads that wait for a busy core cost more than they bring."""
+    return torch_threads(max(1, torch.get_num_threads() // 2))

@@ -1,0 +1,262 @@
+"""Evaluate one run after another; what is measured already is not measured again."""
+
+import hashlib
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from torch import nn
+from tqdm import tqdm
+
+from analysis.context import SHORTEST, TEST, UNSEEN, Batch, EvalContext
+from analysis.errors import Unavailable
+from analysis.evaluator import Evaluator
+from analysis.outputs.examples import write_clips, write_examples
+from analysis.outputs.model_card import write_card
+from analysis.outputs.table import Row, describe, make_table, write_table
+from analysis.registry import EVALUATORS
+from analysis.resources import Resources
+from analysis.runs import TrainedRun
+from analysis.stores.reference_store import References
+from analysis.stores.result_store import Key, ResultStore
+from analysis.stores.wave_cache import WaveCache
+from dcvae import SpeechAutoencoder
+from dcvae.data.manifest import Clip, ManifestError, read_manifest, select_clips
+from dcvae.runs import CLIPS, SUMMARY, replace_object
+from dcvae.utils.files import files_sha256
+from dcvae.utils.locks import folder_lock
+from dcvae.vocoders import Vocoder, load_vocoder
+
+
+class AnalysisRunner:
+    """Scores runs; what they share is computed once. Use it in a with block."""
+
+    def __init__(self, evaluators: Sequence[Evaluator], clips: int, resources: Resources) -> None:
+        self.evaluators = evaluators
+        self.clips = clips
+        self.resources = resources
+        self.waves = WaveCache()
+        self.selections: dict[Path, list[Clip]] = {}
+        self.vocoders: dict[str, Vocoder] = {}
+        self.references: dict[Path, References] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.resources.close()
+        self.waves.close()
+
+    def score(self, run: TrainedRun) -> str:
+        """Ask what is not answered yet, write the run's table and say in one line what it holds."""
+        context = self.context(run)
+        basis = basis_of(run)
+        with folder_lock(run.analysis):  # two that append to one part would spoil it
+            return self.answer(run, context, basis)
+
+    def answer(self, run: TrainedRun, context: EvalContext, basis: Key) -> str:
+        """The part of `score` that writes."""
+        asked, skipped = 0, {}
+        for evaluator in self.evaluators:
+            clips, reason = fit_clips(evaluator, context)
+            if reason:
+                skipped[evaluator.name] = reason
+                say(f"{run.name}: {evaluator.name} is skipped: {reason}")
+                continue
+            part = ResultStore(
+                run.analysis / "parts", evaluator.name, key(evaluator, clips, context, basis)
+            )
+            if not part.is_finished():
+                ask(evaluator, clips, context, part)
+                asked += 1
+        if not asked and is_written(run):
+            return "scored already, skipped"
+        summary = self.write(run, context, basis, skipped)
+        self.waves.forget(run.name)
+        return summary
+
+    def context(self, run: TrainedRun) -> EvalContext:
+        """The run with its model loaded, and what it shares with other runs."""
+        model = SpeechAutoencoder.from_pretrained(run.checkpoint).to(self.resources.device)
+        if run.manifest not in self.selections:
+            clips = select_clips(read_manifest(run.manifest), TEST, self.clips, SHORTEST)
+            self.selections[run.manifest] = clips
+        name = json.dumps(run.vocoder, sort_keys=True)
+        if name not in self.vocoders:
+            vocoder = load_vocoder(**run.vocoder)
+            self.vocoders[name] = (
+                vocoder.to(self.resources.device) if isinstance(vocoder, nn.Module) else vocoder
+            )
+        path = reference_path(run)
+        references = self.references.setdefault(path, References(path))
+        clips = self.selections[run.manifest]
+        return EvalContext(
+            run, model, self.vocoders[name], clips, self.resources, self.waves, references
+        )
+
+    def write(
+        self, run: TrainedRun, context: EvalContext, basis: Key, skipped: dict[str, str]
+    ) -> str:
+        """The table of all that is answered for this checkpoint, and what is beside it."""
+        rows: list[Row] = []
+        answered: dict[str, Any] = {}
+        for path in sorted((run.analysis / "parts").glob("*.json")):
+            part = ResultStore(run.analysis / "parts", path.stem, basis)
+            stored = part.stored_key()
+            if all(stored.get(name) == value for name, value in part.key.items()):
+                rows += part.rows()
+                known = {name: stored[name] for name in ("version", "settings")}
+                answered[path.stem] = known | part.facts()
+        table = make_table(run.name, run.ablation, run.seed, rows)
+        write_examples(run, context)
+        manifest = read_manifest(run.manifest)
+        write_clips(run.analysis / CLIPS, chain(*map(manifest.where, (TEST, UNSEEN))))
+        write_table(run.table, table)
+        write_card(run, context.model, table, TEST)
+        summary = {
+            "checkpoint": run.checkpoint.name,
+            **basis,
+            "manifest": describe_manifest(run.manifest),
+            "clips": [clip.name for clip in context.clips],
+            "versions": {name: facts["version"] for name, facts in answered.items()},
+            "questions": answered,
+            "skipped": skipped,
+        }
+        replace_object(run.analysis / SUMMARY, summary)
+        return describe(table)
+
+
+def reference_path(run: TrainedRun) -> Path:
+    """Beside the runs of a size: what depends on manifest, vocoder and versions alone."""
+    basis = basis_of(run)
+    basis["checkpoint_sha256"] = ""
+    basis["manifest"] = files_sha256(run.manifest)
+    stamps = {one.name: one.stamp() for one in EVALUATORS.values() if not one.missing()}
+    key = hashlib.sha256(json.dumps([basis, stamps], sort_keys=True).encode()).hexdigest()
+    return run.size_folder / f"references-{key[:12]}.jsonl"
+
+
+def basis_of(run: TrainedRun) -> Key:
+    """What all rows depend on."""
+    basis = {"checkpoint_sha256": run.checkpoint_sha256(), "vocoder": run.vocoder}
+    if folder := run.vocoder.get("path"):  # other weights can come to lie there
+        files = sorted(path for path in Path(folder).iterdir() if path.is_file())
+        basis["vocoder_sha256"] = files_sha256(*files)
+    return basis
+
+
+def describe_manifest(manifest: Path) -> str:
+    """Name and content, by which runs that were scored on other clips are told apart."""
+    return f"{manifest.name} ({files_sha256(manifest)[:12]})"
+
+
+def is_written(run: TrainedRun) -> bool:
+    """Whether the run's table was written after the last of its parts."""
+    summary = run.analysis / SUMMARY
+    if not summary.is_file():
+        return False
+    parts = (run.analysis / "parts").glob("*.json")
+    return all(part.stat().st_mtime_ns <= summary.stat().st_mtime_ns for part in parts)
+
+
+def fit_clips(evaluator: Evaluator, context: EvalContext) -> tuple[list[Clip], str]:
+    """The clips of an evaluator; none, and the reason, where it must be skipped."""
+    reason = evaluator.missing()
+    if reason:
+        return [], reason
+    try:
+        clips = evaluator.clips(context)
+    except Unavailable as error:
+        return [], str(error)
+    return clips, "" if clips else "no clip is fit for it"
+
+
+def key(evaluator: Evaluator, clips: Sequence[Clip], context: EvalContext, basis: Key) -> Key:
+    """What one evaluator's rows depend on; only what differs is measured again."""
+    return {
+        **basis,
+        "version": evaluator.stamp(),
+        "clips": [clip.name for clip in clips],
+        "settings": evaluator.settings(context),
+    }
+
+
+def ask(
+    evaluator: Evaluator, clips: Sequence[Clip], context: EvalContext, part: ResultStore
+) -> None:
+    """Measure the clips that have no rows yet; unreadable ones are counted in every cell."""
+    started = time.perf_counter()
+    if not evaluator.by_clip:
+        part.restart()
+    rows = part.resume()
+    done = {row.clip for row in rows}
+    context.unreadable.clear()
+    heard = CountedBatches(
+        context, [clip for clip in clips if clip.name not in done], evaluator.name
+    )
+    for measured in evaluator.measure(heard.batches(), context):
+        part.append(measured)
+        rows += measured
+    if len(context.unreadable) == len(clips):
+        first = next(iter(context.unreadable.values()))
+        raise ManifestError(f"none of the {len(clips)} clips can be read: {first}")
+    rows += [
+        Row(clip.name, condition, metric, math.nan, context.unreadable[clip.name])
+        for clip in clips
+        if clip.name in context.unreadable
+        for condition, metric in evaluator.cells(context, clip)
+    ]
+    seconds = time.perf_counter() - started
+    factor = seconds / heard.seconds if heard.seconds else math.nan
+    facts = {
+        "clips": len(clips),
+        "seconds": round(seconds, 3),
+        "speech_seconds": round(heard.seconds, 3),
+        "real_time_factor": round(factor, 5) if heard.seconds else None,
+        "n_failed": sum(math.isnan(row.value) for row in rows),
+    }
+    part.finish(rows, facts)
+    say(
+        f"{context.run.name}: {evaluator.name}: {len(clips)} clips in {seconds:.1f} s,"
+        f" {factor:.3f} x real time"
+    )
+
+
+class CountedBatches:
+    """Passes batches on, with a progress bar, and counts the seconds of speech in them."""
+
+    def __init__(self, context: EvalContext, clips: Sequence[Clip], title: str) -> None:
+        self.context = context
+        self.clips = clips
+        self.title = title
+        self.seconds = 0.0
+
+    def batches(self) -> Iterator[Batch]:
+        """The batches of these clips, one after another."""
+        progress = tqdm(
+            total=len(self.clips),
+            desc=f"{self.context.run.name} {self.title}",
+            unit="clip",
+            leave=False,
+            disable=None,
+        )
+        with progress:
+            for batch in self.context.batches(self.clips):
+                yield batch
+                self.seconds += sum(sample.seconds for sample in batch.samples)
+                progress.update(len(batch.samples))
+
+
+def say(line: str) -> None:
+    tqdm.write(line, file=sys.stderr)

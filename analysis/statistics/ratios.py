@@ -1,0 +1,133 @@
+"""A run's table as ratios over clips: a mean, or errors over words at corpus level."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Array = npt.NDArray[Any]
+Cell = tuple[str, str]  # condition, metric
+
+ERRORS, TOTAL = "_errors", "_total"  # X_errors and X_total of each clip form the rate X
+WHOLE_SET = ""  # the clip of a measurement of the whole set
+COORDINATES = ("tsne_1", "tsne_2")  # places on a map, whose mean means nothing
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One metric in one condition of one run, by clip; NaN over NaN where it failed."""
+
+    clips: tuple[str, ...]  # in order
+    numerator: Array
+    denominator: Array
+    reason: str = ""  # the most frequent one of failures
+
+    @property
+    def scored(self) -> Array:
+        """Which clips [N] have a value."""
+        result: Array = np.isfinite(self.numerator) & np.isfinite(self.denominator)
+        return result
+
+    def on(self, clips: tuple[str, ...]) -> "Ratio":
+        """The same on other clips: those that have no row here are NaN over NaN."""
+        if clips == self.clips:
+            return self
+        places = {clip: number for number, clip in enumerate(self.clips)}
+        chosen = np.array([places.get(clip, -1) for clip in clips], dtype=int)
+        above, below = (np.append(part, np.nan)[chosen] for part in self.parts)
+        return Ratio(clips, above, below, self.reason)
+
+    @property
+    def parts(self) -> tuple[Array, Array]:
+        return self.numerator, self.denominator
+
+    @property
+    def n_scored(self) -> int:
+        return int(self.scored.sum())
+
+    @property
+    def n_failed(self) -> int:
+        return len(self.clips) - self.n_scored
+
+
+def find_ratios(table: pd.DataFrame) -> dict[Cell, Ratio]:
+    """Every metric of one run's table (analysis/outputs/table.py) in each condition.
+
+    X_errors and X_total become X in place of a mean of that name. A measurement of the whole set
+    stands beside no clip's: where a metric has both, the clips' count. ValueError for a clip with
+    two values.
+    """
+    table = table[~table["metric"].isin(COORDINATES)]
+    found: dict[Cell, Ratio] = {}
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for (condition, metric), rows in table.groupby(["condition", "metric"], observed=True):
+        ratio = one_ratio(rows)
+        clips = known.setdefault(ratio.clips, ratio.clips)  # one copy of the names
+        if len(set(clips)) < len(clips):
+            raise ValueError(f"a clip has two values of {condition}/{metric}")
+        found[str(condition), str(metric)] = Ratio(
+            clips, ratio.numerator, ratio.denominator, ratio.reason
+        )
+    for condition, metric in list(found):
+        name = metric.removesuffix(ERRORS)
+        if name != metric and (condition, name + TOTAL) in found:
+            errors, total = found.pop((condition, metric)), found.pop((condition, name + TOTAL))
+            found[condition, name] = rate(errors, total)
+    return dict(sorted(found.items()))
+
+
+def one_ratio(rows: pd.DataFrame) -> Ratio:
+    """The rows of one metric in one condition as a mean over clips."""
+    clips = rows["clip"].to_numpy(str)
+    if (clips != WHOLE_SET).any():
+        rows = rows[clips != WHOLE_SET]
+        clips = clips[clips != WHOLE_SET]
+    order = np.argsort(clips, kind="stable")
+    values = rows["value"].to_numpy(float)[order]
+    values[~np.isfinite(values)] = np.nan
+    denominator = np.where(np.isfinite(values), 1.0, np.nan)
+    reasons = rows["reason"].to_numpy(str)[order][~np.isfinite(values)]
+    return Ratio(tuple(clips[order].tolist()), values, denominator, most_frequent(reasons))
+
+
+def rate(errors: Ratio, total: Ratio) -> Ratio:
+    """Errors over totals; a clip that lacks one of them has failed."""
+    clips = tuple(sorted({*errors.clips, *total.clips}))
+    errors, total = errors.on(clips), total.on(clips)
+    scored = errors.scored & total.scored
+    above, below = (np.where(scored, one.numerator, np.nan) for one in (errors, total))
+    return Ratio(clips, above, below, errors.reason or total.reason)
+
+
+def most_frequent(reasons: Sequence[str] | Array) -> str:
+    """The most frequent reason given; of equally frequent ones the first in the alphabet."""
+    names, counts = np.unique([str(reason) for reason in reasons if reason], return_counts=True)
+    return str(names[np.argmax(counts)]) if len(names) else ""
+
+
+def common_clips(ratios: Sequence[Ratio]) -> tuple[str, ...]:
+    """The clips that every one of these has a value of, in order."""
+    clips = ratios[0].clips
+    if any(one.clips != clips for one in ratios):
+        shared = set(clips).intersection(*(one.clips for one in ratios))
+        clips = tuple(clip for clip in clips if clip in shared)
+    scored = np.all([one.on(clips).scored for one in ratios], axis=0)
+    return tuple(clip for clip, known in zip(clips, scored, strict=True) if known)
+
+
+def values_on(ratio: Ratio, clips: tuple[str, ...]) -> Array:
+    """A value for each clip [C], of which the mean is the metric on these clips.
+
+    Of a mean they are the clips' own. Of a rate R = sum N / sum D they are
+    R + (N - R D) / mean D, whose deviations from R are its influence values (the delta method).
+    NaN where no denominator is left, as of a text without words.
+    """
+    above, below = ratio.on(clips).parts
+    if not below.any():
+        return np.full(len(clips), np.nan)
+    rate = above.sum() / below.sum()
+    values: Array = rate + (above - rate * below) / below.mean()
+    return values

@@ -1,0 +1,151 @@
+"""The runs of one study, with what their tables hold.
+
+A study's folder is RUNS/SIZE, with every run below it (ABLATION/seed<N>), or RUNS/studies/NAME,
+whose study.json names its runs, claims and factors: `experiments.study` writes it before the first
+run.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.outputs.table import read_table
+from analysis.statistics.ratios import Cell, Ratio, find_ratios
+from dcvae.claims import BASELINE
+from dcvae.runs import CLIPS, RECORD, Run, StudyPlan, read_plan, read_run, shown
+from dcvae.utils.files import files_sha256
+
+
+@dataclass(frozen=True)
+class StudyRun(Run):
+    """One run, with its table as ratios where it is analysed."""
+
+    ratios: dict[Cell, Ratio] | None = None
+    sha256: str = ""  # of the table
+    speakers: Mapping[str, str] = field(default_factory=dict)  # by clip, where they are known
+
+
+@dataclass(frozen=True)
+class Study:
+    """All runs of a study, the baseline's first, and a line for each that cannot be used."""
+
+    runs: list[StudyRun]
+    left_out: list[str] = field(default_factory=list)
+    plan: StudyPlan | None = None
+
+    @property
+    def analysed(self) -> list[StudyRun]:
+        return [run for run in self.runs if run.ratios is not None]
+
+    @property
+    def budgets(self) -> list[int | None]:
+        """Of training, as planned; or those that are there."""
+        return self.plan.budgets if self.plan else list(dict.fromkeys(r.budget for r in self.runs))
+
+    @property
+    def systems(self) -> list[str]:
+        return list(dict.fromkeys(run.system for run in self.analysed))
+
+    def of(self, system: str) -> list[StudyRun]:
+        """The runs of one system, by seed."""
+        return [run for run in self.runs if run.system == system]
+
+    def ratios(self, system: str, cell: Cell) -> dict[int, Ratio]:
+        """What each seed of a system has in one cell, by seed; one without any value has none."""
+        found = {run.seed: (run.ratios or {}).get(cell) for run in self.of(system)}
+        return {seed: one for seed, one in found.items() if one is not None and one.n_scored}
+
+    def speakers(self, clips: Sequence[str]) -> list[str]:
+        """The speaker of each clip; a clip whose speaker has no name is one of its own."""
+        return [self.known_speakers.get(clip) or f"clip {clip}" for clip in clips]
+
+    @cached_property
+    def known_speakers(self) -> dict[str, str]:
+        """By clip, gathered once: every number asks for them."""
+        return {clip: name for run in self.analysed for clip, name in run.speakers.items()}
+
+
+def read_study(folder: Path) -> Study:
+    """The study in `folder`.
+
+    A run that cannot be read, or whose table is of another manifest or other metrics than the
+    others', does not stop them: it is left out, with a line that says so. ValueError for a damaged
+    plan.
+    """
+    plan = read_plan(folder)
+    folders = plan.present if plan else sorted(at.parent for at in folder.glob(f"*/seed*/{RECORD}"))
+    runs, left_out = [], []
+    for path in folders:
+        try:
+            runs.append(read_study_run(path))
+        except (ValueError, OSError) as error:
+            left_out.append(f"{shown(path)} is left out: {' '.join(str(error).split())}")
+    runs.sort(key=lambda run: (run.budget or 0, run.ablation != BASELINE, run.ablation, run.seed))
+    kept, unlike = keep_alike(runs)
+    return Study(kept, [*left_out, *unlike], plan)
+
+
+def read_study_run(folder: Path) -> StudyRun:
+    """One run folder; ValueError where run.json or the table is damaged."""
+    run = read_run(folder)
+    if folder.parts[-2:] != (run.ablation, f"seed{run.seed}"):
+        raise ValueError(f"its run.json calls it {run.name}: a copy would count as another seed")
+    if not run.table.is_file():
+        return StudyRun(folder, run.record)
+    return StudyRun(
+        folder,
+        run.record,
+        find_ratios(read_table(run.table)),
+        files_sha256(run.table),
+        read_speakers(run.analysis / CLIPS),
+    )
+
+
+def read_speakers(path: Path) -> dict[str, str]:
+    """The speaker of each clip in clips.csv; of none where there is no such file."""
+    if not path.is_file():
+        return {}
+    labels = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return dict(zip(labels["clip"], labels["speaker"], strict=True))
+
+
+def keep_alike(runs: Sequence[StudyRun]) -> tuple[list[StudyRun], list[str]]:
+    """The runs that can be compared, and a line for each that cannot.
+
+    All are measured like the most: on one manifest, each comparison by one version of its metrics.
+    """
+    stated = [facts for run in runs for facts in measured_by(run).items()]
+    usual: dict[str, str] = {}
+    for (what, value), _ in Counter(stated).most_common():
+        usual.setdefault(what, value)
+    kept, lines = [], []
+    for run in runs:
+        unlike = [what for what, value in measured_by(run).items() if value != usual[what]]
+        if unlike:
+            found = measured_by(run)[unlike[0]]
+            lines.append(
+                f"{shown(run.folder)} is left out: its {unlike[0]} is {found}, that of the others"
+                f" {usual[unlike[0]]}: run `{run.command}`"
+            )
+        else:
+            kept.append(run)
+    return kept, lines
+
+
+def measured_by(run: StudyRun) -> dict[str, str]:
+    """The manifest and the versions of the comparisons, as far as the analysis says."""
+    said = run.summary or {}
+    versions = said.get("versions") or {}
+    found = {f"version of {name}": str(version) for name, version in versions.items()}
+    if manifest := said.get("manifest"):
+        found["manifest"] = str(manifest)
+    return found
+
+
+def cells(runs: Sequence[StudyRun]) -> list[Cell]:
+    """Every condition and metric that some run has, in order."""
+    return sorted({cell for run in runs for cell in run.ratios or {}})

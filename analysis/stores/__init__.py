@@ -1,0 +1,1 @@
+"""What an analysis keeps on disk while it goes on and for the next one."""

@@ -1,0 +1,120 @@
+"""The page: figures, tables and players put into the template."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from reports import audio_grid, design_findings, formatting
+from reports.claims import ONE_SEED, looks_taken
+from reports.claims import claims as find_claims
+from reports.embed import figure_uris
+from reports.figures import PLOTS
+from reports.figures.plot import Plot
+from reports.figures.style import LIGHT, looks
+from reports.metric_registry import LATENT, QUALITY
+from reports.study import Study
+from reports.tables import page_rows, robustness
+from reports.tables.claims import interactions
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+Measured = Sequence[tuple[Plot, pd.DataFrame]]  # the figures that have something to show
+
+
+def measured_plots(study: Study) -> Measured:
+    """Every figure with its table, where the study has what it shows."""
+    tables_of = ((plot, plot.table(study)) for plot in PLOTS)
+    return [(plot.of(study), table) for plot, table in tables_of if not table.empty]
+
+
+def render(study: Study, date: str, measured: Measured) -> str:
+    """The whole page; the same study gives the same text but for the date."""
+    references, models = page_rows.references(study), page_rows.models(study)
+    latent_space, unseen = page_rows.latent_space(study), page_rows.unseen_voices(study)
+    noise = robustness.curves(study)
+    claims = find_claims(study)
+    findings = design_findings.findings(study, claims, [plot.name for plot, _ in measured])
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        span=formatting.span,
+        signed=formatting.signed,
+        plain=formatting.plain,
+        chance=formatting.chance,
+        leading=leading,
+        code=code,
+        sentence=lambda text: code(f"{text[:1].upper()}{text[1:]}."),
+    )
+    return environment.get_template("index.html.jinja").render(
+        study=study,
+        date=date,
+        first=study.systems[0],
+        metrics=page_rows.measured([*references, *models], QUALITY),
+        references=references,
+        models=models,
+        unseen=unseen,
+        unseen_metrics=page_rows.measured(unseen, QUALITY),
+        headline=page_rows.headline(references[-1], models[0], len(study.of(models[0].name))),
+        findings=findings,
+        is_single=any(one.verdict == ONE_SEED for one in claims),
+        looks_taken=looks_taken(study),
+        exploratory=[one for one in claims if one.is_exploratory and one.system in study.systems],
+        interactions=interactions(study),
+        latent_metrics=page_rows.measured(latent_space, LATENT),
+        latent_space=latent_space,
+        robustness=noise,
+        best_noise=robustness.best_by_noise(noise),
+        areas=robustness.areas(study),
+        sentences=robustness.sentences(study),
+        failures=page_rows.failures(study),
+        failures_listed=page_rows.FAILURES,
+        figures=figures(study, measured),
+        players=list(audio_grid.players(study)),
+        looks=looks(study.systems, LIGHT),
+        vocoder=vocoder(study),
+        versions=dict(sorted(((study.runs[0].summary or {}).get("versions") or {}).items())),
+    )
+
+
+def figures(study: Study, measured: Measured) -> list[dict[str, Any]]:
+    """Name, title, data URIs of both themes and width of each figure, for the template."""
+    return [
+        {
+            "id": plot.name,
+            "alt": plot.title,
+            "caption": plot.caption,
+            "wide": plot.wide,
+            **figure_uris(plot, table, study.systems),
+        }
+        for plot, table in measured
+    ]
+
+
+def vocoder(study: Study) -> str:
+    """The vocoder that made the waves, with its options."""
+    options = dict((study.runs[0].summary or {}).get("vocoder") or {})
+    name = str(options.pop("name", "griffin_lim"))
+    return name + "".join(f", {key} {value}" for key, value in sorted(options.items()))
+
+
+def leading(shown: object) -> float | None:
+    """The number with which a cell's text starts, as "1,200" and "60.0 min" do; by it one sorts."""
+    found = re.match(r"\d[\d,]*(\.\d+)?(?= |$)", str(shown))
+    return float(found[0].replace(",", "")) if found else None
+
+
+def code(text: str) -> Markup:
+    """A sentence's `commands` as code."""
+    parts = re.split(r"`([^`]*)`", text)
+    parts[1::2] = [Markup("<code>{}</code>").format(one) for one in parts[1::2]]
+    return Markup("").join(parts)

@@ -1,0 +1,1 @@
+"""The tables: what stands in them, and how they are written."""

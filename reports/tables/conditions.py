@@ -1,0 +1,105 @@
+"""Tables of one metric by condition: latent noise, input noise, round trips."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from reports.metric_registry import ROBUST, metric_of
+from reports.study import Study
+from reports.tables.page_rows import Result, mark_best, measured
+from reports.tables.robustness import AREA, noise_conditions
+from reports.tables.table import Table, filled
+
+CODED = ("mel_l1", "pesq_wb", "stoi")  # of noisy speech and of round trips
+INPUT = r"input_.+_(-?\d+)"  # the noise's kind, decibels of speech over it
+
+Titles = dict[str, str]  # a column's title by its condition
+
+
+def condition_tables(study: Study) -> list[Table]:
+    """Every metric of every kind; those that were not measured are empty."""
+    return [
+        *(table(study, "latent-noise", metric, latent_noise) for metric in ROBUST),
+        *(table(study, "input-noise", metric, input_noise) for metric in CODED),
+        *(table(study, "round-trips", metric, round_trips) for metric in CODED),
+    ]
+
+
+NOTES = {
+    "latent-noise": (
+        "with noise on the latents",
+        "Noise in standard deviations of each run's own latents; the mean height of a curve is"
+        " that over all levels of noise.",
+    ),
+    "input-noise": (
+        "of noisy speech, coded",
+        "Against the clean original, at decibels of speech over noise; the noisy input itself"
+        " passes neither model nor vocoder.",
+    ),
+    "round-trips": (
+        "coded again and again",
+        "Each trip's output mel is the next one's input, without a vocoder between.",
+    ),
+}
+
+
+def table(study: Study, kind: str, name: str, find: Callable[[Study, str], Titles]) -> Table:
+    """One metric in the conditions that `find` names."""
+    metric, titles = metric_of(name), find(study, name)
+    what, note = NOTES[kind]
+    found = Table(
+        f"{kind}-{name.replace('_', '-')}", f"{metric.heading} {what} ({metric.wish})", note
+    )
+    metrics = dict.fromkeys(titles, metric)
+    rows = [row_of(study, system, name, {key: key for key in titles}) for system in study.systems]
+    mark_best(rows, metrics)
+    noisy = {key: key.replace("input_", "noisy_", 1) for key in titles if key.startswith("input_")}
+    reference = row_of(study, study.systems[0], name, noisy)
+    if reference.known:
+        reference.name = "noisy input"
+        found = replace(found, references=1)
+        rows.insert(0, reference)
+
+    def is_clear(system: str, condition: str) -> bool:
+        return study.results.difference(system, condition, name).clear
+
+    known = [row for row in rows if row.known]
+    return filled(found, known, measured(known, metrics), is_clear, titles)
+
+
+def row_of(study: Study, system: str, name: str, sources: dict[str, str]) -> Result:
+    """One metric of a system: by key, its value in the condition that `sources` gives."""
+    shown = metric_of(name).shown
+    return Result(
+        system,
+        {
+            key: shown(study.results.estimate(system, source, name))
+            for key, source in sources.items()
+        },
+    )
+
+
+def latent_noise(study: Study, metric: str) -> Titles:
+    """By rising noise, and the mean height of the curve."""
+    levels = noise_conditions(study, metric)
+    titles = {name: f"noise {sigma:g}" if sigma else "no noise" for sigma, name in levels.items()}
+    return {**titles, AREA: "mean height"} if titles else {}
+
+
+def input_noise(study: Study, metric: str) -> Titles:
+    """By kind and falling ratio."""
+    found = study.select(metric, INPUT)
+    found["kind"] = found["condition"].str.split("_").str[1]
+    found = found.sort_values(["kind", "level"], ascending=[True, False]).drop_duplicates(
+        "condition"
+    )
+    return {
+        row["condition"]: f"{row['kind']}, {row['level']:.0f} dB"
+        for row in found.to_dict("records")
+    }
+
+
+def round_trips(study: Study, metric: str) -> Titles:
+    """By their number."""
+    found = study.select(metric, r"round_trip_(\d+)").sort_values("level")
+    trips = dict(zip(found["condition"], found["level"].astype(int), strict=True))
+    return {name: f"{trip} trip{'s' if trip > 1 else ''}" for name, trip in trips.items()}

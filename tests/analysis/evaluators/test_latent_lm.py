@@ -1,0 +1,230 @@
+"""How easily latents are modelled, on real speech: every row is there, or says why it is not."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from analysis.batching import Sample
+from analysis.context import EvalContext
+from analysis.evaluators import latent_lm
+from analysis.latent_lm import presets
+from analysis.latent_lm.continuation import CHANGE, changes, make_prompt
+from analysis.latent_lm.presets import NetworkSize, Preset
+from analysis.outputs.table import Row
+from analysis.resources import Options, Resources
+from dcvae.audio.io import write_audio
+from dcvae.data.manifest import Clip, read_manifest, write_manifest
+
+PRESET = Preset(
+    speech_hours=1.0,
+    validation_hours=1.0,
+    steps=6,
+    curve=(0, 3),
+    batch_seconds=8.0,
+    learning_rate=5e-3,
+    warmup=2,
+    continuations=2,
+    solver_steps=4,
+    network=NetworkSize(width=32, layers=1, heads=2, head_layers=1),
+)
+SET_ROWS = {
+    ("modelability", "chosen_step"),
+    *((f"step_{step}", "heldout_loss_per_second") for step in (0, 3, 6)),
+    ("no_context", "heldout_loss"),
+    ("no_context", "heldout_loss_per_second"),
+    *(
+        (condition, metric)
+        for condition in ("modelability", "no_context", "reconstruction")
+        for metric in ("continuation_frechet", "continuation_change_frechet")
+    ),
+}
+CLIP_ROWS = {("modelability", "heldout_loss"), ("modelability", "heldout_loss_per_second")}
+
+
+@pytest.fixture(scope="module")
+def corpus(spoken: Path) -> Path:
+    """The ten clips in every split: what is measured here is not how well it generalises."""
+    clips = read_manifest(spoken)
+    again = [
+        dataclasses.replace(clip, split=split)
+        for split in ("train", "validation", "test")
+        for clip in clips
+    ]
+    path = spoken.parent / "all_splits.csv"
+    write_manifest(path, again)
+    return path
+
+
+@pytest.fixture
+def make(make_subject, monkeypatch: pytest.MonkeyPatch) -> Callable[..., EvalContext]:
+    """A subject whose budget is PRESET."""
+    monkeypatch.setitem(presets.PRESETS, "test", PRESET)
+
+    def context(manifest: Path, **options: object) -> EvalContext:
+        made = make_subject(manifest, **options)
+        made.resources = Resources(torch.device("cpu"), Options(budget="test"))
+        return made
+
+    return context
+
+
+def measure(context: EvalContext) -> list[Row]:
+    evaluator = latent_lm.EVALUATOR
+    batches = context.batches(evaluator.clips(context))
+    return [row for rows in evaluator.measure(batches, context) for row in rows]
+
+
+def cells(rows: list[Row]) -> set[tuple[str, str]]:
+    return {(row.condition, row.metric) for row in rows}
+
+
+@pytest.mark.parametrize("compression", [8, 16])
+def test_every_clip_and_the_set_have_their_rows(make, corpus, compression):
+    context = make(corpus, compression=compression)
+    rows = measure(context)
+    assert all(math.isfinite(row.value) and not row.reason for row in rows)
+    values = {row[:3]: row.value for row in rows}
+    assert len(values) == len(rows)
+    names = {clip.name for clip in context.clips}
+    assert cells(row for row in rows if row.clip) == CLIP_ROWS
+    assert cells(row for row in rows if not row.clip) == SET_ROWS
+    assert {row.clip for row in rows} == names | {""}
+    rate = context.model.floats_per_second
+    for name in names:
+        per_dim = values[name, "modelability", "heldout_loss"]
+        per_second = values[name, "modelability", "heldout_loss_per_second"]
+        assert per_second == pytest.approx(per_dim * rate)
+    curve = [values["", f"step_{step}", "heldout_loss_per_second"] for step in (0, 3, 6)]
+    assert curve[0] == pytest.approx(math.pi / 2 * rate, rel=0.15)
+    assert curve[0] > curve[1] > curve[2]
+    mean = sum(values[name, "modelability", "heldout_loss_per_second"] for name in names) / 10
+    assert values["", "modelability", "chosen_step"] == 6  # validation has the same clips
+    assert mean == pytest.approx(curve[2])
+
+
+def test_the_step_with_the_lowest_validation_loss_is_judged(make, corpus, monkeypatch):
+    """After a step so large that the loss explodes, the weights before it are taken."""
+    monkeypatch.setitem(
+        presets.PRESETS, "test", dataclasses.replace(PRESET, learning_rate=3.0, warmup=1)
+    )
+    values = {row[:3]: row.value for row in measure(make(corpus))}
+    assert values["", "modelability", "chosen_step"] == 0
+    assert (
+        values["", "step_6", "heldout_loss_per_second"]
+        > values["", "step_0", "heldout_loss_per_second"]
+    )
+
+
+def test_without_a_validation_split_the_last_step_is_judged(make, corpus):
+    clips = [clip for clip in read_manifest(corpus) if clip.split != "validation"]
+    path = corpus.parent / "two_splits.csv"
+    write_manifest(path, clips)
+    values = {row[:3]: row.value for row in measure(make(path))}
+    assert values["", "modelability", "chosen_step"] == 6
+
+
+def test_a_second_measurement_gives_the_same_rows(make, corpus):
+    first, second = (measure(make(corpus)) for _ in range(2))
+    assert first == second
+
+
+def test_the_scale_of_a_space_changes_no_loss(make, corpus):
+    losses, spread = [], []
+    for factor in (1.0, 100.0):
+        context = make(corpus, layernorm=False, latent_shortcut=False)
+        last = context.model.backbone.encoder.conv_out
+        with torch.no_grad():
+            last.weight *= factor
+            last.bias *= factor
+        spread.append(next(context.batches(context.clips)).latents.std().item())
+        losses.append([row.value for row in measure(context) if row.clip])
+    assert spread[1] == pytest.approx(100 * spread[0], rel=1e-4)
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+
+
+def test_too_little_training_speech_gives_the_same_rows_with_the_reason(make, spoken):
+    rows = measure(make(spoken))  # all in the test split
+    assert cells(rows) == CLIP_ROWS | SET_ROWS
+    assert len(rows) == 10 * len(CLIP_ROWS) + len(SET_ROWS)
+    assert all(math.isnan(row.value) for row in rows)
+    assert {row.reason for row in rows} == {"the training split has no clip that can be used"}
+
+
+def test_less_training_speech_than_a_batch_says_so(make, corpus, monkeypatch):
+    greedy = dataclasses.replace(PRESET, batch_seconds=60.0)
+    monkeypatch.setitem(presets.PRESETS, "test", greedy)
+    reasons = {row.reason for row in measure(make(corpus))}
+    assert reasons == {"the training split has 19 s of speech, a batch takes 60 s"}
+
+
+def test_a_model_whose_latents_are_nan_gives_rows_with_the_reason(make, corpus):
+    context = make(corpus)
+    for parameter in context.model.parameters():
+        torch.nn.init.constant_(parameter, math.nan)
+    rows = measure(context)
+    assert cells(rows) == CLIP_ROWS | SET_ROWS
+    assert all(math.isnan(row.value) and row.reason for row in rows)
+    assert {row.reason for row in rows if row.clip} == {"its latents hold NaN or infinity"}
+
+
+def test_a_clip_of_less_than_two_latent_frames_fails_alone(make, corpus, tmp_path):
+    write_audio(tmp_path / "short.wav", torch.rand(22050 // 4) - 0.5, 22050)
+    short = Clip(tmp_path / "short.wav", 0.25, 22050, split="test")
+    context = make(corpus)
+    context.clips = [*context.clips, short]
+    rows = measure(context)
+    failed = [row for row in rows if math.isnan(row.value)]
+    assert {row.clip for row in failed} == {short.name}
+    assert {row.reason for row in failed} == {"shorter than 2 whole latent frames"}
+    assert cells(failed) == CLIP_ROWS
+
+
+def test_too_few_clips_to_continue_says_so_and_keeps_the_losses(make, corpus):
+    context = make(corpus)
+    context.clips = context.clips[:5]
+    rows = measure(context)
+    failed = [row for row in rows if math.isnan(row.value)]
+    assert {row.metric.split("_")[0] for row in failed} == {"continuation"}
+    assert len(failed) == 6
+    assert {row.reason for row in failed} == {
+        "5 held-out clips are long enough to be continued, 8 needed"
+    }
+
+
+def test_an_unknown_budget_names_those_that_there_are(make_subject, spoken):
+    context = make_subject(spoken)
+    context.resources = Resources(torch.device("cpu"), Options(budget="huge"))
+    with pytest.raises(ValueError, match="'huge': choose from quick, paper"):
+        latent_lm.EVALUATOR.settings(context)
+
+
+def test_the_settings_hold_every_number_of_the_budget(make, spoken):
+    settings = latent_lm.EVALUATOR.settings(make(spoken))
+    assert settings["steps"] == 6
+    assert settings["network"] == {"width": 32, "layers": 1, "heads": 2, "head_layers": 1}
+    assert settings["budget"] == "test"
+
+
+def test_the_same_stretch_is_continued_at_every_compression():
+    mel = torch.arange(300.0).expand(80, -1)
+    sample = Sample(Clip(Path("clip.wav"), 3.5, 22050), torch.zeros(300 * 256), mel)
+    for compression in (4, 8, 16, 32):
+        frames = torch.zeros(300 // compression, 8)
+        prompt = make_prompt(sample, frames, compression)
+        assert prompt.spoken[0].tolist() == list(range(128, 288))
+        assert len(prompt.frames) == 288 // compression
+        cut = dataclasses.replace(sample, mel=mel[:, :230])
+        shorter = make_prompt(cut, frames[: 230 // compression], compression)
+        assert shorter.spoken[0].tolist() == list(range(128, 224))
+        cut = dataclasses.replace(sample, mel=mel[:, :159])
+        assert make_prompt(cut, frames[: 159 // compression], compression) is None
+
+
+def test_changes_are_differences_within_a_clip():
+    rising = torch.arange(CHANGE + 2.0).expand(3, -1)
+    found = changes([rising, 2 * rising])
+    assert found.tolist() == [[CHANGE] * 3] * 2 + [[2 * CHANGE] * 3] * 2

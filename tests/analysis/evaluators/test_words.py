@@ -1,0 +1,135 @@
+"""Words of outputs: every cell, against text and against reading, shared, failures counted."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import jiwer
+import pandas as pd
+import pytest
+import torch
+from whisper.normalizers import EnglishTextNormalizer
+
+from analysis.asr.recogniser import Recogniser, load_recogniser
+from analysis.context import EvalContext
+from analysis.evaluators.words import EVALUATOR, dwer_rows, output_rows, read_originals
+from analysis.resources import Options
+from dcvae.audio.io import read_audio
+from dcvae.data.manifest import Clip
+
+
+@pytest.fixture(scope="module")
+def recogniser() -> Recogniser:
+    return load_recogniser("bundled", torch.device("cpu"))
+
+
+@pytest.fixture
+def context(spoken: Path, make_subject: Callable[..., EvalContext], recogniser) -> EvalContext:
+    made = make_subject(spoken)
+    made.resources.recogniser = recogniser  # loaded once for all tests here
+    return made
+
+
+def ask(context: EvalContext, clips: Sequence[Clip]) -> pd.DataFrame:
+    rows = EVALUATOR.measure(context.batches(clips), context)
+    return pd.DataFrame([row for some in rows for row in some])
+
+
+def rate(table: pd.DataFrame, condition: str, metric: str) -> float:
+    sums = table[table["condition"] == condition].groupby("metric")["value"].sum()
+    return sums[f"{metric}_errors"] / sums[f"{metric}_total"]
+
+
+def test_only_known_languages_are_asked_and_every_cell_has_its_row(context: EvalContext) -> None:
+    clips = EVALUATOR.clips(context)
+    assert [clip.language for clip in clips] == ["en"] * 4
+    clips = [replace(clips[0], text=""), clips[1]]
+    table = ask(context, clips)
+    expected = {(clip.name, *cell) for clip in clips for cell in EVALUATOR.cells(context, clip)}
+    assert {tuple(row) for row in table[["clip", "condition", "metric"]].values} == expected
+    assert len(table) == len(expected)
+    assert table["value"].notna().all()
+    assert set(table[table["clip"] == clips[0].name]["metric"]) == {
+        f"{metric}_{part}" for metric in ("dwer", "dcer") for part in ("errors", "total")
+    }
+    assert rate(table, "original", "wer") < 0.5 < rate(table, "reconstruction", "wer")
+    assert rate(table, "original", "wer") <= rate(table, "ceiling", "wer")
+    assert EVALUATOR.settings(context) == {"recogniser": context.resources.recogniser.name}
+    kind = f"intelligibility {context.resources.recogniser.name}"
+    assert context.references.has(kind, [clip.name for clip in clips])
+
+
+def test_words_are_had_of_more_clips_than_are_selected(context: EvalContext) -> None:
+    clips = EVALUATOR.clips(context)
+    context.clips = context.clips[:1]
+    assert EVALUATOR.clips(context) == clips
+    context.resources.options = Options(word_clips=3)
+    assert EVALUATOR.clips(context) == clips[:3]
+
+
+def test_rates_are_jiwers_of_the_readings(context: EvalContext) -> None:
+    clips = EVALUATOR.clips(context)[:2]
+    normalise = EnglishTextNormalizer()
+    texts, originals, outputs, rows = [], [], [], []
+    for batch in context.batches(clips):
+        waves = [0.3 * torch.roll(sample.wave, 9000) for sample in batch.samples]
+        rows += output_rows("rolled", batch, waves, context)
+        recogniser = context.resources.recogniser
+        originals += read_originals(batch.samples, context)
+        outputs += recogniser.transcribe(waves, ["en"] * len(waves))
+        texts += [sample.clip.text for sample in batch.samples]
+    table = pd.DataFrame(rows)
+    text, original, output = (
+        [normalise(one) for one in some]
+        for some in (texts, [one.text for one in originals], [one.text for one in outputs])
+    )
+    assert rate(table, "rolled", "wer") == pytest.approx(jiwer.wer(text, output))
+    assert rate(table, "rolled", "dwer") == pytest.approx(jiwer.wer(original, output))
+    assert rate(table, "rolled", "cer") == pytest.approx(jiwer.cer(text, output))
+    assert rate(table, "rolled", "dcer") == pytest.approx(jiwer.cer(original, output))
+    assert rate(table, "rolled", "dwer") > 0
+
+
+def test_the_text_of_a_clip_that_is_cut_is_not_used(context: EvalContext) -> None:
+    clip = replace(EVALUATOR.clips(context)[0], duration=10.5)
+    assert {metric for _, metric in EVALUATOR.cells(context, clip)} == {
+        f"{metric}_{part}" for metric in ("dwer", "dcer") for part in ("errors", "total")
+    }
+
+
+def test_noise_rows_are_of_known_languages_and_failures_are_counted(context: EvalContext) -> None:
+    batch = next(
+        batch
+        for batch in context.batches(context.clips)
+        if {sample.clip.language for sample in batch.samples} > {"en"}
+    )
+    waves = [sample.wave.clone() for sample in batch.samples]
+    english = [i for i, sample in enumerate(batch.samples) if sample.clip.language == "en"]
+    broken, silent, *_ = english
+    waves[broken][100] = math.nan
+    waves[silent].zero_()
+    rows = {(row.clip, row.metric): row for row in dwer_rows("noisy", batch, waves, context)}
+    assert {clip for clip, _ in rows} == {batch.names[i] for i in english}
+    assert {metric for _, metric in rows} == {"dwer_errors", "dwer_total"}
+    for metric in ("dwer_errors", "dwer_total"):
+        assert math.isnan(rows[batch.names[broken], metric].value)
+        assert rows[batch.names[broken], metric].reason == "output: the wave holds NaN or infinity"
+    total = rows[batch.names[silent], "dwer_total"].value
+    assert rows[batch.names[silent], "dwer_errors"].value >= total > 0
+    for index in english[2:]:
+        assert rows[batch.names[index], "dwer_errors"].value == 0
+
+
+def test_a_silent_original_is_no_reference(context: EvalContext, tmp_path: Path) -> None:
+    batch = next(context.batches(EVALUATOR.clips(context)[:1]))
+    sample = batch.samples[0]
+    clip = replace(sample.clip, path=tmp_path / "silent.wav")
+    batch.samples[0] = replace(sample, clip=clip, wave=torch.zeros_like(sample.wave))
+    rows = output_rows("ceiling", batch, [read_audio(sample.clip.path)], context)
+    failed = {row.metric: row.reason for row in rows if math.isnan(row.value)}
+    assert failed == {
+        f"{metric}_{part}": "original: silent"
+        for metric in ("dwer", "dcer")
+        for part in ("errors", "total")
+    }

@@ -1,0 +1,62 @@
+"""Batches of clips: alike whatever else is in them, read a few at a time."""
+
+from pathlib import Path
+
+import torch
+
+from analysis import batching
+from analysis.batching import Sample, crop, group, pad_mels, read_batches
+from dcvae.data.manifest import Clip, read_manifest
+
+
+def test_every_readable_clip_is_in_one_batch_and_the_others_are_named(spoken: Path) -> None:
+    clips = [*read_manifest(spoken), Clip(Path("/gone.wav"), 1.0, 22050)]
+    unreadable: dict[str, str] = {}
+    batches = list(read_batches(clips, unreadable))
+    names = [sample.name for batch in batches for sample in batch]
+    assert sorted([*names, *unreadable]) == sorted(clip.name for clip in clips)
+    assert list(unreadable.values()) == ["/gone.wav: there is no such audio file"]
+    for batch in batches:
+        assert len({sample.padded_frames for sample in batch}) == 1
+        assert pad_mels(batch, [sample.mel for sample in batch]).shape[2] % 64 == 0
+
+
+def test_few_clips_are_held_at_once(spoken: Path, monkeypatch) -> None:
+    monkeypatch.setattr(batching, "READ_AT_ONCE", 3)
+    read: list[str] = []
+    original = batching.read_sample
+
+    def counted(clip: Clip, log_mel) -> Sample:
+        read.append(clip.name)
+        return original(clip, log_mel)
+
+    monkeypatch.setattr(batching, "read_sample", counted)
+    batches = read_batches(read_manifest(spoken), {})
+    next(batches)
+    assert len(read) == 3
+
+
+def test_a_clip_is_coded_alike_in_any_batch(spoken: Path, make_subject) -> None:
+    context = make_subject(spoken)
+    together = {
+        name: (latents, mel)
+        for batch in context.batches(context.clips)
+        for name, latents, mel in zip(batch.names, batch.clip_latents, batch.mels, strict=True)
+    }
+    for clip in context.clips[:3]:
+        (batch,) = context.batches([clip])
+        latents, mel = together[clip.name]
+        torch.testing.assert_close(batch.clip_latents[0], latents, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(batch.mels[0], mel, atol=1e-4, rtol=1e-4)
+        assert mel.shape == batch.samples[0].mel.shape
+        assert batch.waves[0].shape == batch.samples[0].wave.shape
+
+
+def test_padding_is_cropped_away_again() -> None:
+    clip = Clip(Path("a.wav"), 1.0, 22050)
+    sample = Sample(clip, torch.zeros(33 * 256), torch.randn(80, 33))
+    (batch,) = group([sample])
+    padded = pad_mels(batch, [sample.mel])
+    assert padded.shape == (1, 80, 64)
+    assert torch.equal(crop(padded, batch)[0], sample.mel)
+    assert crop(torch.zeros(1, 64 * 256), batch, 256)[0].shape == sample.wave.shape
