@@ -28,8 +28,8 @@ from analysis.stores.result_store import Key, ResultStore
 from analysis.stores.wave_cache import WaveCache
 from dcvae import SpeechAutoencoder
 from dcvae.data.manifest import Clip, ManifestError, read_manifest, select_clips
-from dcvae.runs import CLIPS, SUMMARY, replace_object
-from dcvae.utils.files import files_sha256
+from dcvae.runs import CLIPS, SUMMARY
+from dcvae.utils.files import files_sha256, replace_json
 from dcvae.utils.locks import folder_lock
 from dcvae.vocoders import Vocoder, load_vocoder
 
@@ -133,7 +133,7 @@ class AnalysisRunner:
             "questions": answered,
             "skipped": skipped,
         }
-        replace_object(run.analysis / SUMMARY, summary)
+        replace_json(run.analysis / SUMMARY, summary)
         return describe(table)
 
 

@@ -1,6 +1,5 @@
 """What each command of the command line does."""
 
-import json
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ from dcvae.inference.transcode.operations import Operation, Reconstruct
 from dcvae.inference.transcode.outputs import Journal, Task, Unrecorded, check_free, place
 from dcvae.models.autoencoder import SpeechAutoencoder
 from dcvae.models.model_card import model_card
-from dcvae.utils.files import files_sha256, replace_text
+from dcvae.utils.files import files_sha256, replace_json
 from dcvae.vocoders import load_vocoder
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -125,5 +124,5 @@ def export_model(*, folder: Path, out: Path, config: Path | None, overwrite: boo
     model = SpeechAutoencoder.from_pretrained(folder)
     export_published(model, out)
     if config:
-        replace_text(config, json.dumps(published_config(model), indent=2) + "\n")
+        replace_json(config, published_config(model))
     print(f"{out}: {model.parameters_count / 1e6:.1f}M parameters in the published format")

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from dcvae.claims import BASELINE, Claim, system_name
-from dcvae.utils.files import replace_text
+from dcvae.utils.files import replace_json
 
 RECORD = "run.json"
 METRICS = "metrics.jsonl"
+SYSTEM_METRICS = "machine.jsonl"
 ANALYSIS = "analysis"  # folder of a run
 TABLE, CLIPS, SUMMARY = "table.csv", "clips.csv", "analysis.json"  # in it
 STUDIES = "studies"  # folder of RUNS
@@ -176,18 +177,13 @@ def write_record(folder: Path, record: dict[str, Any]) -> None:
     """Write all but "mlflow": what `write_mlflow` noted stays, whatever `record` holds."""
     with WRITING:
         noted = (read_record(folder) or {}).get("mlflow")
-        replace_object(folder / RECORD, record | ({"mlflow": noted} if noted else {}))
+        replace_json(folder / RECORD, record | ({"mlflow": noted} if noted else {}))
 
 
 def write_mlflow(folder: Path, known: dict[str, str]) -> None:
     """Note where the run is found in MLflow: its "tracking_uri" and "run_id"."""
     with WRITING:
-        replace_object(folder / RECORD, (read_record(folder) or {}) | {"mlflow": known})
-
-
-def replace_object(path: Path, said: Mapping[str, Any]) -> None:
-    """Write a JSON object, whole or not at all."""
-    replace_text(path, json.dumps(said, indent=2) + "\n")
+        replace_json(folder / RECORD, (read_record(folder) or {}) | {"mlflow": known})
 
 
 @dataclass(frozen=True)

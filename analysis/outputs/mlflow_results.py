@@ -16,7 +16,7 @@ import pandas as pd
 from analysis.outputs.mlflow_figures import pictures
 from analysis.outputs.table import read_table
 from analysis.statistics.tables import summarise_run
-from dcvae.runs import Run
+from dcvae.runs import CLIPS, Run
 
 FOLDER = "analysis"  # of the artifacts, and the first part of the metrics' names
 TABLE_TAG = "mlflow.loggedArtifacts"  # by which MLflow's page finds tables
@@ -95,7 +95,7 @@ def send(client: Any, run_id: str, run: Run) -> None:
     log_means(client, run_id, summary, run.steps)
     client.log_artifact(run_id, str(run.table), FOLDER)
     log_table(client, run_id, summary, f"{FOLDER}/summary.json")
-    labels = pd.read_csv(run.analysis / "clips.csv", dtype=str, keep_default_na=False)
+    labels = pd.read_csv(run.analysis / CLIPS, dtype=str, keep_default_na=False)
     for name, figure in pictures(table, summary, labels).items():
         client.log_figure(run_id, figure, f"{FOLDER}/{name}.png")
 

@@ -37,9 +37,8 @@ from dcvae.runs import (
     STATISTICS,
     STATISTICS_RECORD,
     read_object,
-    replace_object,
 )
-from dcvae.utils.files import replace_text
+from dcvae.utils.files import replace_json, replace_text
 
 VERSION = 2
 
@@ -191,7 +190,7 @@ def write(
         "tables": {run.name: run.sha256 for run in study.analysed},
         "left_out": study.left_out,
     }
-    replace_object(folder / STATISTICS_RECORD, record)
+    replace_json(folder / STATISTICS_RECORD, record)
 
 
 def plan_record(study: Study) -> Mapping[str, Any]:

@@ -2,11 +2,13 @@
 
 import errno
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -37,6 +39,11 @@ def replace_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a text file in UTF-8, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def replace_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Write a JSON file, whole or not at all."""
+    replace_text(path, json.dumps(value, indent=2) + "\n")
 
 
 @contextmanager

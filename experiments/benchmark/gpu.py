@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from dcvae.audio.mel import SAMPLE_RATE
+from dcvae.runs import METRICS
 from experiments.benchmark.card import Step, peak_memory, share_of_card
 from experiments.benchmark.parts import configuration, settled_trainer, speech
 from experiments.benchmark.train import take_turns
@@ -37,7 +38,7 @@ def curve(size: str, precision: str, device: str, batch: int, steps: int) -> lis
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         settled_trainer(size, precision, folder, loader, device, overrides).fit()
-        rows = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+        rows = map(json.loads, (folder / METRICS).read_text().splitlines())
         losses = [row["train/loss"] for row in rows if "train/loss" in row]
     release()
     return losses

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dcvae.runs import replace_object
+from dcvae.utils.files import replace_json
 
 
 class JobRecords:
@@ -31,4 +31,4 @@ class JobRecords:
             self.write()
 
     def write(self) -> None:
-        replace_object(self.path, self.entries)
+        replace_json(self.path, self.entries)

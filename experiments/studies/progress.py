@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dcvae.runs import read_record
+from dcvae.runs import METRICS, read_record
 
 TAIL = 65536  # bytes of metrics.jsonl that hold its last rows
 
@@ -36,7 +36,7 @@ def read_progress(run_dir: Path) -> Progress:
     except ValueError:
         steps = None
     last: dict[str, Any] = {}
-    for row in last_rows(run_dir / "metrics.jsonl"):
+    for row in last_rows(run_dir / METRICS):
         last |= row
     return Progress(
         last.get("step"),

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from dcvae.claims import Claim
-from dcvae.runs import ANALYSIS, PLAN, read_object, replace_object
+from dcvae.runs import ANALYSIS, PLAN, read_object
+from dcvae.utils.files import replace_json
 from experiments.ablations import Registry
 from experiments.config import read_registry
 from experiments.studies.phases import factors_of
@@ -30,7 +31,7 @@ def register(plan: Plan) -> Path:
                     f"the {key} of study {plan.name} are not those of {path}, which was written"
                     " before its runs were scored: give the study another name"
                 )
-    replace_object(path, said)
+    replace_json(path, said)
     return path
 
 

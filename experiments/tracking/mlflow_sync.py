@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from dcvae.data.provenance import size_folder
-from dcvae.runs import require_record, write_mlflow
+from dcvae.runs import METRICS, SYSTEM_METRICS, require_record, write_mlflow
 from dcvae.utils.jsonl import RowReader
 from experiments.record import epoch, flatten
 from experiments.tracking.mlflow_client import open_store
 from experiments.tracking.mlflow_run import Identity, MLflowRun, find_run
 from experiments.tracking.mlflow_study import Study
 
-LOGS = ("metrics.jsonl", "machine.jsonl")
+LOGS = (METRICS, SYSTEM_METRICS)
 TAGS = ("ablation", "size", "seed", "commit")
 EXPERIMENT = "dcvae"  # of a run that was trained without MLflow
 # what run.json says of the end, or of MLflow itself: params stay as they are

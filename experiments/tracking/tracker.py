@@ -8,7 +8,7 @@ import os
 import time
 from pathlib import Path
 
-from dcvae.runs import read_record
+from dcvae.runs import METRICS, SYSTEM_METRICS, read_record
 from dcvae.utils.jsonl import append_row, rewind
 from experiments.record import epoch
 from experiments.tracking.background_sync import BackgroundSync
@@ -49,7 +49,7 @@ class Tracker:
             return
         uri = os.environ.get(URI_VARIABLE) or DEFAULT_URI
         self.sync = BackgroundSync(MlflowSync(self.run_dir, uri))
-        path, nudge = self.run_dir / "machine.jsonl", self.sync.nudge
+        path, nudge = self.run_dir / SYSTEM_METRICS, self.sync.nudge
         self.machine = SystemMetricsMonitor(path, self.find_origin(), nudge)
 
     def find_origin(self) -> float:
@@ -63,14 +63,14 @@ class Tracker:
     def rewind(self, step: int) -> None:
         """Drop what was written after `step`: a resumed run will write it again."""
         if self.run_dir is not None:
-            rewind(self.run_dir / "metrics.jsonl", step)
+            rewind(self.run_dir / METRICS, step)
 
     def log_metrics(self, step: int, metrics: dict[str, float]) -> None:
         """A row, with the seconds since the run began."""
         if self.run_dir is None:
             return
         seconds = time.time() - self.find_origin()
-        append_row(self.run_dir / "metrics.jsonl", step, seconds, metrics)
+        append_row(self.run_dir / METRICS, step, seconds, metrics)
         if self.sync is not None:
             self.sync.nudge()
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from dcvae.runs import Run
+from dcvae.runs import CLIPS, Run
 from reports.figures.legends import folded
 from reports.figures.plot import Plot
 from reports.figures.style import MARKERS, PALETTE, current
@@ -34,7 +34,7 @@ def table(study: Study) -> pd.DataFrame:
 
 def map_of(run: Run) -> pd.DataFrame:
     """The columns COLUMNS of one run; no row where its latents or clips are not described."""
-    clips = run.analysis / "clips.csv"
+    clips = run.analysis / CLIPS
     if not clips.is_file():
         return pd.DataFrame(columns=COLUMNS)
     wanted = ["clip", "condition", "metric", "value"]
