@@ -37,10 +37,10 @@ class Resources:
 
     @cached_property
     def pool(self) -> ProcessPoolExecutor:
-        """One process a core. Spawned, since a fork of a process with torch's threads may hang."""
-        return ProcessPoolExecutor(
-            os.cpu_count(), mp_context=get_context("spawn"), initializer=one_thread
-        )
+        """One process a core, forked from one that has the metrics' libraries and no threads."""
+        processes = get_context("forkserver")
+        processes.set_forkserver_preload(["analysis.metrics.perceptual"])
+        return ProcessPoolExecutor(os.cpu_count(), mp_context=processes, initializer=one_thread)
 
     @cached_property
     def recogniser(self) -> Recogniser:

@@ -85,6 +85,22 @@ def test_the_ceiling_is_the_same_for_both_runs_and_above_an_untrained_model(
     assert means["ceiling", "stoi"] > means["reconstruction", "stoi"]
 
 
+def test_a_later_run_takes_the_ceiling_from_disk(tmp_path: Path, manifest: Path, make_run) -> None:
+    """Told by a score of the first run's that is changed on disk."""
+    first, second = (make_run(tmp_path, manifest, name) for name in ("baseline", "no_noise"))
+    main([str(first), "--clips", "4", "--device", "cpu", "--only", "quality"])
+    (kept,) = (tmp_path / "debug").glob("references-*.jsonl")
+    lines = [json.loads(line) for line in kept.read_text().splitlines()]
+    for kind, _, rows in lines:
+        if kind == "quality":
+            rows[0][3] = 0.125
+    kept.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    main([str(second), "--clips", "4", "--device", "cpu", "--only", "quality"])
+    table = read_table(second / "analysis" / "table.csv")
+    ceiling = table[(table["condition"] == "ceiling") & table["value"].notna()]
+    assert (ceiling["value"] == 0.125).sum() == 3  # one of each clip, the silent one too
+
+
 def test_examples_are_whole_and_cut_alike(scored: list[Path]) -> None:
     examples = sorted((scored[0] / "analysis" / "examples").iterdir())
     assert len(examples) == 2

@@ -1,6 +1,6 @@
 import json
 
-from dcvae.utils.jsonl import RowReader, append_row, rewind
+from dcvae.utils.jsonl import RowReader, append_lines, append_row, read_lines, rewind
 
 
 def steps(rows):
@@ -54,3 +54,15 @@ def test_a_reader_begins_again_where_the_file_was_rewound(tmp_path):
     for step in (2, 3, 4):
         append_row(path, step, 0.0, {})
     assert steps(reader.read()) == [1, 2, 3, 4]
+
+
+def test_lines_are_added_at_the_end_and_damaged_ones_left_out(tmp_path):
+    path = tmp_path / "lines"
+    assert read_lines(path) == []
+    append_lines(path, [{"a": 1}, [2]])
+    append_lines(path, [])
+    append_lines(path, ["é"])
+    with path.open("ab") as file:
+        file.write(b'{"cut": \n\xff\n')
+    append_lines(path, [None])
+    assert read_lines(path) == [{"a": 1}, [2], "é", None]
