@@ -1,7 +1,9 @@
 """Run folders as the trainer and the analysis leave them, small and with known numbers."""
 
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,9 @@ from analysis.outputs.table import Row, make_table, write_table
 from analysis.statistics.tables import summarise_study
 from dcvae.claims import read_claims
 from dcvae.runs import Run
+from reports.build import main
 from reports.collect import collect
-from reports.html import measured_plots, render
+from reports.html import render
 from reports.results import KEY, STATISTICS_COLUMNS, TEXTS, Record, Results
 from reports.study import Study
 from reports.tables.all_tables import all_tables
@@ -231,17 +234,25 @@ def planned(planned_runs: Path) -> Study:
 
 
 @pytest.fixture(scope="session")
-def page(runs: Path) -> str:
-    """The page of `study`, rendered once."""
-    study = collect(runs)
-    return render(study, DATE, measured_plots(study))
+def built(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder that `python -m reports.build` makes of the runs, and what it prints."""
+    out = tmp_path_factory.mktemp("built") / "out"
+    with redirect_stdout(io.StringIO()) as printed:
+        main([str(runs), "--out", str(out)])
+    return out, printed.getvalue()
+
+
+@pytest.fixture(scope="session")
+def page(built: tuple[Path, str]) -> str:
+    """The page of `study`."""
+    return (built[0] / "index.html").read_text()
 
 
 @pytest.fixture(scope="session")
 def planned_page(planned_runs: Path) -> str:
-    """The page of `planned`, rendered once."""
+    """The page of `planned` without its figures, which take half a minute."""
     study = collect(planned_runs)
-    return render(study, DATE, measured_plots(study))
+    return render(study, DATE, [])
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from reports.build import main
+from reports.collect import collect
+from reports.html import measured_plots, render
 
 DATA = Path(__file__).parents[1] / "data"
 RATE = 22050
@@ -40,8 +41,9 @@ def page_path(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         soundfile.write(place, wave, RATE, subtype="PCM_16")
         mel = np.random.default_rng(0).normal(-4, 2, (80, len(wave) // 256)).astype(np.float32)
         np.savez_compressed(place.parent / "mel.npz", original=mel, reconstruction=mel)
-    main([str(root / "runs"), "--out", str(root / "out")])
-    return root / "out" / "index.html"
+    study = collect(root / "runs")
+    (root / "index.html").write_text(render(study, "2025-01-31", measured_plots(study)))
+    return root / "index.html"
 
 
 @pytest.fixture

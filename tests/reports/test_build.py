@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -25,8 +25,10 @@ from reports.study import Study
 MakeRun = Callable[..., Path]
 
 
-def render(study: Study, date: str) -> str:
-    return render_page(study, date, measured_plots(study))
+def render(study: Study, date: str, figures: Sequence[str] = ()) -> str:
+    """The page with the figures of these names alone: all of them take a quarter of a minute."""
+    measured = [one for one in measured_plots(study) if one[0].name in figures]
+    return render_page(study, date, measured)
 
 
 class Page(HTMLParser):
@@ -165,19 +167,18 @@ def test_the_designs_claims_come_first_and_lead_to_their_figures(page: str) -> N
     assert page.count("It does not bear noise.") == 1
 
 
-def test_the_same_tables_give_the_same_page_but_for_the_date(page: str, runs: Path) -> None:
-    again = render(collect(runs), "2025-02-01")
+def test_the_same_tables_give_the_same_page_but_for_the_date(runs: Path) -> None:
+    figures = ("claims", "quality-stoi", "latent-noise-mel-l1", "losses")
+    page = render(collect(runs), "2025-01-31", figures)
+    again = render(collect(runs), "2025-02-01", figures)
     assert again != page
     assert again.replace("2025-02-01", "2025-01-31") == page
 
 
-def test_the_command_writes_the_page(
-    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    main([str(runs), "--out", str(tmp_path / "out")])
-    made = {path.name for path in (tmp_path / "out").iterdir()}
-    assert made == {"index.html", "figures", "tables"}
-    assert "3 runs" in capsys.readouterr().out
+def test_the_command_writes_the_page(built: tuple[Path, str]) -> None:
+    out, printed = built
+    assert {path.name for path in out.iterdir()} == {"index.html", "figures", "tables"}
+    assert "3 runs" in printed
 
 
 def test_a_partial_study_says_what_is_missing(tmp_path: Path, make_run: MakeRun) -> None:
