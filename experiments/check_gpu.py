@@ -38,14 +38,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=8, help="clips of a step (%(default)s)")
     parser.add_argument("--most", type=int, help="clips to try at most: 1024, on a CPU 2")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
+    parser.add_argument(
+        "--tolerance", type=float, default=TOLERANCE, help="of the losses, relative (%(default)s)"
+    )
     options = parser.parse_args(arguments)
     with user_errors("experiments.check_gpu"):
         check_options(options)
         table, worst = check(options)
         replace_text(options.out, table)
     print(table, end="")
-    if worst > TOLERANCE:
-        verdict = f"the losses differ by {worst:.2%}, more than {TOLERANCE:.0%}"
+    if worst > options.tolerance:
+        verdict = f"the losses differ by {worst:.2%}, more than {options.tolerance:.0%}"
         print(f"experiments.check_gpu: {verdict}", file=sys.stderr)
         raise SystemExit(1)
 

@@ -58,8 +58,8 @@ def train(config: dict[str, Any], size: str, ablation: str, data: str) -> None:
     check_processes(os.environ)
     budget = budget_of(config, steps_of(size))
     run_dir = run_folder(config, size, budget, ablation)
-    is_first = os.environ.get("RANK", "0") == "0"
-    if is_first:
+    is_main_process = os.environ.get("RANK", "0") == "0"
+    if is_main_process:
         check_free(run_dir)
     earlier = read_record(run_dir) or {}
     if earlier:
@@ -99,13 +99,13 @@ def train(config: dict[str, Any], size: str, ablation: str, data: str) -> None:
         "mlflow": None,  # the sync notes it
         **trainer.facts(),
     }
-    with folder_lock(run_dir) if is_first else nullcontext():
-        if is_first:
+    with folder_lock(run_dir) if is_main_process else nullcontext():
+        if is_main_process:
             write_record(run_dir, record)
             if config["mlflow"] is not None:
                 tracker.start_sync()
         progress = fit(trainer, run_dir, record)
-        if is_first:
+        if is_main_process:
             finish(run_dir, record, progress, tracker)
     accelerator.end_training()
 

@@ -1,6 +1,5 @@
 import json
 import re
-import subprocess
 
 import pytest
 
@@ -25,14 +24,12 @@ def test_costs_are_a_clip_and_a_second_of_speech(tmp_path):
     ]
 
 
-def test_what_the_analysis_complains_of_is_passed_on(capsys, monkeypatch):
-    def complain(command, **options):
-        return subprocess.CompletedProcess(command, 2, "", "a warning\nanalysis: no such thing\n")
-
-    monkeypatch.setattr(analysis.subprocess, "run", complain)
+def test_what_the_analysis_complains_of_is_passed_on(capsys):
     with pytest.raises(SystemExit, match="2"):
-        main(["analysis", "--size", "debug", "--device", "cpu"])
-    assert capsys.readouterr().err.endswith("ended early: analysis: no such thing\n")
+        main(["analysis", "--size", "debug", "--questions", "taste", "--device", "cpu"])
+    error = capsys.readouterr().err
+    assert "ended early: analysis: no question is named 'taste'" in error
+    assert error.count("\n") == 1
 
 
 def test_a_manifest_that_is_not_there_is_named(capsys):
