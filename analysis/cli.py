@@ -14,7 +14,6 @@ from analysis.outputs.mlflow_results import log_analysis, log_study
 from analysis.resources import Options, Resources
 from analysis.runner import AnalysisRunner
 from analysis.runs import find_run
-from analysis.statistics.tables import summarise_study
 from dcvae.runs import PLAN, Run, read_plan, read_run
 from dcvae.utils.errors import user_errors
 
@@ -122,6 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def close_study(folder: Path, runs: Sequence[Run]) -> None:
     """Compute the study's statistics, and put them into MLflow."""
+    from analysis.statistics.tables import summarise_study  # scipy.stats takes a second
+
     for note in summarise_study(folder):
         print(f"analysis: {note}", file=sys.stderr)
     log_study(folder, runs)

@@ -39,7 +39,7 @@ class Resources:
     def pool(self) -> ProcessPoolExecutor:
         """One process a core, forked from one that has the metrics' libraries and no threads."""
         processes = get_context("forkserver")
-        processes.set_forkserver_preload(["analysis.metrics.perceptual"])
+        processes.set_forkserver_preload(["analysis.metrics.perceptual", "pesq", "pystoi"])
         return ProcessPoolExecutor(os.cpu_count(), mp_context=processes, initializer=one_thread)
 
     @cached_property

@@ -1,6 +1,7 @@
 """PESQ, STOI and ESTOI of an output against its original.
 
-Workers of the process pool import this file, so it stays free of torch.
+Workers of the process pool import this file, so it stays free of torch; they alone use pesq and
+pystoi, which take more than a second to import.
 """
 
 import math
@@ -9,9 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-import pesq as pesq_library
-import pystoi
-from pystoi.utils import resample_oct
 
 from analysis.metrics.delay import estimate_delay, without_delay
 from analysis.metrics.score import Array, Score, Unmeasurable, check_audible, score
@@ -46,6 +44,8 @@ def pesq_nb(pair: WavePair) -> float:
 
 def pesq(pair: WavePair, rate: int, band: str) -> float:
     """The library's PESQ of both at `rate` Hz; Unmeasurable where it gives none."""
+    import pesq as pesq_library
+
     waves = pair.at(rate)
     check_audible(pair.degraded)  # the library levels both, and divides by 0
     try:
@@ -61,6 +61,8 @@ def pesq(pair: WavePair, rate: int, band: str) -> float:
 
 def resample_for_stoi(wave: Array, sample_rate: float, rate: float) -> Array:
     """As pystoi does within: its value is that of the wave at any rate, but this is done once."""
+    from pystoi.utils import resample_oct
+
     resampled: Array = resample_oct(wave, rate, sample_rate)
     return resampled
 
@@ -71,6 +73,8 @@ def stoi(pair: WavePair, extended: bool = False, delay: int = 0) -> float:
     `delay` is that of the output in samples at STOI_RATE, and is taken out first. pystoi warns
     and returns 1e-5 below about 0.4 s of speech: Unmeasurable.
     """
+    import pystoi
+
     waves = without_delay(*pair.at(STOI_RATE, resample_for_stoi), delay)
     try:
         with warnings.catch_warnings(), fixed_seed():

@@ -13,9 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.outputs.mlflow_figures import pictures
 from analysis.outputs.table import read_table
-from analysis.statistics.tables import summarise_run
 from dcvae.runs import CLIPS, Run
 
 FOLDER = "analysis"  # of the artifacts, and the first part of the metrics' names
@@ -90,6 +88,9 @@ def find_client(uri: str) -> Any:
 
 def send(client: Any, run_id: str, run: Run) -> None:
     """Everything that there is to log."""
+    from analysis.outputs.mlflow_figures import pictures  # seaborn takes a second
+    from analysis.statistics.tables import summarise_run  # scipy.stats another
+
     table = read_table(run.table)
     summary = summarise_run(table)
     log_means(client, run_id, summary, run.steps)

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
 
 from analysis.statistics.differences import ALPHA, Array, Estimate, Part, estimate
 
@@ -60,6 +59,8 @@ def plan(one: Estimate, seeds: int, clip_factor: int = 1) -> Estimate:
 
 def power_of_test(one: Estimate, alpha: float = ALPHA) -> float:
     """The chance that |estimate| exceeds the half-width where the truth is `one.value`."""
+    from scipy import stats  # takes a second
+
     error = one.standard_error
     if error == 0:
         return float(one.value != 0)
@@ -72,6 +73,8 @@ def power_of_equivalence(one: Estimate, margin: float, alpha: float = ALPHA) -> 
 
     The truth is taken to be `one.value`.
     """
+    from scipy import stats  # takes a second
+
     error = one.standard_error
     if error == 0:
         return float(abs(one.value) < margin)

@@ -8,41 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from diffusers.models.autoencoders.autoencoder_dc import DCDownBlock2d, DCUpBlock2d
 from torch import Tensor
-from torch.nn import functional
 
 CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
-
-
-class FusedUpBlock(DCUpBlock2d):
-    """Nearest 2x upsampling and a 3x3 convolution in 4/9 of the products.
-
-    After upsampling, a 3x3 kernel meets every pixel twice or four times: each of the four phases of
-    the output is a 2x2 convolution of the input, with kernels that are sums of the 3x3 kernel's
-    rows and columns. The shortcut is left apart: bfloat16 would round the weights that it joins.
-    """
-
-    def forward(self, hidden_states: Tensor) -> Tensor:
-        """Features [B, I, H, W] to [B, O, 2 * H, 2 * W]."""
-        simple = not self.shortcut or is_simple(self.repeats)
-        if not (self.training and self.interpolate and simple):
-            return super().forward(hidden_states)
-        kernels, bias = phase_kernels(self.conv.weight), self.conv.bias
-        assert bias is not None
-        phases = functional.conv2d(hidden_states, kernels, bias.repeat(4), padding=1)
-        return Interleave.apply(phases, hidden_states if self.shortcut else None)
-
-
-class FusedDownBlock(DCDownBlock2d):
-    """A strided convolution beside the means of pixels and channels that diffusers unshuffles."""
-
-    def forward(self, hidden_states: Tensor) -> Tensor:
-        """Features [B, I, 2 * H, 2 * W] to [B, O, H, W]."""
-        strided = self.shortcut and not self.downsample
-        if not (self.training and strided and is_simple(self.group_size)):
-            return super().forward(hidden_states)
-        return self.conv(hidden_states) + Average.apply(hidden_states, self.group_size)
 
 
 def phase_kernels(weight: Tensor) -> Tensor:

@@ -7,8 +7,12 @@ from diffusers.models.normalization import RMSNorm
 from torch import nn
 
 from dcvae import SpeechAutoencoder
-from dcvae.models.fused_ops.resampling import FusedDownBlock, FusedUpBlock
-from dcvae.models.fused_ops.training import FusedRMSNorm, fuse_for_training
+from dcvae.models.fused_ops.training import (
+    FusedDownBlock,
+    FusedRMSNorm,
+    FusedUpBlock,
+    fuse_for_training,
+)
 
 SMALL = {
     "channels": [8, 8, 8, 16, 16],
