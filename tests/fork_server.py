@@ -16,6 +16,11 @@ from pathlib import Path
 from typing import Any
 
 STANDARD = (0, 1, 2)  # input, output, errors
+IMPORTED = (  # ours, and what they import when they use it
+    "analysis.cli", "experiments.run", "reports.build", "experiments.training.builder",
+    "diffusers.models.autoencoders.autoencoder_dc", "matplotlib.figure", "mlflow", "scipy.stats",
+    "seaborn", "sklearn.linear_model", "sklearn.manifold",
+)  # fmt: skip
 
 
 def call(path: str, argv: list[str], cwd: str, env: dict[str, str], files: tuple[int, ...]) -> int:
@@ -50,8 +55,11 @@ def serve(path: str) -> tuple[dict[str, Any], list[int]]:
 
 
 def run(request: dict[str, Any], files: list[int]) -> None:
-    """Become that command."""
+    """Become that command, and end with its status."""
+    import atexit
     import runpy
+    import threading
+    import traceback
 
     os.chdir(request["cwd"])
     os.environ.clear()
@@ -60,13 +68,28 @@ def run(request: dict[str, Any], files: list[int]) -> None:
         os.dup2(file, number)
         os.close(file)
     first, *rest = request["argv"]
-    if first == "-m":
-        module, *rest = rest
-        sys.argv = [module, *rest]
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
-    else:
-        sys.argv = [first, *rest]
-        runpy.run_path(first, run_name="__main__")
+    status: Any = 0
+    try:
+        if first == "-m":
+            module, *rest = rest
+            sys.argv = [module, *rest]
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        else:
+            sys.argv = [first, *rest]
+            runpy.run_path(first, run_name="__main__")
+    except SystemExit as end:
+        status = end.code
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    if isinstance(status, str):
+        print(status, file=sys.stderr)
+    # end as the interpreter does, but leave the libraries standing: pulling them down takes seconds
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status if isinstance(status, int) else int(bool(status)))
 
 
 def main(path: str, *argv: str) -> None:
@@ -75,7 +98,7 @@ def main(path: str, *argv: str) -> None:
     import importlib
     import threading
 
-    for module in ("analysis.cli", "experiments.run", "reports.build"):
+    for module in IMPORTED:
         importlib.import_module(module)
     assert threading.active_count() == 1, "a fork has one thread alone"
     run(*serve(path))
