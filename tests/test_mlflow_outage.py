@@ -162,17 +162,25 @@ def test_a_server_that_is_away_in_the_middle(server, folder, monkeypatch, caplog
     assert ours[1].startswith("MLflow answers again")
 
 
-def test_a_run_that_is_killed_goes_on_as_the_same(mlflow_server, folder):
+@pytest.fixture
+def training(tmp_path: Path) -> Path:
+    """A script of TRAINING, which takes a run's folder and the step that it goes on from."""
+    (tmp_path / "training.py").write_text(TRAINING)
+    return tmp_path / "training.py"
+
+
+def test_a_run_that_is_killed_goes_on_as_the_same(mlflow_server, folder, training, commands):
     """kill -9 after step 30, of which step 20 was saved."""
-    environment = os.environ | {"MLFLOW_TRACKING_URI": mlflow_server}
-    command = [sys.executable, "-c", TRAINING, str(folder)]
-    first = subprocess.Popen([*command, "0"], env=environment)
+    environment = {"MLFLOW_TRACKING_URI": mlflow_server}
+    command = [sys.executable, str(training), str(folder), "0"]
+    first = subprocess.Popen(command, env=os.environ | environment)
     until(lambda: (read_record(folder) or {})["mlflow"])
     until(lambda: len(points(folder).get("train/loss", [])) >= 30)
     first.send_signal(signal.SIGKILL)
     first.wait()
     known = (read_record(folder) or {})["mlflow"]
-    subprocess.run([*command, "20"], env=environment, check=True)
+    again = commands(folder, training, folder, "20", **environment)
+    assert again.returncode == 0, again.stderr
     assert (read_record(folder) or {})["mlflow"] == known
     assert [step for step, _ in points(folder)["train/loss"]] == [*range(1, 61)]
     assert_all_is_there_once(folder, mlflow_server)
@@ -186,20 +194,17 @@ def parent_of(run: Any) -> str:
     return str(run.data.tags["mlflow.parentRunId"])
 
 
-def test_what_a_dead_server_missed_is_sent_later(new_server, folder, tmp_path):
+def test_what_a_dead_server_missed_is_sent_later(new_server, folder, tmp_path, training, commands):
     """The run ends while it is away; `sync` sends the rest, and then nothing."""
     server = new_server(tmp_path)
-    environment = os.environ | {
-        "MLFLOW_TRACKING_URI": server.address,
-        "DCVAE_MLFLOW_PATIENCE": "0.5",
-    }
+    environment = {"MLFLOW_TRACKING_URI": server.address, "DCVAE_MLFLOW_PATIENCE": "0.5"}
 
-    def call(*command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, *command], env=environment, capture_output=True, text=True, check=True
-        )
+    def call(*command: str | Path) -> subprocess.CompletedProcess[str]:
+        done = commands(tmp_path, *command, **environment)
+        assert done.returncode == 0, done.stderr
+        return done
 
-    trained = call("-c", TRAINING, str(folder), "0")
+    trained = call(training, folder, "0")
     assert trained.stdout == ""
     assert trained.stderr.splitlines()[-1].endswith(f"tracking sync {folder}")
     assert len(trained.stderr.splitlines()) == 2

@@ -188,12 +188,12 @@ def mlflow_runs(place: Path) -> list[Any]:
     return [run, client.get_run(run.data.tags["mlflow.parentRunId"])]
 
 
-def test_dcvae_reconstructs_a_file_with_the_trained_model(place):
+def test_dcvae_reconstructs_a_file_with_the_trained_model(place, python):
     import soundfile
 
     source = ROOT / "tests" / "data" / "en_pm_invalid_option.flac"
     model = place / "runs" / "debug" / "baseline" / "seed0" / "last"
-    done = call(place, "dcvae", "reconstruct", source, "out.wav", "--model", model)
+    done = python(place, BIN / "dcvae", "reconstruct", source, "out.wav", "--model", model)
     assert done.returncode == 0, done.stderr
     output, original = soundfile.info(place / "out.wav"), soundfile.info(source)
     assert (output.samplerate, output.frames) == (original.samplerate, original.frames)

@@ -21,13 +21,14 @@ COMMAND = [
     "trainer.steps=60", "trainer.save_every=7", "trainer.log_every=2", "trainer.validate_every=20",
     "precision=no",
 ]  # fmt: skip
+THREADS = {"OMP_NUM_THREADS": "1", "DCVAE_THREADS": "1"}
 PATIENCE = 120  # seconds
 RUN = Path("runs/debug-60steps/baseline/seed0")
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
     folder.mkdir(exist_ok=True)
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "DCVAE_THREADS": "1"}
+    environment = os.environ | THREADS
     environment.pop("MASTER_ADDR", None)
     return subprocess.Popen(
         list(map(str, COMMAND)),
@@ -58,10 +59,10 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> Path:
+def undisturbed(tmp_path_factory, commands) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
-    status, errors = end(start(folder))
-    assert status == 0, errors
+    done = commands(folder, *COMMAND[1:], **THREADS)
+    assert done.returncode == 0, done.stderr
     return folder / RUN
 
 
