@@ -147,6 +147,19 @@ def training_loader(
     )
 
 
+def stop_workers(loader: DataLoader[Tensor]) -> None:
+    """End the workers of a loader, prepared by accelerate or not, which is not to be used again.
+
+    At its exit the interpreter asks those that are left by SIGTERM and waits for them; but they
+    leave signals alone.
+    """
+    iterator = getattr(getattr(loader, "base_dataloader", loader), "_iterator", None)
+    if iterator is not None:
+        iterator._shutdown_workers()
+        for worker in iterator._workers:
+            worker.kill()  # nothing where it has ended
+
+
 def validation_waves(
     manifest: str | os.PathLike[str],
     count: int,

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from dcvae import LogMel, SpeechAutoencoder
 from dcvae.models.fused_ops.training import fuse_for_training
+from experiments.data.clips import stop_workers
 from experiments.tracking.tracker import Tracker
 from experiments.training.adversarial import Adversary
 from experiments.training.checkpointing import Checkpoints, Progress
@@ -118,8 +119,11 @@ class Trainer:
             mininterval=1.0,  # seconds: a log file gets each refresh as a line
             disable=not self.accelerator.is_main_process,
         )
-        with bar:
-            self.train(MetricsLogger(self.accelerator), bar)
+        try:
+            with bar:
+                self.train(MetricsLogger(self.accelerator), bar)
+        finally:
+            stop_workers(self.loader)
         return progress
 
     def train(self, meter: MetricsLogger, bar: tqdm) -> None:
