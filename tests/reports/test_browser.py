@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from reports.collect import collect
+from reports.export import save_figure
 from reports.html import measured_plots, render
 
 DATA = Path(__file__).parents[1] / "data"
@@ -28,6 +29,7 @@ COLUMN = """([caption, head]) => {
 }"""
 OVERFLOW = "document.documentElement.scrollWidth - window.innerWidth"
 RESULTS = "Mean over clips"
+OPENED = "quality-stoi"  # the figure whose files are asked for
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,11 @@ def page_path(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         mel = np.random.default_rng(0).normal(-4, 2, (80, len(wave) // 256)).astype(np.float32)
         np.savez_compressed(place.parent / "mel.npz", original=mel, reconstruction=mel)
     study = collect(root / "runs")
-    (root / "index.html").write_text(render(study, "2025-01-31", measured_plots(study)))
+    measured = measured_plots(study)
+    (root / "index.html").write_text(render(study, "2025-01-31", measured))
+    for plot, table in measured:
+        if plot.name == OPENED:
+            save_figure(plot, table, study.systems, root / "figures")
     return root / "index.html"
 
 
@@ -174,7 +180,7 @@ def test_higher_is_better_sorts_downwards_and_what_is_missing_comes_last(page: A
 
 
 def test_a_figure_opens_large_and_closes_by_keyboard(page: Any, page_path: Path) -> None:
-    button = page.locator("#figure-quality-stoi .enlarge")
+    button = page.locator(f"#figure-{OPENED} .enlarge")
     dialog = page.locator("dialog")
     button.press("Enter")
     assert dialog.is_visible()

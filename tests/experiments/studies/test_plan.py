@@ -11,7 +11,7 @@ import pytest
 
 from analysis.cli import CLIP_COUNTS, parser
 from analysis.latent_lm.presets import PRESETS
-from analysis.registry import QUESTIONS as ASKED
+from analysis.registry import EVALUATORS as ASKED
 from experiments.config import CONF
 from experiments.studies import hardware as machine
 from experiments.studies import options, preflight
