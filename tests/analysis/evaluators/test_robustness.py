@@ -19,7 +19,7 @@ from analysis.evaluators.robustness import (
 from analysis.outputs.table import Row
 
 
-@pytest.mark.parametrize("question", [LATENT_NOISE, INPUT_NOISE, ROUND_TRIPS])
+@pytest.mark.parametrize("evaluator", [LATENT_NOISE, INPUT_NOISE, ROUND_TRIPS])
 def test_every_clip_has_a_row_in_every_cell(spoken: Path, make_subject, evaluator) -> None:
     context = make_subject(spoken, 2)
     clips = evaluator.clips(context)

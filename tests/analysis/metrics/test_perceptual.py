@@ -110,8 +110,8 @@ def test_without_a_delay_the_aligned_value_is_the_same(scores) -> None:
 
 def test_waves_are_resampled_once_for_all_metrics(speech, noisy, monkeypatch) -> None:
     calls = []
-    real = perceptual.resample_oct
-    monkeypatch.setattr(perceptual, "resample_oct", lambda *x: calls.append(1) or real(*x))
+    real = pystoi.utils.resample_oct
+    monkeypatch.setattr(pystoi.utils, "resample_oct", lambda *x: calls.append(1) or real(*x))
     wave_scores(speech, noisy, RATE)
     assert len(calls) == 2
 
