@@ -2,7 +2,7 @@
 
 A file of the registry changes values of the baseline. A file that only lists others, in Hydra's
 defaults list, is the name of their composition. Compositions are sets: order and repetition do not
-matter, and the baseline is the empty one. Pure: composing.py reads the files.
+matter, and the baseline is the empty one. Pure: config.py reads the files.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

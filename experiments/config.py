@@ -150,7 +150,7 @@ def instantiate(section: Mapping[str, Any] | None) -> Any:
         raise
 
 
-def settle(composed: DictConfig, size: str) -> dict[str, Any]:
+def resolve_config(composed: DictConfig, size: str) -> dict[str, Any]:
     """The configuration as plain values, its types checked and its paths made absolute."""
     check_types(composed, size)
     return plain_values(composed)

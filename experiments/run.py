@@ -36,8 +36,8 @@ from experiments.config import (
     hydra_overrides,
     instantiate,
     read_registry,
+    resolve_config,
     run_folder,
-    settle,
     steps_of,
 )
 from experiments.data.clips import training_clips
@@ -172,7 +172,7 @@ def main(cfg: DictConfig) -> None:
     choices = asked.runtime.choices
     with user_errors(*USER_ERRORS):  # inside, before Hydra adds lines of its own
         ablation = chosen_ablation(asked.overrides.task, read_registry())
-        train(settle(cfg, choices["size"]), choices["size"], ablation, choices["data"])
+        train(resolve_config(cfg, choices["size"]), choices["size"], ablation, choices["data"])
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import torch
 from analysis.context import TEST, Batch, EvalContext
 from analysis.evaluator import Cell, Evaluator
 from analysis.evaluators.latent_set import LatentSet
-from analysis.metrics import spread
+from analysis.metrics import latent_statistics
 from analysis.metrics.neighbours import neighbour_consistency, neighbour_vote
 from analysis.metrics.probes import linear_probe, most_frequent, silhouette
 from analysis.metrics.score import Array, Score, score
@@ -68,7 +68,10 @@ def clip_rows(latents: LatentSet) -> list[Row]:
     def energies() -> list[Score]:
         mean, std = latents.frames.mean(axis=0), latents.frames.std(axis=0)
         clips = range(len(latents.clips))
-        return [score(spread.spectral_energy, latents.flat(clip), mean, std) for clip in clips]
+        return [
+            score(latent_statistics.spectral_energy, latents.flat(clip), mean, std)
+            for clip in clips
+        ]
 
     return [
         *rows(latents.names, "tsne_1", lambda: latents.map[:, 0]),
@@ -101,14 +104,16 @@ def set_rows(latents: LatentSet) -> list[Row]:
     """What the latents of all clips do together, with the clip ""."""
     channels, _ = latents.shape
     single: dict[str, Callable[[], float]] = {
-        "viv_speaker": lambda: spread.velocity_irreducible_variance(*latents.frames_of("speaker")),
-        "effective_rank": lambda: spread.effective_rank(latents.covariance),
-        "dead_channels": lambda: spread.dead_channels(latents.variances),
-        "dispersive": lambda: spread.dispersive(latents.starts),
+        "viv_speaker": lambda: latent_statistics.velocity_irreducible_variance(
+            *latents.frames_of("speaker")
+        ),
+        "effective_rank": lambda: latent_statistics.effective_rank(latents.covariance),
+        "dead_channels": lambda: latent_statistics.dead_channels(latents.variances),
+        "dispersive": lambda: latent_statistics.dispersive(latents.starts),
         "dispersive_floor": lambda: 1 / latents.starts.shape[1],
     }
-    shares = series(latents.size, lambda: spread.eigenvalue_shares(latents.covariance))
-    variances = series(channels, lambda: spread.channel_variances(latents.variances))
+    shares = series(latents.size, lambda: latent_statistics.eigenvalue_shares(latents.covariance))
+    variances = series(channels, lambda: latent_statistics.channel_variances(latents.variances))
     return [
         *(Row("", CONDITION, metric, *score(value)) for metric, value in single.items()),
         *(Row("", f"component_{i:02}", "eigenvalue_share", *one) for i, one in enumerate(shares)),

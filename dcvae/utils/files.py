@@ -25,9 +25,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             raise OSError("there is something else than a file")
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        settle(temporary)
+        fsync(temporary)
         os.replace(temporary, target)
-        settle(target.parent)
+        fsync(target.parent)
     except OSError as error:
         raise OSError(f"{target} cannot be written: {error.strerror or error}") from error
     finally:
@@ -60,11 +60,11 @@ def replacing_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
         yield temporary
         for path in (*temporary.rglob("*"), temporary):
             if not path.is_symlink():
-                settle(path)
+                fsync(path)
         if target.exists():
             os.replace(target, replaced)
         os.replace(temporary, target)
-        settle(target.parent)
+        fsync(target.parent)
     except OSError as error:
         raise OSError(f"{target} cannot be written: {error.strerror or error}") from error
     finally:
@@ -78,7 +78,7 @@ def temporary_folder(path: str | os.PathLike[str]) -> Path:
     return target.with_name(f".{target.name}.part")
 
 
-def settle(path: Path) -> None:
+def fsync(path: Path) -> None:
     """Have the disk take what was written to a file, or which names a folder holds.
 
     Without it a machine that loses its power can keep a new name and not what it stands for.

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from dcvae.audio.io import LONG, AudioError, read_audio, to_int16
 from dcvae.audio.mel import SAMPLE_RATE
 from dcvae.data.manifest import Manifest
-from dcvae.utils.files import settle
+from dcvae.utils.files import fsync
 
 VERSION = 1  # of what the file holds
 SPARE = 2  # samples a clip has beyond its duration, which is rounded
@@ -180,14 +180,14 @@ def make(cache: AudioCache, clips: Manifest, workers: int) -> None:
                 clipped += more
                 bar.update()
                 if time.monotonic() - settled >= SETTLED:
-                    settle(part)
+                    fsync(part)
                     done[pending] = True
                     pending, settled = [], time.monotonic()
         finally:
-            settle(part)
+            fsync(part)
             done[pending] = True
     os.replace(part, cache.path)
-    settle(cache.path.parent)
+    fsync(cache.path.parent)
     marks.unlink()
     if clipped:
         log.warning("%s: %d samples beyond full scale are clipped", cache.path, clipped)

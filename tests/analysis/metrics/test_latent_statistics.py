@@ -6,8 +6,7 @@ import torch
 from scipy.fft import dct
 from scipy.integrate import quad
 
-from analysis.metrics.score import Unmeasurable
-from analysis.metrics.spread import (
+from analysis.metrics.latent_statistics import (
     channel_variances,
     cosines,
     dead_channels,
@@ -18,6 +17,7 @@ from analysis.metrics.spread import (
     velocity_irreducible_variance,
     within_class_covariance,
 )
+from analysis.metrics.score import Unmeasurable
 from dcvae.models.losses import dispersive_loss
 
 
