@@ -40,8 +40,7 @@ report-pdf: setup  ## Write reports/out/report.pdf as well, with LaTeX
 chaos: setup  ## Kill a study ten times, and compare it with one that was not
 	@$(ENV) DCVAE_KILLS=10 DCVAE_THREADS=1 pytest tests/test_chaos.py
 
-check: setup  ## Style, types and the quick tests: a minute and a half, for who is at work
-	@$(ENV) ruff check . && ruff format --check . && mypy
+check: lint  ## Style, types and the quick tests: a minute and a half, for who is at work
 	@$(ENV) OMP_NUM_THREADS=1 DCVAE_THREADS=1 pytest -n 2 -m "not slow"
 
 lint: setup  ## Check style and types

@@ -99,7 +99,9 @@ class AnalysisRunner:
                 vocoder.to(self.resources.device) if isinstance(vocoder, nn.Module) else vocoder
             )
         path = reference_path(run)
-        references = self.references.setdefault(path, References(path))
+        if path not in self.references:
+            self.references[path] = References(path)
+        references = self.references[path]
         clips = self.selections[run.manifest]
         return EvalContext(
             run, model, self.vocoders[name], clips, self.resources, self.waves, references
@@ -139,9 +141,7 @@ class AnalysisRunner:
 
 def reference_path(run: TrainedRun) -> Path:
     """Beside the runs of a size: what depends on manifest, vocoder and versions alone."""
-    basis = basis_of(run)
-    basis["checkpoint_sha256"] = ""
-    basis["manifest"] = files_sha256(run.manifest)
+    basis = vocoder_basis(run) | {"manifest": files_sha256(run.manifest)}
     stamps = {one.name: one.stamp() for one in EVALUATORS.values() if not one.missing()}
     key = hashlib.sha256(json.dumps([basis, stamps], sort_keys=True).encode()).hexdigest()
     return run.size_folder / f"references-{key[:12]}.jsonl"
@@ -149,7 +149,12 @@ def reference_path(run: TrainedRun) -> Path:
 
 def basis_of(run: TrainedRun) -> Key:
     """What all rows depend on."""
-    basis = {"checkpoint_sha256": run.checkpoint_sha256(), "vocoder": run.vocoder}
+    return {"checkpoint_sha256": run.checkpoint_sha256()} | vocoder_basis(run)
+
+
+def vocoder_basis(run: TrainedRun) -> Key:
+    """The vocoder's settings, and its weights where it has some."""
+    basis: Key = {"vocoder": run.vocoder}
     if folder := run.vocoder.get("path"):  # other weights can come to lie there
         files = sorted(path for path in Path(folder).iterdir() if path.is_file())
         basis["vocoder_sha256"] = files_sha256(*files)

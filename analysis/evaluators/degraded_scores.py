@@ -63,7 +63,9 @@ class DegradedScorer:
         if self.hears_voices:
             self.voices = original_voices(batch)
 
-    def embed(self, condition: str, mels: Sequence[Tensor], waves: Sequence[Tensor] | None) -> None:
+    def score_outputs(
+        self, condition: str, mels: Sequence[Tensor], waves: Sequence[Tensor] | None
+    ) -> None:
         """Judge a mel [M, F] and, where there are such, a wave [F * HOP] for each sample."""
         for sample, mel in zip(self.batch.samples, mels, strict=True):
             value = score(mel_l1, sample.mel.numpy(), mel.numpy())

@@ -68,7 +68,7 @@ def measure_latent_noise(batches: Iterator[Batch], context: EvalContext) -> Iter
                     waves = context.vocode(batch.samples, mels)
                 else:
                     mels, waves = batch.mels, batch.waves
-                judge.embed(f"latent_noise_{sigma}", mels, waves)
+                judge.score_outputs(f"latent_noise_{sigma}", mels, waves)
             rows = judge.finish()
             yield rows + areas(rows)
 
@@ -107,8 +107,8 @@ def measure_input_noise(batches: Iterator[Batch], context: EvalContext) -> Itera
                     noisy = [add_at_ratio(one.wave, noise, ratio) for one, noise in pairs]
                     mels = [log_mel(wave[None])[0] for wave in noisy]
                     coded = context.decode(batch.samples, context.encode(batch.samples, mels))
-                    judge.embed(f"noisy_{kind}_{ratio}", mels, noisy)
-                    judge.embed(
+                    judge.score_outputs(f"noisy_{kind}_{ratio}", mels, noisy)
+                    judge.score_outputs(
                         f"input_{kind}_{ratio}", coded, context.vocode(batch.samples, coded)
                     )
             yield judge.finish()
@@ -135,7 +135,7 @@ def measure_round_trips(batches: Iterator[Batch], context: EvalContext) -> Itera
                 mels = context.decode(batch.samples, context.encode(batch.samples, mels))
                 vocoded = trip in VOCODED_TRIPS
                 waves = context.vocode(batch.samples, mels) if vocoded else None
-                judge.embed(f"round_trip_{trip}", mels, waves)
+                judge.score_outputs(f"round_trip_{trip}", mels, waves)
             yield judge.finish()
 
 
