@@ -10,7 +10,7 @@ from pathlib import Path
 from dcvae.utils.files import replace_text
 from reports.collect import collect
 from reports.export import save_figure, save_tables
-from reports.html import measured_plots, render
+from reports.page.html import measured_plots, render
 from reports.pdf import write_pdf
 from reports.study import Study
 from reports.tables.all_tables import all_tables

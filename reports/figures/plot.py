@@ -22,7 +22,7 @@ class Plot:
     name: str  # of the files, and after "figure-" the anchor on the page
     title: str  # what it shows, for those who cannot see it too
     caption: str  # how to read it, in a paper
-    question: str  # of the analysis, which measures it; "training" for what the trainer logs
+    evaluator: str  # of the analysis, which measures it; "training" for what the trainer logs
     table: Callable[[Study], pd.DataFrame]
     draw: Callable[[pd.DataFrame], Figure]
     wide: bool = False  # over both columns of a paper

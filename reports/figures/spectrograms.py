@@ -6,10 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from reports.audio_grid import FRAMES_PER_SECOND, shortest
 from reports.figures.legends import folded
 from reports.figures.plot import Plot
 from reports.figures.style import current
+from reports.page.audio_grid import FRAMES_PER_SECOND, shortest
 from reports.study import Study
 
 COLUMNS = 5

@@ -45,7 +45,7 @@ class Result:
 
 
 def references(study: Study) -> list[Result]:
-    """What every model is compared with: the original where it was judged, and the ceiling."""
+    """What every model is compared with: the original where it was scored, and the ceiling."""
     rows = [row_of(study, study.systems[0], name, QUALITY, name) for name in REFERENCES]
     return [row for row in rows if row.known or row.name == "ceiling"]
 

@@ -21,7 +21,7 @@ from dcvae.claims import read_claims
 from dcvae.runs import Run
 from reports.build import main
 from reports.collect import collect
-from reports.html import render
+from reports.page.html import render
 from reports.results import KEY, STATISTICS_COLUMNS, TEXTS, Record, Results
 from reports.study import Study
 from reports.tables.all_tables import all_tables

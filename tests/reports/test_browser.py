@@ -13,7 +13,7 @@ import soundfile
 
 from reports.collect import collect
 from reports.export import save_figure
-from reports.html import measured_plots, render
+from reports.page.html import measured_plots, render
 
 DATA = Path(__file__).parents[1] / "data"
 RATE = 22050

@@ -18,8 +18,8 @@ from PIL import Image
 from reports.build import main
 from reports.collect import collect
 from reports.formatting import UNKNOWN
-from reports.html import leading, measured_plots
-from reports.html import render as render_page
+from reports.page.html import leading, measured_plots
+from reports.page.html import render as render_page
 from reports.study import Study
 
 MakeRun = Callable[..., Path]

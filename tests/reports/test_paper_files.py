@@ -9,7 +9,7 @@ from dcvae.runs import RunError
 from reports.build import main
 from reports.export import save_tables
 from reports.formatting import MINUS, UNKNOWN
-from reports.html import measured_plots
+from reports.page.html import measured_plots
 from reports.pdf import document, write_pdf
 from reports.study import Study
 from reports.tables.all_tables import all_tables

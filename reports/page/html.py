@@ -9,14 +9,15 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from reports import audio_grid, design_findings, formatting
+from reports import design_findings, formatting
 from reports.claims import ONE_SEED, looks_taken
 from reports.claims import claims as find_claims
-from reports.embed import figure_uris
 from reports.figures import PLOTS
 from reports.figures.plot import Plot
 from reports.figures.style import LIGHT, looks
 from reports.metric_registry import LATENT, QUALITY
+from reports.page import audio_grid
+from reports.page.embed import figure_uris
 from reports.study import Study
 from reports.tables import page_rows, robustness
 from reports.tables.claims import interactions

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dcvae.runs import Run
-from reports.embed import audio_uri, mel_uri
+from reports.page.embed import audio_uri, mel_uri
 from reports.study import Study
 
 FRAMES_PER_SECOND = 22050 / 256

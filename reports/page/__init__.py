@@ -1,0 +1,1 @@
+"""The page that needs no network: HTML, its pictures and its sounds."""
