@@ -1,20 +1,21 @@
 """The command line of the analysis: which runs and checkpoint, which evaluators, how many clips."""
 
 import argparse
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
+from itertools import chain
 from pathlib import Path
 
 import torch
 
 from analysis import registry
 from analysis.latent_lm.presets import PRESETS
-from analysis.outputs.mlflow_results import log_analysis, log_study
 from analysis.resources import Options, Resources
 from analysis.runner import AnalysisRunner
 from analysis.runs import find_run
-from dcvae.runs import PLAN, Run, read_plan, read_run
+from dcvae.runs import PLAN, STATISTICS, read_plan
 from dcvae.utils.errors import user_errors
 
 DEFAULT_CLIPS = 200
@@ -24,10 +25,10 @@ CLIP_COUNTS = ("clips", "robustness_clips", "word_clips", "unseen_clips")
 def parser() -> argparse.ArgumentParser:
     it = argparse.ArgumentParser(
         prog="python -m analysis",
-        description="Ask every question about trained runs on fixed clips of the manifest's splits"
-        " test and unseen. What is answered for the same checkpoint, clips and metrics is not asked"
-        " again.",
-        epilog=f"Questions: {', '.join(registry.EVALUATORS)}.",
+        description="Run every evaluator on trained runs, over fixed clips of the manifest's splits"
+        " test and unseen. What is measured for the same checkpoint, clips and metrics is not"
+        " measured again.",
+        epilog=f"Evaluators: {', '.join(registry.EVALUATORS)}.",
     )
     it.add_argument("runs", nargs="*", type=Path, metavar="RUN_DIR", help="a finished run's folder")
     it.add_argument(
@@ -36,8 +37,8 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="RUNS/studies/NAME: compute the statistics and verdicts of its runs",
     )
-    it.add_argument("--only", type=names, metavar="A,B", help="ask these questions alone")
-    it.add_argument("--skip", type=names, metavar="A,B", help="leave these questions out")
+    it.add_argument("--only", type=names, metavar="A,B", help="these evaluators alone")
+    it.add_argument("--skip", type=names, metavar="A,B", help="leave these evaluators out")
     it.add_argument("--checkpoint", choices=("last", "best"), default="last")
     it.add_argument("--clips", type=int, default=DEFAULT_CLIPS, help="how many (%(default)s)")
     it.add_argument(
@@ -109,31 +110,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with AnalysisRunner(chosen, options.clips, resources) as scorer:
             for run in runs:
                 print(f"{run.name}: {scorer.score(run)}", file=sys.stderr)
-                log_analysis(run)
-        if options.no_study:
-            return
+        studies: list[Path] = []
         if options.study is not None:
-            close_study(options.study, planned_runs(options.study))
-            return
-        for study in dict.fromkeys(run.size_folder for run in runs):
-            close_study(study, [run for run in runs if run.size_folder == study])
+            if read_plan(options.study) is None:
+                raise ValueError(f"--study {options.study} is no study's folder: it has no {PLAN}")
+            studies = [options.study]
+        elif not options.no_study:
+            studies = list(dict.fromkeys(run.size_folder for run in runs))
+        summarise_studies(studies)
+        tracked = [run.folder for run in runs if run.mlflow is not None]
+        if tracked or options.study is not None:
+            tracked += [study for study in studies if (study / STATISTICS).is_file()]
+        sync_mlflow(tracked)
 
 
-def close_study(folder: Path, runs: Sequence[Run]) -> None:
-    """Compute the study's statistics, and put them into MLflow."""
-    from analysis.statistics.tables import summarise_study  # scipy.stats takes a second
+def summarise_studies(folders: Sequence[Path]) -> None:
+    """Compute and write the statistics of each, and say which runs are left out."""
+    if folders:
+        from analysis.statistics.tables import summarise_study  # scipy.stats takes a second
 
-    for note in summarise_study(folder):
-        print(f"analysis: {note}", file=sys.stderr)
-    log_study(folder, runs)
+        for note in chain.from_iterable(map(summarise_study, folders)):
+            print(f"analysis: {note}", file=sys.stderr)
 
 
-def planned_runs(folder: Path) -> list[Run]:
-    """The finished runs of a study; ValueError where the folder is none."""
-    plan = read_plan(folder)
-    if plan is None:
-        raise ValueError(f"--study {folder} is no study's folder: it has no {PLAN}")
-    return [run for run in map(read_run, plan.present) if run.is_finished]
+def sync_mlflow(folders: Sequence[Path]) -> None:
+    """Let MLflow have what it lacks of runs that were tracked, and of their studies.
+
+    MLflow is a convenience: where it does not answer, one line says so.
+    """
+    if folders:
+        command = [sys.executable, "-m", "experiments.tracking", "sync", *map(str, folders)]
+        subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
 
 
 def device_named(name: str) -> torch.device:

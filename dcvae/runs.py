@@ -1,7 +1,7 @@
 """The contract of run and study folders: what lies where, one reader, one writer.
 
     RUNS/SIZE/ABLATION/seed<N>/     run.json, metrics.jsonl, last/, best/
-        analysis/                   table.csv, clips.csv, analysis.json
+        analysis/                   table.csv, clips.csv, analysis.json, summary.csv, figures/
     RUNS/SIZE/, RUNS/studies/NAME/  statistics.json, statistics.csv, claims.csv, interactions.csv
     RUNS/studies/NAME/              study.json: the runs and claims that are planned
 
@@ -24,6 +24,7 @@ METRICS = "metrics.jsonl"
 SYSTEM_METRICS = "machine.jsonl"
 ANALYSIS = "analysis"  # folder of a run
 TABLE, CLIPS, SUMMARY = "table.csv", "clips.csv", "analysis.json"  # in it
+OVERVIEW, FIGURES = "summary.csv", "figures"  # in it: what MLflow shows of the table
 STUDIES = "studies"  # folder of RUNS
 PLAN = "study.json"
 STATISTICS, CLAIMS, INTERACTIONS = "statistics.csv", "claims.csv", "interactions.csv"

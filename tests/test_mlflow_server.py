@@ -8,8 +8,8 @@ import mlflow
 import pandas as pd
 import pytest
 
-from analysis.outputs.mlflow_results import log_study
 from dcvae.runs import Run, read_run
+from experiments.tracking.mlflow_analysis import send_study
 from experiments.tracking.mlflow_study import Study
 from experiments.tracking.tracker import Tracker
 
@@ -38,10 +38,11 @@ def track(folder: Path, write_run: Callable) -> Run:
 def test_a_server_holds_what_a_local_store_does(server, tmp_path, write_run):
     study = Study("tiny", tmp_path / "runs")
     folder = study.runs_dir / "tiny"
-    runs = [track(folder / name / "seed0", write_run) for name in ("baseline", "plain_ae")]
+    for name in ("baseline", "plain_ae"):
+        track(folder / name / "seed0", write_run)
     pd.DataFrame({"ablation": ["baseline"], "value": [0.5]}).to_csv(folder / "statistics.csv")
     pd.DataFrame({"ablation": ["plain_ae"]}).to_csv(folder / "claims.csv")
-    log_study(folder, runs)
+    assert send_study(folder) == 1
 
     client = mlflow.MlflowClient(server)
     experiment = client.get_experiment_by_name("served")

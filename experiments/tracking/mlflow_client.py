@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from dcvae.runs import RunError
+
 SQLITE = "sqlite:///"
 DEFAULT_URI = "sqlite:///mlflow.db"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -40,6 +42,16 @@ def open_store(uri: str) -> Any:
         try_database(uri)
     with one_at_a_time(uri):
         return MlflowClient(uri)
+
+
+def require_store(uri: str, folder: Path) -> None:
+    """RunError where the file is gone that `folder` was tracked in, before MLflow begins one."""
+    path = Path(uri.removeprefix(SQLITE))
+    if uri.startswith(SQLITE) and not path.is_file():
+        raise RunError(
+            f"{folder} was tracked in {path}, which is not here: start in the folder of the"
+            f" training, or set {URI_VARIABLE}"
+        )
 
 
 def try_database(uri: str) -> None:

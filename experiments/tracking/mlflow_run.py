@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from dcvae.data.manifest import COLUMNS
+from dcvae.runs import Run
 from experiments.tracking.mlflow_study import (
+    PARENT_TAG,
     Study,
     describe_experiment,
     find_experiment,
@@ -22,7 +24,6 @@ from experiments.tracking.mlflow_study import (
 BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's own limits
 DIGEST_DIGITS = 32  # of a dataset: MLflow takes 36
 KEY_TAG = "dcvae.run"  # of a run, by which it is found again though its id was lost
-PARENT_TAG = "mlflow.parentRunId"
 CONTEXT_TAG = "mlflow.data.context"
 COLUMN_TYPES = {"duration": "double", "sample_rate": "long"}  # the others are strings
 
@@ -164,6 +165,11 @@ class MLflowRun:
         from experiments.tracking.mlflow_model import send_model
 
         return send_model(self.client, self.id, checkpoint, checkpoint.name, step)
+
+    def send_analysis(self, run: Run) -> int:
+        from experiments.tracking.mlflow_analysis import send_analysis
+
+        return send_analysis(self.client, self.id, self.tags, run)
 
     def send_status(self, status: str, ended: float | None) -> int:
         """RUNNING, FINISHED, FAILED or KILLED; `ended` in seconds of the epoch, if known."""

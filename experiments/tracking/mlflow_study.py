@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+PARENT_TAG = "mlflow.parentRunId"
 STUDY_TAG = "dcvae.study"  # of a parent, by which it is found again
 NOTE_TAG = "mlflow.note.content"  # what MLflow's page shows as the description
 WRITTEN_TAG = "dcvae.note.sha256"  # of the description as it was written here

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dcvae.data.provenance import size_folder
-from dcvae.runs import METRICS, SYSTEM_METRICS, require_record, write_mlflow
+from dcvae.runs import METRICS, SYSTEM_METRICS, Run, require_record, write_mlflow
 from dcvae.utils.jsonl import RowReader
 from experiments.record import epoch, flatten
 from experiments.tracking.mlflow_client import open_store
@@ -54,6 +54,7 @@ class MlflowSync:
                 if (self.run_dir / "best").is_dir():
                     step = record.get("best_step") or 0
                     sent["model"] += run.send_model(self.run_dir / "best", step)
+                sent["analysis"] += run.send_analysis(Run(self.run_dir, record))
         except Exception:
             self.run = None
             raise

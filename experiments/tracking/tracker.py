@@ -33,7 +33,7 @@ class Tracker:
         self.run_dir = run_dir
         self.origin: float | None = None
         self.sync: BackgroundSync | None = None
-        self.machine: SystemMetricsMonitor | None = None
+        self.system_metrics: SystemMetricsMonitor | None = None
 
     @property
     def active(self) -> bool:
@@ -50,7 +50,7 @@ class Tracker:
         uri = os.environ.get(URI_VARIABLE) or DEFAULT_URI
         self.sync = BackgroundSync(MlflowSync(self.run_dir, uri))
         path, nudge = self.run_dir / SYSTEM_METRICS, self.sync.nudge
-        self.machine = SystemMetricsMonitor(path, self.find_origin(), nudge)
+        self.system_metrics = SystemMetricsMonitor(path, self.find_origin(), nudge)
 
     def find_origin(self) -> float:
         """When the run began, in seconds of the epoch: all its sittings count from there."""
@@ -76,8 +76,8 @@ class Tracker:
 
     def finish(self, status: str) -> None:
         """FINISHED, FAILED or KILLED, once all that the folder is to hold is in it."""
-        if self.machine is not None:
-            self.machine.stop()
+        if self.system_metrics is not None:
+            self.system_metrics.stop()
         if self.sync is None:
             return
         patience = float(os.environ.get(PATIENCE_VARIABLE) or PATIENCE)

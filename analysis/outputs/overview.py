@@ -1,4 +1,7 @@
-"""The analysis at a glance, for MLflow's page; a paper's figures are drawn by the reports."""
+"""A run's analysis at a glance: its means with intervals, and figures as MLflow shows them.
+
+A paper's figures are drawn by the reports.
+"""
 
 from collections.abc import Iterator
 
@@ -6,12 +9,37 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from analysis.outputs.table import read_table
+from analysis.statistics.tables import summarise_run
+from dcvae.runs import CLIPS, FIGURES, OVERVIEW, Run
+from dcvae.utils.files import replacing
+
 NOISE = "latent_noise_"
 NOISE_METRICS = {"mel_l1": "mel L1", "pesq_wb": "PESQ-wb", "stoi": "STOI"}
 STEP = "step_"
 
 
-def pictures(table: pd.DataFrame, summary: pd.DataFrame, labels: pd.DataFrame) -> dict[str, Figure]:
+def write_overview(run: Run) -> None:
+    """Write summary.csv and figures/*.png beside the run's table, and drop figures of before."""
+    table = read_table(run.table)
+    summary = summarise_run(table)
+    labels = pd.read_csv(run.analysis / CLIPS, dtype=str, keep_default_na=False)
+    figures = draw_figures(table, summary, labels)
+    folder = run.analysis / FIGURES
+    folder.mkdir(exist_ok=True)
+    for path in folder.glob("*.png"):
+        if path.stem not in figures:
+            path.unlink()
+    for name, figure in figures.items():
+        with replacing(folder / f"{name}.png") as temporary:
+            figure.savefig(temporary, format="png")
+    with replacing(run.analysis / OVERVIEW) as temporary:
+        summary.to_csv(temporary, index=False, na_rep="nan")
+
+
+def draw_figures(
+    table: pd.DataFrame, summary: pd.DataFrame, labels: pd.DataFrame
+) -> dict[str, Figure]:
     """What the table has something to show of, by name."""
     with sns.axes_style("whitegrid"):
         drawn = {

@@ -1,0 +1,127 @@
+"""The analysis in MLflow: a run's means, table and figures, and a study's tables on its parent.
+
+The tables carry the digest of what was sent, so that the same analysis is sent once.
+"""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dcvae.runs import (
+    ANALYSIS,
+    CLAIMS,
+    FIGURES,
+    INTERACTIONS,
+    OVERVIEW,
+    STATISTICS,
+    TABLE,
+    Run,
+    read_plan,
+    read_run,
+)
+from experiments.tracking.mlflow_client import open_store, require_store
+from experiments.tracking.mlflow_study import PARENT_TAG
+
+DIGEST_TAG = "dcvae.analysis.sha256"
+TABLE_TAG = "mlflow.loggedArtifacts"  # by which MLflow's page finds tables
+METRICS_A_BATCH = 1000  # MLflow's own limit
+SERIES = ("channel_", "component_")  # long lists, for figures: they stay in the table
+
+
+def send_analysis(client: Any, run_id: str, tags: Mapping[str, str], run: Run) -> int:
+    """Means, table and figures of a scored run, and whether they were sent.
+
+    A metric is logged where its value is new, so that scoring again adds no point.
+    """
+    overview = run.analysis / OVERVIEW
+    if not overview.is_file():
+        return 0
+    figures = sorted((run.analysis / FIGURES).glob("*.png"))
+    files = [run.analysis / TABLE, *figures]
+    digest = digest_of([overview, *files])
+    if tags.get(DIGEST_TAG) == digest:
+        return 0
+    summary = pd.read_csv(overview, keep_default_na=False, na_values={"mean": ["nan"]})
+    send_means(client, run_id, summary, run.steps)
+    for path in files:
+        client.log_artifact(run_id, str(path), ANALYSIS)
+    send_table(client, run_id, summary, f"{ANALYSIS}/summary.json")
+    client.set_tag(run_id, DIGEST_TAG, digest)
+    return 1
+
+
+def send_study(folder: Path) -> int:
+    """A study's tables onto the parents of its tracked runs, and to how many they were sent.
+
+    Runs that were tracked without a parent have no place for them.
+    """
+    paths = [folder / name for name in (STATISTICS, CLAIMS, INTERACTIONS)]
+    paths = [path for path in paths if path.is_file()]
+    digest, sent = digest_of(paths), 0
+    tracked = [run.mlflow for run in map(read_run, runs_of(folder)) if run.mlflow is not None]
+    for uri in dict.fromkeys(known["tracking_uri"] for known in tracked):
+        require_store(uri, folder)
+        client = open_store(uri)
+        ids = [known["run_id"] for known in tracked if known["tracking_uri"] == uri]
+        tags = [client.get_run(run_id).data.tags for run_id in ids]
+        for parent in dict.fromkeys(one[PARENT_TAG] for one in tags if PARENT_TAG in one):
+            if client.get_run(parent).data.tags.get(DIGEST_TAG) == digest:
+                continue
+            for path in paths:
+                client.log_artifact(parent, str(path), ANALYSIS)
+                send_table(client, parent, pd.read_csv(path), f"{ANALYSIS}/{path.stem}.json")
+            client.set_tag(parent, DIGEST_TAG, digest)
+            sent += 1
+    return sent
+
+
+def runs_of(folder: Path) -> list[Path]:
+    """The run folders of RUNS/studies/NAME, or of RUNS/SIZE."""
+    plan = read_plan(folder)
+    if plan is not None:
+        return plan.present
+    return sorted(path.parent for path in folder.glob("*/seed*/run.json"))
+
+
+def digest_of(paths: Iterable[Path]) -> str:
+    """SHA-256 over names and contents."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def send_means(client: Any, run_id: str, summary: pd.DataFrame, step: int) -> None:
+    """The means that MLflow does not have yet with this value."""
+    from mlflow.entities import Metric
+
+    known = client.get_run(run_id).data.metrics
+    now = round(time.time() * 1000)
+    new = [
+        Metric(name, value, now, step) for name, value in means(summary) if known.get(name) != value
+    ]
+    for start in range(0, len(new), METRICS_A_BATCH):
+        client.log_batch(run_id, metrics=new[start : start + METRICS_A_BATCH])
+
+
+def means(summary: pd.DataFrame) -> Iterator[tuple[str, float]]:
+    """Metric names and values, NaN and SERIES left out: "analysis/reconstruction/pesq_wb"."""
+    columns = summary["condition"], summary["metric"], summary["mean"]
+    for condition, metric, mean in zip(*columns, strict=True):
+        if math.isfinite(mean) and not condition.startswith(SERIES):
+            yield f"{ANALYSIS}/{condition}/{metric}", float(mean)
+
+
+def send_table(client: Any, run_id: str, table: pd.DataFrame, path: str) -> None:
+    """A table as MLflow's page shows it. (MLflow's own log_table appends to the one before.)"""
+    client.log_text(run_id, table.to_json(orient="split", index=False), path)
+    tagged = json.loads(client.get_run(run_id).data.tags.get(TABLE_TAG, "[]"))
+    entry = {"path": path, "type": "table"}
+    if entry not in tagged:
+        client.set_tag(run_id, TABLE_TAG, json.dumps([*tagged, entry]))
