@@ -3,7 +3,9 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -12,7 +14,7 @@ from dcvae.data.sources import find_sources
 from dcvae.inference.codec import Codec
 from dcvae.inference.transcode.jobs import Job, Outcome
 from dcvae.inference.transcode.operations import Operation, Reconstruct
-from dcvae.inference.transcode.outputs import Journal, Task, Unrecorded, check_free, place
+from dcvae.inference.transcode.outputs import OutputLog, Task, Unrecorded, check_free, place
 from dcvae.models.autoencoder import SpeechAutoencoder
 from dcvae.models.model_card import model_card
 from dcvae.utils.files import files_sha256, replace_json
@@ -21,33 +23,54 @@ from dcvae.vocoders import load_vocoder
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
+@dataclass(frozen=True)
+class CodecOptions:
+    """The codec that a command's options ask for."""
+
+    model: Path
+    device: str | None
+    precision: str
+    vocoder: str = "griffin_lim"
+    vocoder_path: Path | None = None
+
+    def load(self) -> Codec:
+        """The codec on its device; ValueError or OSError where the options give none."""
+        vocoder = load_vocoder(self.vocoder, **self.weights)
+        device, dtype = find_device(self.device), PRECISIONS[self.precision]
+        return Codec.from_pretrained(self.model, vocoder, device=device, dtype=dtype)
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """Of the vocoder, where they are given."""
+        return {"path": str(self.vocoder_path)} if self.vocoder_path else {}
+
+
 def transcode(
     operation_class: Callable[[Codec], Operation],
     *,
     sources: Sequence[Path],
     out: Path,
-    model: Path,
-    device: str | None,
-    precision: str,
     overwrite: bool,
-    vocoder: str = "griffin_lim",
-    vocoder_path: Path | None = None,
+    **options: Any,
 ) -> None:
     """Encode, decode or reconstruct every file that the sources stand for.
 
-    What fails is told file by file, and counted in the end: exit status 2.
+    `options` are CodecOptions' fields. What fails is told file by file, and counted in the end:
+    exit status 2.
     """
-    voice = {"path": str(vocoder_path)} if vocoder_path else {}
-    loaded = load_vocoder(vocoder, **voice)
-    codec = Codec.from_pretrained(
-        model, loaded, device=find_device(device), dtype=PRECISIONS[precision]
-    )
+    asked = CodecOptions(**options)
+    codec = asked.load()
     operation = operation_class(codec)
-    settings = {"model": codec.model_id, "precision": precision, "vocoder": vocoder, **voice}
-    tasks, journal = plan(sources, out, operation, settings, overwrite)
+    settings = {
+        "model": codec.model_id,
+        "precision": asked.precision,
+        "vocoder": asked.vocoder,
+        **asked.weights,
+    }
+    tasks, output_log = plan(sources, out, operation, settings, overwrite)
     began = time.perf_counter()
     try:
-        outcome = Job(operation, journal, codec.device).run(tasks)
+        outcome = Job(operation, output_log, codec.device).run(tasks)
     except KeyboardInterrupt:
         print("dcvae: interrupted; the same command goes on from here", file=sys.stderr)
         raise SystemExit(130) from None
@@ -63,7 +86,7 @@ def plan(
     operation: Operation,
     settings: dict[str, str],
     overwrite: bool,
-) -> tuple[list[Task], Journal | Unrecorded]:
+) -> tuple[list[Task], OutputLog | Unrecorded]:
     """Each file with its target: OUT.wav for one, else its own name below the folder OUT."""
     found = find_sources(sources, operation.kind)
     if isinstance(operation, Reconstruct) and out.suffix and not out.is_dir():
@@ -73,7 +96,7 @@ def plan(
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out} is a file, and a folder is to be written to")
     settings = {"operation": operation.verb, **settings}
-    return place(found, out, operation.suffix), Journal(out, settings, overwrite)
+    return place(found, out, operation.suffix), OutputLog(out, settings, overwrite)
 
 
 def summary(outcome: Outcome, seconds: float) -> str:

@@ -29,6 +29,7 @@ COMPOSING_ERRORS = (HydraException, OmegaConfBaseException)
 
 RENAMED = {  # keys of before, and what they are called now
     "adversary.start": "adversary.start_fraction",
+    **{f"data.{name}": f"data.labels.{name}" for name in ("speaker", "language", "text")},
     "trainer.accumulate": "trainer.gradient_accumulation_steps",
     "trainer.clip_norm": "trainer.max_grad_norm",
     "trainer.ema": "trainer.ema_decay",

@@ -22,7 +22,7 @@ def test_an_old_name_is_refused_with_the_new_one(old, new):
 
 
 def test_every_new_name_is_a_key_of_the_published_recipe():
-    (full,) = compose_runs("baseline", [0], ["size=full"])
+    (full,) = compose_runs("baseline", [0], ["size=full", "data=hub", "data.repo=a/b"])
     assert set(RENAMED.values()) <= set(flatten(full.config))
     assert not set(RENAMED) & set(flatten(full.config))
 

@@ -4,7 +4,7 @@ asterisk-core-sounds-*-g722: studio prompts, 16 kHz G.722, one speaker a languag
 Allison, who speaks English and Spanish. CC-BY-SA 3.0 (ru, it: CC-BY 3.0).
 fillets-ng-data-cs, -nl: acted dialogue, Ogg Vorbis, two leads and many minor parts. GPL-2.
 The texts are in asterisk-core-sounds-* without a codec, and in fillets-ng-data.
-The Italian and Russian speakers are heard in no training: they are the split "unseen".
+The Italian and Russian speakers are in no training: they are the split "unseen".
 """
 
 import fcntl

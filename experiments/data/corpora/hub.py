@@ -24,6 +24,7 @@ from experiments.data.streams import (
     row_split,
 )
 
+LABELS = ("speaker", "language", "text")
 SCANNED = 200  # times as many rows as are asked for are looked through for them
 log = logging.getLogger(__name__)
 
@@ -34,9 +35,7 @@ def fetch(
     split: str = "train",
     revision: str | None = None,
     column: str = "audio",
-    speaker: str | None = None,
-    language: str | None = None,
-    text: str | None = None,
+    labels: Mapping[str, str | None] | None = None,
     clips: Mapping[str, int] | None = None,
     rows: int | None = None,
     buffer: int = 1000,
@@ -44,19 +43,22 @@ def fetch(
 ) -> Path:
     """Copy some clips of each split once; returns their manifest, beside which lies the stream.
 
-    ValueError in one line without the package, the repository or the column.
+    `labels` names the columns of LABELS. ValueError in one line without the package, the repository
+    or a column, and for labels that there are none of.
     """
     if Path(repo).is_dir():
         repo = str(Path(repo).absolute())
     source = Source(repo, subset, split, revision, column, rows or 0, buffer)
     wanted = {name: int((clips or {}).get(name, 64)) for name in EVERY_CORPUS}
-    labels = {"speaker": speaker, "language": language, "text": text}
-    asked = json.dumps([source.describe(), wanted, labels], sort_keys=True)
+    columns = dict.fromkeys(LABELS) | dict(labels or {})
+    if unknown := columns.keys() - set(LABELS):
+        raise ValueError(f"data.labels has no {min(unknown)}, but {', '.join(LABELS)}")
+    asked = json.dumps([source.describe(), wanted, columns], sort_keys=True)
     folder = Path(cache).absolute() / hashlib.sha256(asked.encode()).hexdigest()[:12]
     if not (folder / "manifest.csv").is_file():
         source = replace(source, rows=rows or count_rows(source))
         with replacing_folder(folder) as temporary:
-            index = _copy(source, wanted, labels, temporary)
+            index = _copy(source, wanted, columns, temporary)
             write_manifest(temporary / "manifest.csv", index.clips)
             write_unreadable(temporary / "manifest.csv", index.failures)
             (temporary / STREAM).write_text(json.dumps(source.describe(), indent=2) + "\n")

@@ -40,7 +40,7 @@ def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def manifest(repo: Path, tmp_path: Path) -> Path:
-    return hub.fetch(str(repo), cache=str(tmp_path / "cache"), speaker="who", **SPLIT)
+    return hub.fetch(str(repo), cache=str(tmp_path / "cache"), labels={"speaker": "who"}, **SPLIT)
 
 
 def batches(manifest: Path, epochs: int = 1, **settings) -> list[Tensor]:
@@ -60,7 +60,7 @@ def test_what_analysis_needs_is_copied_once(repo: Path, manifest: Path) -> None:
     assert {clip.speaker for clip in clips} <= {"en", "es", "fr", "it", "ru"}
     assert len(validation_waves(manifest, 5)) == 2
     stamp = manifest.stat().st_mtime_ns
-    again = hub.fetch(str(repo), cache=str(manifest.parents[1]), speaker="who", **SPLIT)
+    again = hub.fetch(str(repo), cache=str(manifest.parents[1]), labels={"speaker": "who"}, **SPLIT)
     assert (again, again.stat().st_mtime_ns) == (manifest, stamp)
     assert len(training_clips(manifest, 1.0)) == 4
 
@@ -119,14 +119,14 @@ def test_processes_read_different_rows_and_agree_on_the_end(
         loader = training_loader(manifest, FRAMES, 4)
         found.append([batch.clone() for batch in loader])
         loader.dataset.stream.set_epoch(0)
-        rows.append({(one["path"], len(one["bytes"])) for one in heard(loader.dataset.stream)})
+        rows.append({(one["path"], len(one["bytes"])) for one in audio_rows(loader.dataset.stream)})
     assert not rows[0] & rows[1]
     assert len(rows[0] | rows[1]) == 40
     assert [len(part) for part in found] == [9, 9]
     assert found[0][0].shape == (2, FRAMES * HOP)
 
 
-def heard(stream) -> list[dict]:
+def audio_rows(stream) -> list[dict]:
     return [row["audio"] for row in stream]
 
 
@@ -135,7 +135,8 @@ def heard(stream) -> list[dict]:
     [
         ({"repo": "/nowhere/at-all"}, "cannot be reached or read"),
         ({"column": "sound"}, "no column 'sound', but audio, who"),
-        ({"speaker": "speaker"}, "no column 'speaker'"),
+        ({"labels": {"speaker": "speaker"}}, "no column 'speaker'"),
+        ({"labels": {"voice": "who"}}, "data.labels has no voice, but speaker, language, text"),
     ],
 )
 def test_what_is_missing_is_named(repo: Path, tmp_path: Path, changed: dict, reason: str) -> None:
