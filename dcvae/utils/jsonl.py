@@ -34,6 +34,15 @@ def read_lines(path: Path) -> list[Any]:
     return values
 
 
+def resume_lines(path: Path) -> list[Any]:
+    """`read_lines`, once a last line that was cut short is gone: what is appended begins a line."""
+    if path.is_file():
+        with path.open("rb+") as file:
+            whole = file.read().rfind(b"\n") + 1
+            file.truncate(whole)
+    return read_lines(path)
+
+
 def append_row(path: Path, step: int, seconds: float, metrics: dict[str, float]) -> None:
     """Add {"step", "time", metric...}; what is not finite becomes null, for JSON has no word."""
     row = {"step": step, "time": round(seconds, 3), **metrics}

@@ -19,7 +19,7 @@ from experiments.data.index import (
     write_index,
     write_unreadable,
 )
-from experiments.data.journal import Journal, journal_path
+from experiments.data.index_log import IndexLog
 
 
 def build(out: Path, folders: Sequence[Path]) -> str:
@@ -40,10 +40,10 @@ def build(out: Path, folders: Sequence[Path]) -> str:
         for folder in folders
         for path in find_files(folder)
     }
-    with Journal(journal_path(out)) as journal:
-        found = index_files(list(names), names.__getitem__, journal=journal)
-        summary = write(out, Index(fill_splits(found.clips), found.failures))
-    journal.remove()
+    index_log = IndexLog(out)
+    found = index_files(list(names), names.__getitem__, index_log=index_log)
+    summary = write(out, Index(fill_splits(found.clips), found.failures))
+    index_log.remove()
     return summary
 
 

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from dcvae.audio.io import AudioError, AudioInfo, decoder_name, probe_audio
 from dcvae.data.manifest import EVERY_CORPUS, SPLITS, Clip, fixed_hash, write_manifest
 from dcvae.utils.files import replacing
-from experiments.data.journal import Journal
+from experiments.data.index_log import IndexLog
 from experiments.data.labels import Labels, path_labels
 
 WAITING = 16  # files a worker that are probed ahead of what is told
@@ -58,7 +58,7 @@ def _probe(path: Path) -> AudioInfo | str:
 
 
 def _probe_all(
-    files: Sequence[Path], pool: ThreadPoolExecutor, workers: int, journal: Journal | None
+    files: Sequence[Path], pool: ThreadPoolExecutor, workers: int, index_log: IndexLog | None
 ) -> Iterator[AudioInfo | str]:
     """What each file holds, in order; few at a time wait, for there may be millions."""
     waiting: deque[tuple[Path, AudioInfo | str | Future[AudioInfo | str]]] = deque()
@@ -67,13 +67,13 @@ def _probe_all(
         file, found = waiting.popleft()
         if isinstance(found, Future):
             found = found.result()
-            if journal is not None:
-                journal.add(file, found)
+            if index_log is not None:
+                index_log.add(file, found)
         return found
 
     try:
         for file in files:
-            known = journal.find(file) if journal is not None else None
+            known = index_log.find(file) if index_log is not None else None
             waiting.append((file, pool.submit(_probe, file) if known is None else known))
             if len(waiting) > WAITING * workers:
                 yield next_found()
@@ -88,18 +88,18 @@ def index_files(
     name: Callable[[Path], str] = str,
     label: Callable[[Path], Labels] = path_labels,
     workers: int | None = None,
-    journal: Journal | None = None,
+    index_log: IndexLog | None = None,
 ) -> Index:
     """Decode each file and make its row; `name` is hashed where the labels name no split.
 
-    Clips of any length are kept: who reads the manifest chooses by `duration`. What the journal
+    Clips of any length are kept: who reads the manifest chooses by `duration`. What the log
     knows is not decoded again.
     """
     clips, failures = [], []
     decoder_name()  # imported, and its warning given, before the threads start
     workers = workers or os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
-        probes = _probe_all(files, pool, workers, journal)
+        probes = _probe_all(files, pool, workers, index_log)
         bar = tqdm(zip(files, probes, strict=True), "indexing", len(files), unit="file")
         for path, found in bar:
             if isinstance(found, str):

@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from dcvae.inference.transcode.operations import Item, Operation
-from dcvae.inference.transcode.outputs import Journal, Unrecorded
+from dcvae.inference.transcode.outputs import OutputLog, Unrecorded
 
 BATCH = 60.0  # seconds of speech coded together on a CPU, which gains nothing from more
 BATCH_GPU = 480.0
@@ -36,9 +36,9 @@ class Job:
     """
 
     def __init__(
-        self, operation: Operation, journal: Journal | Unrecorded, device: torch.device
+        self, operation: Operation, output_log: OutputLog | Unrecorded, device: torch.device
     ) -> None:
-        self.operation, self.journal = operation, journal
+        self.operation, self.output_log = operation, output_log
         self.batch_seconds = BATCH_GPU if device.type == "cuda" else BATCH
         self.waiting: dict[int, list[tuple[Item, Tensor]]] = defaultdict(list)
         self.outcome = Outcome()
@@ -57,12 +57,12 @@ class Job:
 
     def take(self, source: Path, target: Path) -> None:
         """Read a file; code a long one at once, and a short one when its batch is full."""
-        if self.journal.is_finished(source, target):
+        if self.output_log.is_finished(source, target):
             self.outcome.skipped += 1
             self.bar.update()
             return
         try:
-            self.journal.check(target)
+            self.output_log.check(target)
             item = self.operation.read(source, target)
             if not item.short:
                 self.write(item, self.operation.code(self.watched(item)))
@@ -89,7 +89,7 @@ class Job:
 
     def write(self, item: Item, blocks: Iterable[Tensor]) -> None:
         self.operation.write(item, blocks)
-        self.journal.add(item.target)
+        self.output_log.add(item.target)
         self.outcome.done += 1
         self.outcome.seconds += item.samples() / item.sample_rate
         self.bar.update()

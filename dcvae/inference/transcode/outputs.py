@@ -4,7 +4,10 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-JOURNAL = "dcvae.jsonl"
+from dcvae.utils.files import replace_text
+from dcvae.utils.jsonl import append_lines, resume_lines
+
+OUTPUT_LOG = "dcvae.jsonl"
 
 Task = tuple[Path, Path]  # a source and its target
 
@@ -22,7 +25,7 @@ def place(sources: Iterable[tuple[Path, Path]], folder: Path, suffix: str) -> li
     return [(source, target) for target, source in tasks.items()]
 
 
-class Journal:
+class OutputLog:
     """DIR/dcvae.jsonl: what an output folder's files were made with, and which are finished.
 
     The same command, started again after an interruption, goes on from it; files that something
@@ -30,11 +33,11 @@ class Journal:
     """
 
     def __init__(self, folder: Path, settings: dict[str, str], overwrite: bool) -> None:
-        self.folder, self.path, self.overwrite = folder, folder / JOURNAL, overwrite
+        self.folder, self.path, self.overwrite = folder, folder / OUTPUT_LOG, overwrite
         self.finished = set() if overwrite else read_finished(self.path, settings)
         folder.mkdir(parents=True, exist_ok=True)
         if not self.finished:
-            self.path.write_text(json.dumps(settings) + "\n")
+            replace_text(self.path, json.dumps(settings) + "\n")
 
     def is_finished(self, source: Path, target: Path) -> bool:
         """Whether the target is there, made by these settings, and no older than its source."""
@@ -48,12 +51,11 @@ class Journal:
             check_free(target, self.overwrite)
 
     def add(self, target: Path) -> None:
-        with self.path.open("a") as file:
-            file.write(json.dumps(str(target.relative_to(self.folder))) + "\n")
+        append_lines(self.path, [str(target.relative_to(self.folder))])
 
 
 class Unrecorded:
-    """In a journal's place for a single file, which is written anew or not at all."""
+    """In an OutputLog's place for a single file, which is written anew or not at all."""
 
     def __init__(self, overwrite: bool) -> None:
         self.overwrite = overwrite
@@ -77,18 +79,11 @@ def check_free(target: Path, overwrite: bool) -> None:
 
 
 def read_finished(path: Path, settings: dict[str, str]) -> set[str]:
-    """The finished outputs that a journal names, none where its settings were others.
+    """The finished outputs that a log names, none where its settings were others.
 
-    A line cut short by an interruption, as anything that is no journal, counts for nothing.
+    A line cut short by an interruption, as anything that is no log, counts for nothing.
     """
-    if not path.is_file():
-        return set()
-    lines: list[object] = []
-    for line in path.read_text(errors="replace").splitlines():
-        try:
-            lines.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
+    lines = resume_lines(path)
     if not lines or lines[0] != settings:
         return set()
     return {line for line in lines[1:] if isinstance(line, str)}

@@ -12,7 +12,7 @@ import pytest
 from dcvae.data.manifest import read_manifest
 from experiments.data import index
 from experiments.data.build import build, main
-from experiments.data.journal import Journal, journal_path
+from experiments.data.index_log import IndexLog
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -50,26 +50,26 @@ def test_a_stopped_build_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         probed.append(path.name)
         return plain(path)
 
-    def stops(journal: Journal, file: Path, found) -> None:
-        if probed_so_far(journal) == 4:
+    def stops(index_log: IndexLog, file: Path, found) -> None:
+        if probed_so_far(index_log) == 4:
             raise KeyboardInterrupt
-        add(journal, file, found)
+        add(index_log, file, found)
 
-    def probed_so_far(journal: Journal) -> int:
-        return journal.path.read_bytes().count(b"\n")
+    def probed_so_far(index_log: IndexLog) -> int:
+        return index_log.path.read_bytes().count(b"\n")
 
-    add = Journal.add
+    add = IndexLog.add
     monkeypatch.setattr(index, "_probe", probe)
-    monkeypatch.setattr(Journal, "add", stops)
+    monkeypatch.setattr(IndexLog, "add", stops)
     with pytest.raises(KeyboardInterrupt):
         build(out, [folder])
     assert not out.exists()
-    journal = journal_path(out)
-    known = [json.loads(line)[0] for line in journal.read_text().splitlines()]
+    index_log = tmp_path / ".out.parquet.journal"
+    known = [json.loads(line)[0] for line in index_log.read_text().splitlines()]
     assert len(known) == 4
-    with journal.open("a") as file:
+    with index_log.open("a") as file:
         file.write('["cut off')
-    monkeypatch.setattr(Journal, "add", add)
+    monkeypatch.setattr(IndexLog, "add", add)
     os.utime(known[0], (0, 0))
     probed.clear()
     build(out, [folder])
@@ -77,7 +77,7 @@ def test_a_stopped_build_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert sorted(probed) == sorted(files - {Path(name).name for name in known[1:]})
     build(tmp_path / "fresh.parquet", [folder])
     assert list(read_manifest(out)) == list(read_manifest(tmp_path / "fresh.parquet"))
-    assert not journal.exists()
+    assert not index_log.exists()
 
 
 @pytest.mark.parametrize(
