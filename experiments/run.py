@@ -45,8 +45,8 @@ from experiments.record import git_commit, now
 from experiments.tracking.tracker import Tracker
 from experiments.training.builder import build_accelerator, build_trainer
 from experiments.training.checkpointing import Progress
-from experiments.training.hardware import flush_denormals, keep_freed_memory, use_all_cores
-from experiments.training.preemption import EXIT_STATUS, Interrupted, Interruption
+from experiments.training.hardware import prepare_process
+from experiments.training.preemption import EXIT_STATUS, Interrupted, PreemptionHandler
 from experiments.training.trainer import Trainer
 
 USER_ERRORS = ("run.py", *COMPOSING_ERRORS)
@@ -54,24 +54,16 @@ USER_ERRORS = ("run.py", *COMPOSING_ERRORS)
 
 def train(config: dict[str, Any], size: str, ablation: str, data: str) -> None:
     """Check, build, fit, finish; a finished run is left as it is."""
-    read_claims(ablation, config["claims"])
-    check_processes(os.environ)
     budget = budget_of(config, steps_of(size))
     run_dir = run_folder(config, size, budget, ablation)
     is_main_process = os.environ.get("RANK", "0") == "0"
-    if is_main_process:
-        check_free(run_dir)
-    earlier = read_record(run_dir) or {}
-    if earlier:
-        check_same_config(run_dir, earlier, config)
-        if earlier["status"] == "finished":
-            print(f"{run_dir} is finished ({earlier['steps']} steps): nothing to train")
-            return
+    earlier = check(run_dir, config, ablation, is_main_process)
+    if earlier.get("status") == "finished":
+        print(f"{run_dir} is finished ({earlier['steps']} steps): nothing to train")
+        return
 
     accelerator = build_accelerator(config)
-    use_all_cores(processes=int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-    keep_freed_memory()
-    flush_denormals()
+    prepare_process(processes=int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     with accelerator.main_process_first():
         manifest = Path(instantiate(config["data"])).resolve()
     clips = training_clips(manifest, config["loader"]["min_seconds"])
@@ -110,6 +102,20 @@ def train(config: dict[str, Any], size: str, ablation: str, data: str) -> None:
     accelerator.end_training()
 
 
+def check(
+    run_dir: Path, config: dict[str, Any], ablation: str, is_main_process: bool
+) -> dict[str, Any]:
+    """The run's record of before, {} if there is none; ValueError for what cannot be trained."""
+    read_claims(ablation, config["claims"])
+    check_processes(os.environ)
+    if is_main_process:
+        check_free(run_dir)
+    earlier = read_record(run_dir) or {}
+    if earlier:
+        check_same_config(run_dir, earlier, config)
+    return earlier
+
+
 def check_processes(environment: Mapping[str, str]) -> None:
     """ValueError where the launcher does not do what it was asked: other processes, or a GPU.
 
@@ -131,8 +137,8 @@ def check_processes(environment: Mapping[str, str]) -> None:
 def fit(trainer: Trainer, run_dir: Path, record: dict[str, Any]) -> Progress:
     """Train, and leave word of an early end: Interrupted is exit status 75."""
     try:
-        with Interruption() as interruption:
-            return trainer.fit(interruption)
+        with PreemptionHandler() as preemption:
+            return trainer.fit(preemption)
     except BaseException as error:
         stopped = isinstance(error, KeyboardInterrupt | Interrupted)
         if trainer.tracker.active:

@@ -61,8 +61,8 @@ class Adversary:
         Where batches accumulate the step is that of the last one; the others add their gradient.
         """
         with self.accelerator.autocast():
-            judged = self.critics(torch.cat([real, fake]))
-        of_real, of_fake = zip(*(one.logits.chunk(2) for one in judged), strict=True)
+            outputs = self.critics(torch.cat([real, fake]))
+        of_real, of_fake = zip(*(one.logits.chunk(2) for one in outputs), strict=True)
         loss = discriminator_loss(of_real, of_fake)
         self.accelerator.backward(loss)
         if self.accelerator.sync_gradients:

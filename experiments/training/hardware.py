@@ -27,6 +27,13 @@ def choose_precision(precision: str) -> str:
     return "bf16" if cpu.get("avx512_bf16") or cpu.get("amx_bf16") or cpu.get("bf16") else "no"
 
 
+def prepare_process(processes: int) -> None:
+    """Make this one of so many training processes of the machine: its cores, memory, arithmetic."""
+    use_all_cores(processes)
+    keep_freed_memory()
+    flush_denormals()
+
+
 def use_all_cores(processes: int) -> None:
     """Share the cores among this machine's processes: `accelerate launch` leaves one to each.
 

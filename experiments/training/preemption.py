@@ -12,7 +12,7 @@ class Interrupted(Exception):
     """Training that stopped when asked to, with its state saved."""
 
 
-class Interruption:
+class PreemptionHandler:
     """Inside the block a signal no longer ends the process, but raises `asked`."""
 
     def __init__(self) -> None:

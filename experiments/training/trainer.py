@@ -28,7 +28,7 @@ from experiments.training.model_wrappers import (
 )
 from experiments.training.objective import Objective
 from experiments.training.optimizers import match_precision, set_learning_rate, warmup_cosine
-from experiments.training.preemption import Interrupted, Interruption
+from experiments.training.preemption import Interrupted, PreemptionHandler
 from experiments.training.validation import Validation
 
 
@@ -103,14 +103,14 @@ class Trainer:
         self.model = accelerator.prepare(model)
         self.average = average and accelerator.prepare_model(average, evaluation_mode=True)
 
-    def fit(self, interruption: Interruption | None = None) -> Progress:
+    def fit(self, preemption: PreemptionHandler | None = None) -> Progress:
         """Train to the last step, validate and save on the way, and say how far it came.
 
         Interrupted when that is asked for, after a state is saved.
         """
         self.progress = progress = self.checkpoints.load_state() or Progress()
         sync_rng()
-        self.interruption = interruption or Interruption()
+        self.preemption = preemption or PreemptionHandler()
         self.tracker.rewind(progress.step)
         bar = tqdm(
             initial=progress.step,
@@ -126,27 +126,27 @@ class Trainer:
             stop_workers(self.loader)
         return progress
 
-    def train(self, meter: MetricsLogger, bar: tqdm) -> None:
+    def train(self, logger: MetricsLogger, bar: tqdm) -> None:
         """Batch after batch, until the last step is taken."""
         progress = self.progress
         for wave in self.batches():
             if progress.step >= self.settings.steps:
                 break
-            meter.start()
+            logger.start()
             terms = self.train_step(wave, progress.step)
             progress.batch += 1
-            meter.stop(progress.step + 1, terms, wave)
+            logger.stop(progress.step + 1, terms, wave)
             if self.accelerator.sync_gradients:  # the batch completed a step
                 progress.step += 1
                 bar.update()
-                self.follow_up(meter, bar)
+                self.follow_up(logger, bar)
 
-    def follow_up(self, meter: MetricsLogger, bar: tqdm) -> None:
+    def follow_up(self, logger: MetricsLogger, bar: tqdm) -> None:
         """After a step: a log, a validation and a saved state, each when it is due."""
         leave = self.asked_to_leave()
         save = leave or self.due(self.settings.save_every)
         if save or self.due(self.settings.log_every):  # a saved state owes the log nothing
-            self.log(meter, bar)
+            self.log(logger, bar)
         if self.due(self.settings.validate_every):
             self.validate()
         if save:
@@ -158,11 +158,11 @@ class Trainer:
         """Whether a signal came to some process, where they wait for each other anyway."""
         if self.accelerator.num_processes > 1 and not self.due(self.settings.log_every):
             return False
-        return any_rank(self.interruption.asked, self.accelerator)
+        return any_rank(self.preemption.asked, self.accelerator)
 
-    def log(self, meter: MetricsLogger, bar: tqdm) -> None:
+    def log(self, logger: MetricsLogger, bar: tqdm) -> None:
         """The means since the last time, to the tracker and to the eye."""
-        metrics = meter.flush(self.progress)
+        metrics = logger.flush(self.progress)
         self.tracker.log_metrics(self.progress.step, metrics)
         bar.set_postfix_str(
             f"mel L1 {metrics['train/reconstruction']:.3f},"

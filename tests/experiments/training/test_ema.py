@@ -73,5 +73,5 @@ def test_the_average_is_judged_and_kept(trainer, tmp_path, monkeypatch):
         k: 3 / 12 * (2 / 11 * first[k] + 9 / 11 * second[k]) + 9 / 12 * third[k] for k in first
     }
     torch.testing.assert_close(kept.state_dict(), expected)
-    judged = run.validation.run(kept, 0, run.tracker)["validation/reconstruction"]
-    assert run.progress.best == pytest.approx(judged, rel=1e-5)
+    expected = run.validation.run(kept, 0, run.tracker)["validation/reconstruction"]
+    assert run.progress.best == pytest.approx(expected, rel=1e-5)

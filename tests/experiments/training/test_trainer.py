@@ -120,11 +120,11 @@ def test_first_non_finite_loss_ends_training_by_name(trainer, tmp_path):
 
 
 def test_meter_counts_speech_without_padding():
-    meter = MetricsLogger(Accelerator(cpu=True))
+    logger = MetricsLogger(Accelerator(cpu=True))
     wave = torch.cat([torch.ones(2, 22050), torch.zeros(2, 11025)], dim=1)
-    meter.start()
-    meter.stop(1, {"loss": torch.tensor(1.0)}, wave)
+    logger.start()
+    logger.stop(1, {"loss": torch.tensor(1.0)}, wave)
     progress = Progress()
-    metrics = meter.flush(progress)
+    metrics = logger.flush(progress)
     assert progress.speech_seconds == pytest.approx(2.0)
     assert metrics["train/speech_per_second"] == pytest.approx(2.0 / progress.seconds)
