@@ -19,7 +19,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt setup.sh
 	./setup.sh $(PYTHON) $(VENV)
 	@touch $@
 
-demo: setup  ## Train three seeds of three systems on real speech, judge them, report; resumes
+demo: setup  ## Train three seeds of three systems on real speech, test their claims, report; resumes
 	@$(ENV) python -m experiments.study study=demo
 	@echo "Open reports/out/index.html in a browser; 'make mlflow' compares the runs."
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from analysis.batching import Sample, crop, pad_mels, read_batches
 from analysis.outputs.table import Row
@@ -123,3 +124,28 @@ class Batch:
             self.names,
             lambda: self.context.vocode(self.samples, [one.mel for one in self.samples]),
         )
+
+
+class CountedBatches:
+    """Passes batches on, with a progress bar, and counts the seconds of speech in them."""
+
+    def __init__(self, context: EvalContext, clips: Sequence[Clip], title: str) -> None:
+        self.context = context
+        self.clips = clips
+        self.title = title
+        self.seconds = 0.0
+
+    def batches(self) -> Iterator[Batch]:
+        """The batches of these clips, one after another."""
+        progress = tqdm(
+            total=len(self.clips),
+            desc=f"{self.context.run.name} {self.title}",
+            unit="clip",
+            leave=False,
+            disable=None,
+        )
+        with progress:
+            for batch in self.context.batches(self.clips):
+                yield batch
+                self.seconds += sum(sample.seconds for sample in batch.samples)
+                progress.update(len(batch.samples))

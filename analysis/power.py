@@ -14,10 +14,11 @@ from scipy import stats
 
 from analysis.statistics.comparisons import Comparison, find_comparisons
 from analysis.statistics.differences import ALPHA
-from analysis.statistics.judge import Measured, Verdict, judge, measure
+from analysis.statistics.measured import Measured, measure
 from analysis.statistics.power import DRAWS, against_itself
 from analysis.statistics.ratios import Cell, common_clips, values_on
 from analysis.statistics.study_runs import Study, read_study
+from analysis.statistics.study_verdicts import Verdict, find_verdicts
 from dcvae.claims import BASELINE
 from dcvae.utils.errors import user_errors
 
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def describe(study: Study) -> Iterator[str]:
     """The lines of both tables, and what was left out."""
     yield from (f"# {line}" for line in study.left_out)
-    verdicts = {(one.system, one.claim): one for one in judge(study)[0] if not one.stratum}
+    verdicts = {(one.system, one.claim): one for one in find_verdicts(study)[0] if not one.stratum}
     yield "claim\tseeds\tclips\tdifference\tsd of seeds\tse of clips\tcorrelation\tverdict\tneeds"
     comparisons = find_comparisons(study)
     for one in comparisons:

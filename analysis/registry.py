@@ -43,12 +43,12 @@ def choose(only: list[str] | None, skip: list[str] | None) -> list[Evaluator]:
     """
     for name in (*(only or ()), *(skip or ())):
         if name not in EVALUATORS:
-            raise ValueError(f"no question is named {name!r}: choose from {', '.join(EVALUATORS)}")
+            raise ValueError(f"no evaluator is named {name!r}: choose from {', '.join(EVALUATORS)}")
     chosen = [
         evaluator
         for name, evaluator in EVALUATORS.items()
         if (only is None or name in only) and name not in (skip or ())
     ]
     if not chosen:
-        raise ValueError("--only and --skip leave no question to ask")
+        raise ValueError("--only and --skip leave no evaluator")
     return chosen

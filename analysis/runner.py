@@ -5,7 +5,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,7 @@ from typing import Any, Self
 from torch import nn
 from tqdm import tqdm
 
-from analysis.context import SHORTEST, TEST, UNSEEN, Batch, EvalContext
+from analysis.context import SHORTEST, TEST, UNSEEN, CountedBatches, EvalContext
 from analysis.errors import Unavailable
 from analysis.evaluator import Evaluator
 from analysis.outputs.examples import write_clips, write_examples
@@ -59,28 +59,28 @@ class AnalysisRunner:
         self.waves.close()
 
     def score(self, run: TrainedRun) -> str:
-        """Ask what is not answered yet, write the run's table and say in one line what it holds."""
+        """Measure what is not measured yet, write the run's table and sum it up in one line."""
         context = self.context(run)
         basis = basis_of(run)
         with folder_lock(run.analysis):  # two that append to one part would spoil it
-            return self.answer(run, context, basis)
+            return self.score_locked(run, context, basis)
 
-    def answer(self, run: TrainedRun, context: EvalContext, basis: Key) -> str:
+    def score_locked(self, run: TrainedRun, context: EvalContext, basis: Key) -> str:
         """The part of `score` that writes."""
-        asked, skipped = 0, {}
+        evaluated, skipped = 0, {}
         for evaluator in self.evaluators:
             clips, reason = fit_clips(evaluator, context)
             if reason:
                 skipped[evaluator.name] = reason
                 say(f"{run.name}: {evaluator.name} is skipped: {reason}")
                 continue
-            part = ResultStore(
+            store = ResultStore(
                 run.analysis / "parts", evaluator.name, key(evaluator, clips, context, basis)
             )
-            if not part.is_finished():
-                ask(evaluator, clips, context, part)
-                asked += 1
-        if not asked and is_written(run):
+            if not store.is_finished():
+                evaluate(evaluator, clips, context, store)
+                evaluated += 1
+        if not evaluated and is_written(run):
             return "scored already, skipped"
         summary = self.write(run, context, basis, skipped)
         self.waves.forget(run.name)
@@ -110,29 +110,32 @@ class AnalysisRunner:
     def write(
         self, run: TrainedRun, context: EvalContext, basis: Key, skipped: dict[str, str]
     ) -> str:
-        """The table of all that is answered for this checkpoint, and what is beside it."""
+        """The table of all that is measured for this checkpoint, and what is beside it."""
         rows: list[Row] = []
-        answered: dict[str, Any] = {}
+        measured: dict[str, Any] = {}
         for path in sorted((run.analysis / "parts").glob("*.json")):
-            part = ResultStore(run.analysis / "parts", path.stem, basis)
-            stored = part.stored_key()
-            if all(stored.get(name) == value for name, value in part.key.items()):
-                rows += part.rows()
+            store = ResultStore(run.analysis / "parts", path.stem, basis)
+            stored = store.stored_key()
+            if all(stored.get(name) == value for name, value in store.key.items()):
+                rows += store.rows()
                 known = {name: stored[name] for name in ("version", "settings")}
-                answered[path.stem] = known | part.facts()
+                measured[path.stem] = known | store.facts()
+        from analysis.outputs.overview import write_overview  # seaborn and scipy.stats: 2 s
+
         table = make_table(run.name, run.ablation, run.seed, rows)
         write_examples(run, context)
         manifest = read_manifest(run.manifest)
         write_clips(run.analysis / CLIPS, chain(*map(manifest.where, (TEST, UNSEEN))))
         write_table(run.table, table)
         write_card(run, context.model, table, TEST)
+        write_overview(run)
         summary = {
             "checkpoint": run.checkpoint.name,
             **basis,
             "manifest": describe_manifest(run.manifest),
             "clips": [clip.name for clip in context.clips],
-            "versions": {name: facts["version"] for name, facts in answered.items()},
-            "questions": answered,
+            "versions": {name: facts["version"] for name, facts in measured.items()},
+            "evaluators": measured,
             "skipped": skipped,
         }
         replace_json(run.analysis / SUMMARY, summary)
@@ -172,7 +175,7 @@ def is_written(run: TrainedRun) -> bool:
     if not summary.is_file():
         return False
     parts = (run.analysis / "parts").glob("*.json")
-    return all(part.stat().st_mtime_ns <= summary.stat().st_mtime_ns for part in parts)
+    return all(store.stat().st_mtime_ns <= summary.stat().st_mtime_ns for store in parts)
 
 
 def fit_clips(evaluator: Evaluator, context: EvalContext) -> tuple[list[Clip], str]:
@@ -197,21 +200,21 @@ def key(evaluator: Evaluator, clips: Sequence[Clip], context: EvalContext, basis
     }
 
 
-def ask(
-    evaluator: Evaluator, clips: Sequence[Clip], context: EvalContext, part: ResultStore
+def evaluate(
+    evaluator: Evaluator, clips: Sequence[Clip], context: EvalContext, store: ResultStore
 ) -> None:
     """Measure the clips that have no rows yet; unreadable ones are counted in every cell."""
     started = time.perf_counter()
     if not evaluator.by_clip:
-        part.restart()
-    rows = part.resume()
+        store.restart()
+    rows = store.resume()
     done = {row.clip for row in rows}
     context.unreadable.clear()
-    heard = CountedBatches(
+    counted = CountedBatches(
         context, [clip for clip in clips if clip.name not in done], evaluator.name
     )
-    for measured in evaluator.measure(heard.batches(), context):
-        part.append(measured)
+    for measured in evaluator.measure(counted.batches(), context):
+        store.append(measured)
         rows += measured
     if len(context.unreadable) == len(clips):
         first = next(iter(context.unreadable.values()))
@@ -223,44 +226,19 @@ def ask(
         for condition, metric in evaluator.cells(context, clip)
     ]
     seconds = time.perf_counter() - started
-    factor = seconds / heard.seconds if heard.seconds else math.nan
+    factor = seconds / counted.seconds if counted.seconds else math.nan
     facts = {
         "clips": len(clips),
         "seconds": round(seconds, 3),
-        "speech_seconds": round(heard.seconds, 3),
-        "real_time_factor": round(factor, 5) if heard.seconds else None,
+        "speech_seconds": round(counted.seconds, 3),
+        "real_time_factor": round(factor, 5) if counted.seconds else None,
         "n_failed": sum(math.isnan(row.value) for row in rows),
     }
-    part.finish(rows, facts)
+    store.finish(rows, facts)
     say(
         f"{context.run.name}: {evaluator.name}: {len(clips)} clips in {seconds:.1f} s,"
         f" {factor:.3f} x real time"
     )
-
-
-class CountedBatches:
-    """Passes batches on, with a progress bar, and counts the seconds of speech in them."""
-
-    def __init__(self, context: EvalContext, clips: Sequence[Clip], title: str) -> None:
-        self.context = context
-        self.clips = clips
-        self.title = title
-        self.seconds = 0.0
-
-    def batches(self) -> Iterator[Batch]:
-        """The batches of these clips, one after another."""
-        progress = tqdm(
-            total=len(self.clips),
-            desc=f"{self.context.run.name} {self.title}",
-            unit="clip",
-            leave=False,
-            disable=None,
-        )
-        with progress:
-            for batch in self.context.batches(self.clips):
-                yield batch
-                self.seconds += sum(sample.seconds for sample in batch.samples)
-                progress.update(len(batch.samples))
 
 
 def say(line: str) -> None:

@@ -1,6 +1,6 @@
 """What an ablation's file claims: a metric, a direction, and the smallest effect worth having.
 
-A claim is written down before the runs that judge it. It names a component of the design, so that
+A claim is written down before the runs that test it. It names a component of the design, so that
 the promises of the design and the claims that speak of them meet in one place.
 """
 
@@ -55,7 +55,7 @@ class Claim:
 def read_claims(ablation: str, raw: object) -> list[Claim]:
     """The claims of an ablation's file, from the list under `claims`.
 
-    ValueError, in one line, for what could not be judged.
+    ValueError, in one line, for what could not be tested.
     """
     if not isinstance(raw, list | tuple):
         raise ValueError(f"{ablation}: claims must be a list, not {raw!r}")

@@ -26,7 +26,7 @@ MARK = "DCVAE_CHAOS"  # which every process of the study inherits
 PATIENCE = 180  # seconds until a moment comes
 OVERRIDES = [
     "size=debug", "data=debian_speech", "data.packages=[sounds-cs]", "mlflow=null",
-    "trainer.steps=40", "trainer.save_every=4", "trainer.log_every=2", "precision=no",
+    "trainer.steps=24", "trainer.save_every=4", "trainer.log_every=2", "precision=no",
     "adversary.start_fraction=0.2", "loader.num_workers=1",
 ]  # fmt: skip
 SYSTEMS = ["baseline", "plain_ae"] if KILLS > 3 else ["plain_ae"]
@@ -51,17 +51,17 @@ class Chaos:
         self.folder = folder
         threads = {"OMP_NUM_THREADS": "1", "DCVAE_THREADS": "1"}  # bits depend on their number
         self.environment = environment | threads | {MARK: str(folder)}
-        self.runs = folder / "runs" / "debug-40steps"
+        self.runs = folder / "runs" / "debug-24steps"
         self.study = folder / "runs" / "studies" / "smoke"
         self.log = folder / "study.log"
         self.kills = 0
         folder.mkdir()
 
-    def start(self, *settings: str) -> subprocess.Popen[bytes]:
+    def start(self) -> subprocess.Popen[bytes]:
         self.started = time.time()
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "experiments.study", *STUDY, *settings],
+                [sys.executable, "-m", "experiments.study", *STUDY],
                 cwd=self.folder,
                 env=self.environment,
                 stdout=log,
@@ -162,6 +162,5 @@ def test_a_study_that_is_killed_ends_as_one_that_is_not(calm, environment, tmp_p
         # an analysis that goes on has batches of other sizes; the vocoder amplifies their rounding
         pd.testing.assert_frame_equal(found[path], table, rtol=1e-2, atol=1e-2)
     assert f"{len(SYSTEMS)} finished, 0 finished before, 0 failed" in calm.said()
-    assert calm.start("report=true").wait() == 0, calm.said()
+    assert calm.start().wait() == 0, calm.said()
     assert f"0 finished, {len(SYSTEMS)} finished before, 0 failed" in calm.said()
-    assert "plain_ae" in (calm.folder / "reports" / "out" / "index.html").read_text()

@@ -1,4 +1,4 @@
-"""One batch judged under many conditions: waves in the pool, words and voices here."""
+"""One batch scored under many conditions: waves in the pool, words and voices here."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,7 @@
 """How easily are the latents modelled? A small generative model of them, the same for every run.
 
 A causal transformer with a flow-matching head (analysis/modelling) is trained on the standardised
-clean latents of the training split, on a fixed budget of speech and steps, and judged on test
+clean latents of the training split, on a fixed budget of speech and steps, and scored on test
 clips. Two numbers belong together:
 
 `heldout_loss_per_second` is the flow-matching loss, summed over the dims and frames of a second
@@ -48,7 +48,7 @@ class HeldOut:
 
     sequences: dict[str, Tensor]  # frames [L, C * H] by the clip's name
     prompts: list[Prompt]  # what is continued
-    failed: dict[str, str]  # the reason, by the name of a clip that cannot be judged
+    failed: dict[str, str]  # the reason, by the name of a clip that cannot be scored
 
 
 def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row]]:
@@ -112,7 +112,7 @@ def measured(loss: float) -> Score:
 
 
 def failed_clip_rows(name: str, reason: str) -> list[Row]:
-    """The rows of a clip that cannot be judged."""
+    """The rows of a clip that cannot be scored."""
     return [Row(name, CONDITION, metric, math.nan, reason) for metric in (PER_DIM, PER_SECOND)]
 
 

@@ -33,8 +33,8 @@ def first_clips(context: EvalContext) -> list[Clip]:
 def noise_clips(context: EvalContext) -> list[Clip]:
     """Those, and as many again in a language that the recogniser reads, for the sake of dWER."""
     chosen = first_clips(context)
-    judge = DegradedScorer(context, listening=True)
-    read = [clip for clip in context.clips if judge.reads(clip)]
+    scorer = DegradedScorer(context, listening=True)
+    read = [clip for clip in context.clips if scorer.reads(clip)]
     names = {clip.name for clip in chosen}
     more = read[: context.resources.options.robustness_clips]
     return chosen + [clip for clip in more if clip.name not in names]
@@ -55,21 +55,21 @@ def measure_latent_noise(batches: Iterator[Batch], context: EvalContext) -> Iter
     curve is its mean height over the range of sigma (trapezoids), clip by clip.
     """
     std = latent_std(context, noise_clips(context))
-    judge = DegradedScorer(context, listening=True)
+    scorer = DegradedScorer(context, listening=True)
     with beside_the_pool():
         for batch in batches:
             noise = std * torch.stack(
                 [fixed_noise(name, batch.latents.shape[1:]) for name in batch.names]
             )
-            judge.start(batch)
+            scorer.start(batch)
             for sigma in SIGMAS:
                 if sigma:
                     mels = context.decode(batch.samples, batch.latents + sigma * noise)
                     waves = context.vocode(batch.samples, mels)
                 else:
                     mels, waves = batch.mels, batch.waves
-                judge.score_outputs(f"latent_noise_{sigma}", mels, waves)
-            rows = judge.finish()
+                scorer.score_outputs(f"latent_noise_{sigma}", mels, waves)
+            rows = scorer.finish()
             yield rows + areas(rows)
 
 
@@ -96,10 +96,10 @@ def measure_input_noise(batches: Iterator[Batch], context: EvalContext) -> Itera
 
     "noisy_..." is the noisy input itself, with no model and no vocoder: what is lost already.
     """
-    judge, log_mel = DegradedScorer(context, listening=False), LogMel()
+    scorer, log_mel = DegradedScorer(context, listening=False), LogMel()
     with beside_the_pool():
         for batch in batches:
-            judge.start(batch)
+            scorer.start(batch)
             for kind in NOISES:
                 noises = [make_noise(kind, sample, context) for sample in batch.samples]
                 for ratio in RATIOS:
@@ -107,11 +107,11 @@ def measure_input_noise(batches: Iterator[Batch], context: EvalContext) -> Itera
                     noisy = [add_at_ratio(one.wave, noise, ratio) for one, noise in pairs]
                     mels = [log_mel(wave[None])[0] for wave in noisy]
                     coded = context.decode(batch.samples, context.encode(batch.samples, mels))
-                    judge.score_outputs(f"noisy_{kind}_{ratio}", mels, noisy)
-                    judge.score_outputs(
+                    scorer.score_outputs(f"noisy_{kind}_{ratio}", mels, noisy)
+                    scorer.score_outputs(
                         f"input_{kind}_{ratio}", coded, context.vocode(batch.samples, coded)
                     )
-            yield judge.finish()
+            yield scorer.finish()
 
 
 def make_noise(kind: str, sample: Sample, context: EvalContext) -> Tensor:
@@ -126,17 +126,17 @@ def measure_round_trips(batches: Iterator[Batch], context: EvalContext) -> Itera
 
     No vocoder lies between trips, so its own error is in none of them.
     """
-    judge = DegradedScorer(context, listening=False)
+    scorer = DegradedScorer(context, listening=False)
     with beside_the_pool():
         for batch in batches:
-            judge.start(batch)
+            scorer.start(batch)
             mels = [sample.mel for sample in batch.samples]
             for trip in range(1, TRIPS + 1):
                 mels = context.decode(batch.samples, context.encode(batch.samples, mels))
                 vocoded = trip in VOCODED_TRIPS
                 waves = context.vocode(batch.samples, mels) if vocoded else None
-                judge.score_outputs(f"round_trip_{trip}", mels, waves)
-            yield judge.finish()
+                scorer.score_outputs(f"round_trip_{trip}", mels, waves)
+            yield scorer.finish()
 
 
 def noise_cells(context: EvalContext, clip: Clip) -> list[Cell]:
@@ -167,7 +167,7 @@ def trip_cells(context: EvalContext, clip: Clip) -> list[Cell]:
 
 
 def settings(context: EvalContext) -> dict[str, Any]:
-    """With which listening models the outputs are judged: they may be installed later."""
+    """With which listening models the outputs are scored: they may be installed later."""
     return DegradedScorer(context, listening=True).settings
 
 

@@ -28,20 +28,20 @@ def embed(encoder: VoiceEncoder, waves: Sequence[Tensor]) -> list[Voice]:
 
 
 def original_voices(batch: Batch) -> list[Voice]:
-    """Those of a batch's originals, each heard once for all runs."""
+    """Those of a batch's originals, each embedded once for all runs."""
     return voices_once("original", batch, lambda one: [sample.wave for sample in one.samples])
 
 
 def voices_once(
     condition: str, batch: Batch, waves: Callable[[Batch], Sequence[Tensor]]
 ) -> list[Voice]:
-    """Voices that no run changes, each heard once for all runs."""
+    """Voices that no run changes, each embedded once for all runs."""
 
-    def heard() -> list[tuple[list[float] | None, str]]:
+    def embedded() -> list[tuple[list[float] | None, str]]:
         voices = embed(batch.context.resources.voice_encoder, waves(batch))
         return [(None if one is None else one.tolist(), reason) for one, reason in voices]
 
-    values = batch.context.references.once(f"voice of the {condition}", batch.names, heard)
+    values = batch.context.references.once(f"voice of the {condition}", batch.names, embedded)
     return [
         (None if one is None else np.asarray(one, np.float32), reason) for one, reason in values
     ]
@@ -100,20 +100,20 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
     That of "original" is the verifier's own.
     """
     encoder = context.resources.voice_encoder
-    heard: dict[str, list[Voice]] = {name: [] for name in ("original", *CONDITIONS)}
+    embedded: dict[str, list[Voice]] = {name: [] for name in ("original", *CONDITIONS)}
     speakers: list[str] = []
     for batch in batches:
         originals = original_voices(batch)
-        heard["original"] += originals
+        embedded["original"] += originals
         ceilings = voices_once("ceiling", batch, attrgetter("ceilings"))
         outputs_of = (ceilings, embed(encoder, batch.waves))
         for condition, outputs in zip(CONDITIONS, outputs_of, strict=True):
-            heard[condition] += outputs
+            embedded[condition] += outputs
             yield similarity_rows(condition, batch, originals, outputs)
         speakers += [sample.clip.speaker for sample in batch.samples]
     yield [
-        Row("", condition, "speaker_eer", *error_rate(heard["original"], voices, speakers))
-        for condition, voices in heard.items()
+        Row("", condition, "speaker_eer", *error_rate(embedded["original"], voices, speakers))
+        for condition, voices in embedded.items()
     ]
 
 

@@ -39,7 +39,7 @@ def known_clips(context: EvalContext) -> list[Clip]:
 
 
 def has_text(clip: Clip) -> bool:
-    """Whether the manifest has the text of all that is heard: a long clip is cut, its text not."""
+    """Whether the manifest has the text of all that is said: a long clip is cut, its text not."""
     return bool(clip.text) and clip.duration <= LONGEST
 
 

@@ -39,7 +39,7 @@ def fit(held_out: Mapping[str, Tensor], context: EvalContext, preset: Preset) ->
     first of them are watched.
     """
     if not held_out:
-        raise Unmeasurable("no held-out clip can be judged")
+        raise Unmeasurable("no held-out clip can be scored")
     clips = read_manifest(context.run.manifest)
     spoken = encode_clips(choose_clips(clips, "train", preset.speech_hours), context)
     standardiser = Standardiser.fit(spoken)
@@ -47,17 +47,17 @@ def fit(held_out: Mapping[str, Tensor], context: EvalContext, preset: Preset) ->
         spoken[number] = standardiser.apply(frames)
     chosen_by = encode_clips(choose_clips(clips, "validation", preset.validation_hours), context)
     validation = {str(i): standardiser.apply(one) for i, one in enumerate(chosen_by)}
-    judged = {name: standardiser.apply(frames) for name, frames in held_out.items()}
+    standardised = {name: standardiser.apply(frames) for name, frames in held_out.items()}
 
     device, rate = context.resources.device, context.model.latent_frames_per_second
-    watched = dict(list(judged.items())[: preset.watched])
+    watched = dict(list(standardised.items())[: preset.watched])
     curve, best = {}, math.nan
     for step, network in train(spoken, rate, preset, device):
         curve[step] = mean(heldout_losses(network, watched, preset.times, device))
         loss = mean(heldout_losses(network, validation, preset.times, device))
         if not loss >= best:
             best, chosen, chosen_step = loss, copy.deepcopy(network), step
-    losses = heldout_losses(chosen, judged, preset.times, device)
+    losses = heldout_losses(chosen, standardised, preset.times, device)
     gaussian = Gaussian(spoken)
     bare = mean(heldout_losses(gaussian, watched, preset.times, torch.device("cpu")))
     return Fitted(standardiser, chosen, chosen_step, losses, curve, gaussian, bare)

@@ -26,10 +26,10 @@ DNSMOS = {  # speechmos' name of each metric
 
 def dnsmos_scores(reference: Array, degraded: Array, sample_rate: int) -> dict[str, Score]:
     """Each of DNSMOS for the second of two waves [T]: one unit of work for the pool."""
-    judged = cache(partial(dnsmos, WavePair(reference, degraded, sample_rate)))
+    scores = cache(partial(dnsmos, WavePair(reference, degraded, sample_rate)))
 
     def opinion(name: str) -> float:
-        return judged()[name]
+        return scores()[name]
 
     return {metric: score(opinion, name) for metric, name in DNSMOS.items()}
 
@@ -37,20 +37,20 @@ def dnsmos_scores(reference: Array, degraded: Array, sample_rate: int) -> dict[s
 def dnsmos(pair: WavePair) -> dict[str, float]:
     """DNSMOS P.835 and P.808 (Reddy et al., 2021 and 2022), 1 to 5, by speechmos' names.
 
-    The models hear 9.01 s; a shorter clip is repeated to that length. speechmos itself repeats
+    The models take 9.01 s; a shorter clip is repeated to that length. speechmos itself repeats
     it to as much as twice that and averages up to nine windows of it: on 24 clips the means
     differ by .015 at most, and it takes four times as long.
     """
     wave = np.clip(pair.at(RATE)[1], -1, 1)  # a resampler overshoots; a file would be clipped too
     check_audible(pair.degraded)
-    judge, window = dnsmos_judge()
-    heard = np.resize(wave, window) if len(wave) < window else wave
-    return {name: float(value) for name, value in judge(heard, RATE, False).items()}
+    model, window = dnsmos_model()
+    padded = np.resize(wave, window) if len(wave) < window else wave
+    return {name: float(value) for name, value in model(padded, RATE, False).items()}
 
 
 @cache
-def dnsmos_judge() -> tuple[Callable[[Array, int, bool], dict[str, Any]], int]:
-    """The judge of speechmos, and the samples it hears at once.
+def dnsmos_model() -> tuple[Callable[[Array, int, bool], dict[str, Any]], int]:
+    """The model of speechmos, and the samples it takes at once.
 
     On one thread, as the pool has a process for each core.
     """
@@ -61,9 +61,9 @@ def dnsmos_judge() -> tuple[Callable[[Array, int, bool], dict[str, Any]], int]:
     paths = [str(models / name) for name in ("sig_bak_ovr.onnx", "model_v8.onnx")]
     options = SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    judge = library.DNSMOS(*paths)
-    judge.onnx_sess, judge.p808_onnx_sess = (InferenceSession(path, options) for path in paths)
-    return judge, int(library.INPUT_LENGTH * RATE)
+    model = library.DNSMOS(*paths)
+    model.onnx_sess, model.p808_onnx_sess = (InferenceSession(path, options) for path in paths)
+    return model, int(library.INPUT_LENGTH * RATE)
 
 
 def visqol_scores(reference: Array, degraded: Array, sample_rate: int) -> dict[str, Score]:
@@ -79,14 +79,14 @@ def visqol(pair: WavePair) -> float:
     """
     reference, degraded = pair.at(RATE)
     check_audible(degraded)  # levels are matched first, and of silence there is none
-    judge = visqol_judge()
+    model = visqol_model()
     waves = (wave.astype(np.float64) for wave in (reference, degraded))
-    return float(judge.measure_from_arrays(*waves, RATE).moslqo)
+    return float(model.measure_from_arrays(*waves, RATE).moslqo)
 
 
 @cache
-def visqol_judge() -> Any:
-    """The library's judge on one thread, as the pool has a process for each core."""
+def visqol_model() -> Any:
+    """The library's model on one thread, as the pool has a process for each core."""
     from visqol import VisqolApi
     from visqol.numba_accel import has_numba
 
@@ -94,10 +94,10 @@ def visqol_judge() -> Any:
         import numba
 
         numba.set_num_threads(1)
-    judge = VisqolApi()
+    model = VisqolApi()
     with silent_stderr():
-        judge.create(mode="speech", use_lattice_model=True)
-    return judge
+        model.create(mode="speech", use_lattice_model=True)
+    return model
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def held_out(
     """1 or 0 for each point [N, D]: was its label predicted by a classifier that never saw it?
 
     A point whose label is in no training fold, or whose training folds hold fewer than `fewest`
-    points or a single label, cannot be judged.
+    points or a single label, cannot be scored.
     """
     scores = [Score(math.nan, UNSEEN)] * len(points)
     for train, test in grouped_folds(labels, groups):

@@ -11,7 +11,7 @@ Array = npt.NDArray[Any]
 
 
 class Unmeasurable(ValueError):
-    """What a metric cannot judge; the message is the reason that the table gives."""
+    """What a metric cannot score; the message is the reason that the table gives."""
 
 
 class Score(NamedTuple):

@@ -13,8 +13,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from analysis.statistics.differences import ALPHA
-from analysis.statistics.judge import Interaction, Verdict, judge
+from analysis.statistics.interactions import Interaction
 from analysis.statistics.study_runs import Study
+from analysis.statistics.study_verdicts import Verdict, find_verdicts
 from analysis.statistics.verdicts import DECIDED
 
 
@@ -57,7 +58,7 @@ def look_again(
     earlier = [look for look in looks if look.seeds < seeds]
     alpha = level_of_look(seeds, [look.seeds for look in earlier], study.plan.max_seeds)
     whole = replace(study, runs=[run for run in study.runs if run.seed in blocks])
-    verdicts, interactions = judge(whole, alpha)
+    verdicts, interactions = find_verdicts(whole, alpha)
     known = {name: said for look in earlier for name, said in look.decided.items()}
     numbers = {name: n for n, look in enumerate(earlier, 1) for name in look.decided}
     new = {

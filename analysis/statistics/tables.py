@@ -2,7 +2,7 @@
 
 - statistics.csv: a row for each system, condition and metric: its value, and its difference to the
   baseline of the same training budget.
-- claims.csv and interactions.csv: see judge.py.
+- claims.csv and interactions.csv: see study_verdicts.py.
 - statistics.json: from which tables they were made, so that a reader sees whether they are still
   those; which claims are open; and the looks of a study that goes on until they are decided.
 """
@@ -18,18 +18,12 @@ import pandas as pd
 
 from analysis.statistics.contrasts import difference
 from analysis.statistics.differences import ALPHA
-from analysis.statistics.judge import (
-    UNMEASURED,
-    Interaction,
-    Verdict,
-    is_open,
-    judge,
-    measure,
-    system_estimate,
-)
+from analysis.statistics.interactions import Interaction
+from analysis.statistics.measured import UNMEASURED, measure, system_estimate
 from analysis.statistics.ratios import Cell, Ratio, find_ratios, most_frequent
 from analysis.statistics.sequential import Look, look_again
 from analysis.statistics.study_runs import Study, cells, read_study
+from analysis.statistics.study_verdicts import Verdict, find_verdicts, is_open
 from dcvae.claims import BASELINE, system_name
 from dcvae.runs import (
     CLAIMS,
@@ -97,7 +91,7 @@ def summarise_study(folder: Path) -> list[str]:
     if study.plan is not None and study.plan.max_seeds is not None:
         study, verdicts, interactions, looks = look_again(study, read_looks(folder))
     else:
-        verdicts, interactions = judge(study)
+        verdicts, interactions = find_verdicts(study)
     write(folder, study, compute(study), verdicts, interactions, looks)
     return study.left_out
 

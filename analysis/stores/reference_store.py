@@ -10,7 +10,7 @@ from dcvae.utils.jsonl import append_lines, read_lines
 class References:
     """JSON values by kind and clip, in a file of lines that several processes may add to.
 
-    A kind is a question or a model's name: what a value depends on beside the file's own key.
+    A kind is an evaluator or a model's name: what a value depends on beside the file's own key.
     """
 
     def __init__(self, path: Path | None = None) -> None:

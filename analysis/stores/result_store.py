@@ -1,4 +1,4 @@
-"""The rows of one question for one run, on disk as they come: an interrupted analysis resumes."""
+"""The rows of one evaluator for one run, on disk as they come: an interrupted analysis resumes."""
 
 import json
 import math
@@ -14,7 +14,7 @@ Key = dict[str, Any]  # what the rows depend on: equal keys mean equal rows
 
 
 class ResultStore:
-    """RUN/analysis/parts/<question>.jsonl while it is measured, then .json.
+    """RUN/analysis/parts/<evaluator>.jsonl while it is measured, then .json.
 
     The former has the key as its first line and the rows of one batch on each other line, so
     that a line cut short by a crash loses that batch alone. The latter holds key, facts (the

@@ -1,4 +1,4 @@
-"""Vocoded waves on disk for as long as the analysis runs: several questions ask for the same."""
+"""Vocoded waves on disk for as long as the analysis runs: several evaluators ask for the same."""
 
 import tempfile
 from collections.abc import Callable, Sequence

@@ -36,20 +36,20 @@ class Speech:
             self.decode = self._decode_torchcodec
 
     def __iter__(self) -> Iterator[Tensor]:
-        heard = False
+        audible = False
         try:
             for block in self.decode():
                 wave = block.mean(0)
                 if not bool(torch.isfinite(wave).all()):
                     raise AudioError(f"{self.path} holds samples that are not finite numbers")
-                heard = heard or bool(wave.any())
+                audible = audible or bool(wave.any())
                 self.samples += len(wave)
                 yield wave
         except RuntimeError as error:
             raise undecodable(self.path, error) from error
         if self.samples == 0:
             raise AudioError(f"{self.path} holds no audio")
-        if not heard:
+        if not audible:
             raise AudioError(f"{self.path} is silent from end to end: there is nothing to code")
 
     def _decode_soundfile(self) -> Iterator[Tensor]:

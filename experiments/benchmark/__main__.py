@@ -4,20 +4,20 @@ import sys
 
 from dcvae.utils.errors import user_errors
 
-SUBJECTS = ("train", "data", "inference", "analysis")
+BENCHMARKS = ("train", "data", "inference", "analysis")
 
 
 def main(arguments: list[str]) -> None:
-    subject, *options = arguments or ["--help"]
-    if subject not in SUBJECTS:
-        print(f"{__doc__}", file=sys.stdout if subject in ("-h", "--help") else sys.stderr)
-        raise SystemExit(0 if subject in ("-h", "--help") else 2)
+    benchmark, *options = arguments or ["--help"]
+    if benchmark not in BENCHMARKS:
+        print(f"{__doc__}", file=sys.stdout if benchmark in ("-h", "--help") else sys.stderr)
+        raise SystemExit(0 if benchmark in ("-h", "--help") else 2)
     with user_errors("experiments.benchmark"):
-        if subject == "train":
+        if benchmark == "train":
             from experiments.benchmark.train import main as run
-        elif subject == "data":
+        elif benchmark == "data":
             from experiments.benchmark.data import main as run
-        elif subject == "inference":
+        elif benchmark == "inference":
             from experiments.benchmark.inference import main as run
         else:
             from experiments.benchmark.analysis import main as run

@@ -95,7 +95,7 @@ def rows(
     ten-minute files in several containers, made of those clips or of the tests' own.
     """
     speech = read_manifest(manifest or Path(__file__).parents[2] / "tests" / "data/manifest.csv")
-    clips = spread(speech, count)
+    clips = evenly_spaced(speech, count)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if manifest is not None:
@@ -110,7 +110,7 @@ def rows(
             yield [f"ten minutes, {suffix}", *compare(long, [0] * long_crops, setting)]
 
 
-def spread(clips: Manifest, count: int) -> list[Clip]:
+def evenly_spaced(clips: Manifest, count: int) -> list[Clip]:
     """So many clips of a second or more, drawn by the hash of their names."""
     long = [clip for clip in clips if clip.duration >= 1]
     return sorted(long, key=lambda clip: fixed_hash(clip.key))[:count]

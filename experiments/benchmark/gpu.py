@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from dcvae.audio.mel import SAMPLE_RATE
 from dcvae.runs import METRICS
-from experiments.benchmark.card import Step, peak_memory, share_of_card
+from experiments.benchmark.device import Step, model_flops_utilization, peak_memory
 from experiments.benchmark.parts import configuration, settled_trainer, speech
 from experiments.benchmark.train import take_turns
 from experiments.training.hardware import use_all_cores
@@ -77,7 +77,7 @@ def release() -> None:
 
 
 def cost_of_step(step: Step, size: str, device: str, batch: int) -> list[str]:
-    """Size, clips x frames, steps/s, seconds of speech/s, peak memory, share of the card's rate."""
+    """Size, clips x frames, steps/s, seconds of speech/s, peak memory, FLOP/s, MFU."""
     frames = segment_frames(size)
     wave = speech(batch, frames).to(device)
     seconds = statistics.median(take_turns({"": step}, wave, TIMED)[""])
@@ -87,7 +87,7 @@ def cost_of_step(step: Step, size: str, device: str, batch: int) -> list[str]:
         f"{1 / seconds:.2f}",
         f"{wave.numel() / SAMPLE_RATE / seconds:.1f}",
         peak_memory(step, wave),
-        share_of_card(step, wave, seconds),
+        model_flops_utilization(step, wave, seconds),
     ]
 
 

@@ -1,8 +1,8 @@
 """The published recipe's way of a step, as a reference to measure against; nothing trains with it.
 
 Float32 (TF32 where a GPU has it) in the contiguous layout, weight norm on every convolution, mel
-clip by clip as a worker makes it, ten stacks of convolutions for ten bands, critics that keep their
-gradient while they judge, and real features with gradient. Muon and AdamW go parameter by
+clip by clip as a worker makes it, ten stacks of convolutions for ten bands, critics that keep a
+gradient in the generator's step, and real features with gradient. Muon and AdamW go parameter by
 parameter. What it computes is what our trainer computes: the losses of a step are equal.
 """
 
@@ -135,8 +135,8 @@ class PublishedStep:
         mel = torch.cat([self.mel(clip[None]) for clip in wave])
         output = self.model(mel)
         terms = self.objective.terms(mel, output)
-        critic = self.learn(mel, output.mel.detach())
-        real, fake = self.judge(mel), self.judge(output.mel)
+        critic = self.discriminator_step(mel, output.mel.detach())
+        real, fake = self.discriminate(mel), self.discriminate(output.mel)
         terms["adversarial"] = generator_loss([one.logits for one in fake])
         differences = [
             functional.l1_loss(of_fake, of_real)
@@ -151,15 +151,16 @@ class PublishedStep:
             optimizer.zero_grad()
         return {"loss": loss, **terms, "critic": critic}
 
-    def learn(self, real: Tensor, fake: Tensor) -> Tensor:
+    def discriminator_step(self, real: Tensor, fake: Tensor) -> Tensor:
         loss = discriminator_loss(
-            [one.logits for one in self.judge(real)], [one.logits for one in self.judge(fake)]
+            [one.logits for one in self.discriminate(real)],
+            [one.logits for one in self.discriminate(fake)],
         )
         loss.backward()
         self.take(self.critics, self.critic_optimizers)
         return loss.detach()
 
-    def judge(self, mel: Tensor) -> list[DiscriminatorOutput]:
+    def discriminate(self, mel: Tensor) -> list[DiscriminatorOutput]:
         return [critic(mel) for critic in self.critics]
 
     def take(self, module: nn.Module, optimizers: list[Optimizer]) -> None:

@@ -26,7 +26,7 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
     return low, middle, high
 
 
-def spread(values: Sequence[float], digits: int = 2) -> str:
+def format_quartiles(values: Sequence[float], digits: int = 2) -> str:
     """The median, with the quartiles in brackets."""
     low, middle, high = quartiles(values)
     return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"

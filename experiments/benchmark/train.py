@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from dcvae.audio.mel import SAMPLE_RATE
-from experiments.benchmark.card import Step, peak_memory, share_of_card, synchronise
+from experiments.benchmark.device import Step, model_flops_utilization, peak_memory, synchronise
 from experiments.benchmark.parts import MANIFEST, configuration, settled_trainer, speech
 from experiments.benchmark.published import PublishedStep
-from experiments.benchmark.table import print_table, spread
+from experiments.benchmark.table import format_quartiles, print_table
 from experiments.benchmark.waiting import long_loader, share_of_waiting
 from experiments.config import instantiate
 from experiments.training.hardware import (
@@ -30,7 +30,7 @@ from experiments.training.hardware import (
 )
 from experiments.training.trainer import Trainer
 
-COLUMNS = ["way", "steps/s", "s of speech/s", "peak memory", "FLOP/s, share of the card's"]
+COLUMNS = ["way", "steps/s", "s of speech/s", "peak memory", "FLOP/s, MFU"]
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -125,10 +125,10 @@ def report(ways: dict[str, Step], seconds: dict[str, list[float]], wave: Tensor)
         taken = seconds[name]
         rows.append([
             name,
-            spread([1 / one for one in taken]),
-            spread([speech_seconds / one for one in taken], 1),
+            format_quartiles([1 / one for one in taken]),
+            format_quartiles([speech_seconds / one for one in taken], 1),
             peak_memory(step, wave),
-            share_of_card(step, wave, sorted(taken)[len(taken) // 2]),
+            model_flops_utilization(step, wave, sorted(taken)[len(taken) // 2]),
         ])  # fmt: skip
     print_table(COLUMNS, rows)
     print("\nMedians, with quartiles in brackets.", end="")
@@ -138,4 +138,4 @@ def report(ways: dict[str, Step], seconds: dict[str, list[float]], wave: Tensor)
     if len(ways) > 1:
         ours, theirs = seconds.values()
         ratios = [slow / fast for fast, slow in zip(ours, theirs, strict=True)]
-        print(f"{spread(ratios)} times the published way's steps/s, turn by turn.")
+        print(f"{format_quartiles(ratios)} times the published way's steps/s, turn by turn.")

@@ -7,9 +7,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from dcvae.data.manifest import write_manifest
-from experiments.benchmark.card import synchronise
+from experiments.benchmark.device import synchronise
 from experiments.benchmark.parts import configuration
-from experiments.benchmark.table import spread
+from experiments.benchmark.table import format_quartiles
 from experiments.data.clips import training_clips, training_loader
 from experiments.training.trainer import Trainer
 
@@ -48,4 +48,6 @@ def share_of_waiting(trainer: Trainer, steps: int) -> str:
         trainer.train_step(wave, step=0)
         synchronise(wave.device)
         shares.append(100 * waited / (time.perf_counter() - began))
-    return f"{spread(shares, 1)}% of the time is spent waiting for the loader's next batch."
+    return (
+        f"{format_quartiles(shares, 1)}% of the time is spent waiting for the loader's next batch."
+    )

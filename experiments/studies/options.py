@@ -5,7 +5,7 @@ from typing import Any
 
 UNTIL = ("decided",)
 EXECUTORS = ("local", "slurm", "submitit_local")
-QUESTIONS = (
+EVALUATORS = (
     "quality", "pitch", "dnsmos", "visqol", "intelligibility", "speaker", "latents",
     "latent_noise", "input_noise", "round_trips", "interpolation", "modelability",
     "unseen", "unseen_speaker",

@@ -10,8 +10,8 @@ from experiments.studies.hardware import find_gpus, is_free
 from experiments.studies.options import (
     BUDGETS,
     CLIP_COUNTS,
+    EVALUATORS,
     EXECUTORS,
-    QUESTIONS,
     UNTIL,
     Analysis,
     Study,
@@ -100,9 +100,9 @@ def check_gpus(study: Study) -> None:
 
 def check_analysis(analysis: Analysis) -> None:
     for name in (*(analysis.only or ()), *(analysis.skip or ())):
-        if name not in QUESTIONS:
+        if name not in EVALUATORS:
             raise ValueError(
-                f"analysis: no question is named {name!r}: choose from {', '.join(QUESTIONS)}"
+                f"analysis: no evaluator is named {name!r}: choose from {', '.join(EVALUATORS)}"
             )
     for name in CLIP_COUNTS:
         value = getattr(analysis, name)

@@ -1,4 +1,4 @@
-"""What becomes of a run, judged from its folder."""
+"""What becomes of a run, read from its folder."""
 
 from pathlib import Path
 

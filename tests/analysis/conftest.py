@@ -76,8 +76,8 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def make_subject(make_run, tmp_path: Path) -> Iterator[Callable[..., EvalContext]]:
-    """What a question is asked of: a run on the manifest, its first `count` clips."""
+def make_context(make_run, tmp_path: Path) -> Iterator[Callable[..., EvalContext]]:
+    """What an evaluator measures: a run on the manifest, its first `count` clips."""
     made: list[EvalContext] = []
 
     def make(manifest: Path, count: int = 10, **options: object) -> EvalContext:

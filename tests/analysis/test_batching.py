@@ -36,8 +36,8 @@ def test_few_clips_are_held_at_once(spoken: Path, monkeypatch) -> None:
     assert len(read) == 3
 
 
-def test_a_clip_is_coded_alike_in_any_batch(spoken: Path, make_subject) -> None:
-    context = make_subject(spoken)
+def test_a_clip_is_coded_alike_in_any_batch(spoken: Path, make_context) -> None:
+    context = make_context(spoken)
     together = {
         name: (latents, mel)
         for batch in context.batches(context.clips)

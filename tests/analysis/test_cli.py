@@ -113,15 +113,15 @@ def test_examples_are_whole_and_cut_alike(scored: list[Path]) -> None:
         assert mels["original"].shape == mels["reconstruction"].shape
 
 
-def test_the_summary_says_how_long_each_question_took_and_with_what(scored: list[Path]) -> None:
+def test_the_summary_says_how_long_each_evaluator_took_and_with_what(scored: list[Path]) -> None:
     summary = json.loads((scored[0] / "analysis" / "analysis.json").read_text())
-    quality_facts = summary["questions"]["quality"]
+    quality_facts = summary["evaluators"]["quality"]
     assert quality_facts["seconds"] > 0
     assert quality_facts["real_time_factor"] == pytest.approx(
         quality_facts["seconds"] / quality_facts["speech_seconds"], rel=0.01
     )
     assert "pesq" in quality_facts["version"]
-    assert set(summary["questions"]) == {"quality", "round_trips"}
+    assert set(summary["evaluators"]) == {"quality", "round_trips"}
 
 
 def test_only_what_changed_is_asked_again(
@@ -197,7 +197,7 @@ def test_an_interrupted_analysis_resumes_at_the_clip_where_it_stopped(
     np.testing.assert_allclose(table["value"], expected["value"], rtol=1e-2, atol=1e-3)
 
 
-def test_a_missing_package_skips_its_question_with_one_line(
+def test_a_missing_package_skips_its_evaluator_with_one_line(
     scored: list[Path], capsys: pytest.CaptureFixture[str], monkeypatch
 ) -> None:
     name = "pitch"
@@ -241,9 +241,9 @@ def test_a_run_that_cannot_be_scored_is_one_line_and_status_2(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--only", "qualty"], "no question is named 'qualty': choose from quality"),
-        (["--skip", "all"], "no question is named 'all'"),
-        (["--only", "quality", "--skip", "quality"], "no question to ask"),
+        (["--only", "qualty"], "no evaluator is named 'qualty': choose from quality"),
+        (["--skip", "all"], "no evaluator is named 'all'"),
+        (["--only", "quality", "--skip", "quality"], "leave no evaluator"),
         (["--clips", "0"], "--clips must be 1 or more"),
         (["--robustness-clips", "0"], "--robustness-clips must be 1 or more"),
         (["--word-clips", "-1"], "--word-clips must be 1 or more"),

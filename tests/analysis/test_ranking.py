@@ -1,4 +1,4 @@
-"""A trained checkpoint ranks above an untrained one, on every question that judges quality."""
+"""A trained checkpoint ranks above an untrained one, on every evaluator of quality."""
 
 import shutil
 from pathlib import Path

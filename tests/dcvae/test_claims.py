@@ -1,4 +1,4 @@
-"""A claim is read as it is written, and what could not be judged is told in one line."""
+"""A claim is read as it is written, and what could not be tested is told in one line."""
 
 from dataclasses import asdict
 

@@ -43,7 +43,7 @@ class Interleave(torch.autograd.Function):
         if shortcut is not None:
             dtype = torch.promote_types(dtype, shortcut.dtype)
         picture = empty_like(phases, (batch, channels // 4, 2 * rows - 2, 2 * columns - 2), dtype)
-        added = [None] * 4 if shortcut is None else spread(shortcut, ctx.repeats)
+        added = [None] * 4 if shortcut is None else repeat_features(shortcut, ctx.repeats)
         for part, place, more in zip(crops(phases), phases_of(picture), added, strict=True):
             place.copy_(part) if more is None else torch.add(part, more, out=place)
         return picture
@@ -73,7 +73,7 @@ class Average(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         gradient = gradients[0]
         picture = empty_like(gradient, ctx.shape, gradient.dtype)
-        parts = spread(gradient / ctx.group, ctx.group)
+        parts = repeat_features(gradient / ctx.group, ctx.group)
         for part, place in zip(parts, phases_of(picture), strict=True):
             place.copy_(part)
         return picture, None
@@ -84,7 +84,7 @@ def is_simple(repeats: int) -> bool:
     return repeats in (1, 2) or repeats % 4 == 0
 
 
-def spread(features: Tensor, repeats: int) -> Iterator[Tensor]:
+def repeat_features(features: Tensor, repeats: int) -> Iterator[Tensor]:
     """Features [B, I, H, W] -> the phases [B, O, H, W] of a picture, 4 * O = repeats * I.
 
     As pixel_shuffle would of repeated channels: channel o of phase p has (4 * o + p) // repeats.
@@ -95,7 +95,7 @@ def spread(features: Tensor, repeats: int) -> Iterator[Tensor]:
 
 
 def gather(picture: Tensor, repeats: int) -> Tensor:
-    """The transpose of `spread`: sums [B, I, H, W] of a picture [B, O, 2 * H, 2 * W]."""
+    """The transpose of `repeat_features`: sums [B, I, H, W] of a picture [B, O, 2 * H, 2 * W]."""
     batch, channels, rows, columns = picture.shape
     shape = (batch, channels * max(1, 4 // repeats), rows // 2, columns // 2)
     features = empty_like(picture, shape, picture.dtype)

@@ -26,12 +26,12 @@ RATE = 22050
 
 
 @pytest.fixture
-def context(make_subject, spoken: Path, tmp_path: Path) -> EvalContext:
+def context(make_context, spoken: Path, tmp_path: Path) -> EvalContext:
     """Of two spoken clips and a silent one."""
     write_audio(tmp_path / "silent.wav", torch.zeros(RATE), RATE)
     silent = Clip(tmp_path / "silent.wav", 1.0, RATE, split="test")
     write_manifest(tmp_path / "manifest.csv", [*read_manifest(spoken)[:2], silent])
-    return make_subject(tmp_path / "manifest.csv")
+    return make_context(tmp_path / "manifest.csv")
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ def test_midpoints_by_hand() -> None:
         midpoints(points, ["a"] * 4)
 
 
-def test_windows_are_whole_and_aligned(spoken: Path, make_subject) -> None:
-    context = make_subject(spoken, 3)
+def test_windows_are_whole_and_aligned(spoken: Path, make_context) -> None:
+    context = make_context(spoken, 3)
     found = windows(context.batches(context.clips), context.model.compression)
     for name, latents, mel in found:
         assert latents.shape == (8, 5, 4)
@@ -31,8 +31,8 @@ def test_windows_are_whole_and_aligned(spoken: Path, make_subject) -> None:
     )
 
 
-def test_the_question_gives_both_distances(spoken: Path, make_subject) -> None:
-    context = make_subject(spoken, 4)
+def test_the_evaluator_gives_both_distances(spoken: Path, make_context) -> None:
+    context = make_context(spoken, 4)
     (rows,) = EVALUATOR.measure(context.batches(context.clips), context)
     values = {row.condition: row.value for row in rows}
     assert set(values) == {"reconstruction", "interpolation"}

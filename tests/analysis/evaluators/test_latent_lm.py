@@ -60,12 +60,12 @@ def corpus(spoken: Path) -> Path:
 
 
 @pytest.fixture
-def make(make_subject, monkeypatch: pytest.MonkeyPatch) -> Callable[..., EvalContext]:
-    """A subject whose budget is PRESET."""
+def make(make_context, monkeypatch: pytest.MonkeyPatch) -> Callable[..., EvalContext]:
+    """A context whose budget is PRESET."""
     monkeypatch.setitem(presets.PRESETS, "test", PRESET)
 
     def context(manifest: Path, **options: object) -> EvalContext:
-        made = make_subject(manifest, **options)
+        made = make_context(manifest, **options)
         made.resources = Resources(torch.device("cpu"), Options(budget="test"))
         return made
 
@@ -133,16 +133,16 @@ def test_a_second_measurement_gives_the_same_rows(make, corpus):
 
 
 def test_the_scale_of_a_space_changes_no_loss(make, corpus):
-    losses, spread = [], []
+    losses, deviations = [], []
     for factor in (1.0, 100.0):
         context = make(corpus, layernorm=False, latent_shortcut=False)
         last = context.model.backbone.encoder.conv_out
         with torch.no_grad():
             last.weight *= factor
             last.bias *= factor
-        spread.append(next(context.batches(context.clips)).latents.std().item())
+        deviations.append(next(context.batches(context.clips)).latents.std().item())
         losses.append([row.value for row in measure(context) if row.clip])
-    assert spread[1] == pytest.approx(100 * spread[0], rel=1e-4)
+    assert deviations[1] == pytest.approx(100 * deviations[0], rel=1e-4)
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
 
 
@@ -195,8 +195,8 @@ def test_too_few_clips_to_continue_says_so_and_keeps_the_losses(make, corpus):
     }
 
 
-def test_an_unknown_budget_names_those_that_there_are(make_subject, spoken):
-    context = make_subject(spoken)
+def test_an_unknown_budget_names_those_that_there_are(make_context, spoken):
+    context = make_context(spoken)
     context.resources = Resources(torch.device("cpu"), Options(budget="huge"))
     with pytest.raises(ValueError, match="'huge': choose from quick, paper"):
         latent_lm.EVALUATOR.settings(context)

@@ -1,4 +1,4 @@
-"""The question about the latent space, asked of real clips and a small untrained model."""
+"""The evaluator of the latent space, on real clips and a small untrained model."""
 
 import math
 from dataclasses import replace
@@ -41,8 +41,8 @@ def halves(tmp_path_factory: pytest.TempPathFactory) -> list[Clip]:
     return clips
 
 
-def make_subject(folder: Path, clips: list[Clip]) -> EvalContext:
-    """A subject of an untrained model, with these clips in its manifest."""
+def make_context(folder: Path, clips: list[Clip]) -> EvalContext:
+    """A context of an untrained model, with these clips in its manifest."""
     write_manifest(folder / "manifest.csv", clips)
     torch.manual_seed(0)
     model = SpeechAutoencoder(**TINY, decoder_layers=(1,) * 5).eval()
@@ -59,7 +59,7 @@ def ask(context: EvalContext) -> list[Row]:
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory, halves: list[Clip]) -> list[Row]:
-    return ask(make_subject(tmp_path_factory.mktemp("run"), halves))
+    return ask(make_context(tmp_path_factory.mktemp("run"), halves))
 
 
 def by_metric(rows: list[Row], metric: str) -> dict[str, Row]:
@@ -69,7 +69,7 @@ def by_metric(rows: list[Row], metric: str) -> dict[str, Row]:
 def test_every_clip_and_the_set_have_a_row_in_each_place(
     rows: list[Row], halves: list[Clip], tmp_path: Path
 ) -> None:
-    context = make_subject(tmp_path, halves)
+    context = make_context(tmp_path, halves)
     names = {clip.name for clip in EVALUATOR.clips(context)}
     assert len(names) == 20
     places = [(row.clip, row.condition, row.metric) for row in rows]
@@ -124,14 +124,14 @@ def test_on_real_clips_each_measure_that_can_be_had_is(rows: list[Row]) -> None:
 def test_the_rows_are_the_same_when_measured_again(
     rows: list[Row], halves: list[Clip], tmp_path: Path
 ) -> None:
-    again = ask(make_subject(tmp_path, halves))
+    again = ask(make_context(tmp_path, halves))
     assert [row[1:] for row in again] == [row[1:] for row in rows]
 
 
 def test_without_labels_the_rest_is_measured_and_each_probe_says_why(
     halves: list[Clip], tmp_path: Path
 ) -> None:
-    context = make_subject(tmp_path, [replace(c, speaker="", language="") for c in halves])
+    context = make_context(tmp_path, [replace(c, speaker="", language="") for c in halves])
     rows = ask(context)
     assert {row.reason for row in rows if row.clip and row.metric.startswith("speaker")} == {
         "its speaker is unknown"
@@ -152,14 +152,14 @@ def test_only_labelled_clips_of_a_second_of_the_test_split_are_asked(
         replace(halves[3], speaker=""),
         halves[4],
     ]
-    asked = EVALUATOR.clips(make_subject(tmp_path, clips))
+    asked = EVALUATOR.clips(make_context(tmp_path, clips))
     assert {clip.path for clip in asked} == {halves[3].path, halves[4].path}
 
 
 def test_a_diverged_models_latents_are_counted_and_not_measured(
     halves: list[Clip], tmp_path: Path
 ) -> None:
-    context = make_subject(tmp_path, halves[:3])
+    context = make_context(tmp_path, halves[:3])
     with torch.no_grad():
         next(context.model.backbone.encoder.parameters()).fill_(math.nan)
     rows = ask(context)

@@ -20,8 +20,8 @@ from analysis.outputs.table import Row
 
 
 @pytest.mark.parametrize("evaluator", [LATENT_NOISE, INPUT_NOISE, ROUND_TRIPS])
-def test_every_clip_has_a_row_in_every_cell(spoken: Path, make_subject, evaluator) -> None:
-    context = make_subject(spoken, 2)
+def test_every_clip_has_a_row_in_every_cell(spoken: Path, make_context, evaluator) -> None:
+    context = make_context(spoken, 2)
     clips = evaluator.clips(context)
     batches = context.batches(clips)
     rows = [row for some in evaluator.measure(batches, context) for row in some]
@@ -37,8 +37,8 @@ def test_every_clip_has_a_row_in_every_cell(spoken: Path, make_subject, evaluato
         assert noisy[0] > 0.9
 
 
-def test_noise_is_in_units_of_the_runs_own_latents(spoken: Path, make_subject) -> None:
-    context = make_subject(spoken, 3, layernorm=False)
+def test_noise_is_in_units_of_the_runs_own_latents(spoken: Path, make_context) -> None:
+    context = make_context(spoken, 3, layernorm=False)
     expected = torch.cat(
         [one.flatten() for batch in context.batches(context.clips) for one in batch.clip_latents]
     )

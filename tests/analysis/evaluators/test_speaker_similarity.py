@@ -69,8 +69,8 @@ def test_one_speaker_has_no_error_rate() -> None:
     assert "speaker" in unlabelled.reason
 
 
-def test_the_question_gives_every_clip_its_rows(spoken: Path, make_subject) -> None:
-    context = make_subject(spoken, 4)
+def test_the_evaluator_gives_every_clip_its_rows(spoken: Path, make_context) -> None:
+    context = make_context(spoken, 4)
     rows = [
         row for some in EVALUATOR.measure(context.batches(context.clips), context) for row in some
     ]

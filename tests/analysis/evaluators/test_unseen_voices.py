@@ -1,4 +1,4 @@
-"""Unseen voices: the other questions' own rows, of clips that no other split has a voice of."""
+"""Unseen voices: the other evaluators' own rows, of clips that no other split has a voice of."""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -34,9 +34,9 @@ def corpus(spoken: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def context(corpus: Path, make_subject: Callable[..., EvalContext]) -> EvalContext:
+def context(corpus: Path, make_context: Callable[..., EvalContext]) -> EvalContext:
     """With its pool in this process."""
-    made: EvalContext = make_subject(corpus)
+    made: EvalContext = make_context(corpus)
     made.resources.__dict__["pool"] = ThreadPoolExecutor(1)
     return made
 
@@ -99,8 +99,8 @@ def test_a_manifest_without_unseen_voices_is_skipped_with_a_reason(
 
 def test_a_voice_that_was_trained_on_is_not_unseen(context: EvalContext, corpus: Path) -> None:
     clips = list(read_manifest(corpus))
-    heard = [replace(clip, speaker="June") if clip.language == "ru" else clip for clip in clips]
-    write_manifest(corpus, heard)
+    known = [replace(clip, speaker="June") if clip.language == "ru" else clip for clip in clips]
+    write_manifest(corpus, known)
     with pytest.raises(Unavailable, match="speaker 'June' of split 'unseen' is in split 'train'"):
         unseen_voices.unseen_clips(context)
     unnamed = [replace(clip, speaker="") for clip in clips]

@@ -25,8 +25,8 @@ def recogniser() -> Recogniser:
 
 
 @pytest.fixture
-def context(spoken: Path, make_subject: Callable[..., EvalContext], recogniser) -> EvalContext:
-    made = make_subject(spoken)
+def context(spoken: Path, make_context: Callable[..., EvalContext], recogniser) -> EvalContext:
+    made = make_context(spoken)
     made.resources.recogniser = recogniser  # loaded once for all tests here
     return made
 

@@ -95,8 +95,8 @@ def test_a_continuation_has_the_mean_and_the_spread_of_the_process(smooth):
         memory = MEMORY**steps
         expected = memory * torch.tensor([1.5, -1.0])
         torch.testing.assert_close(frame.mean(0), expected, atol=0.3, rtol=0)
-        spread = torch.full((2,), math.sqrt(1 - memory**2))
-        torch.testing.assert_close(frame.std(0), spread, atol=0.1, rtol=0)
+        deviations = torch.full((2,), math.sqrt(1 - memory**2))
+        torch.testing.assert_close(frame.std(0), deviations, atol=0.1, rtol=0)
 
 
 def test_the_same_seed_gives_the_same_weights(white):

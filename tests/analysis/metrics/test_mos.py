@@ -21,7 +21,7 @@ pytest.importorskip("visqol")
 
 MANIFEST = Path(__file__).parents[2] / "data" / "manifest.csv"
 RATE = 22050
-BOTH = pytest.mark.parametrize("judge", [dnsmos_scores, visqol_scores])
+BOTH = pytest.mark.parametrize("score", [dnsmos_scores, visqol_scores])
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +75,10 @@ def test_dnsmos_takes_a_wave_beyond_full_scale_as_a_file_would(speech) -> None:
 def test_visqol_is_the_librarys_with_the_lattice(speech, noisy) -> None:
     from visqol import VisqolApi
 
-    judge = VisqolApi()
-    judge.create(mode="speech", use_lattice_model=True)
+    score = VisqolApi()
+    score.create(mode="speech", use_lattice_model=True)
     waves = [soxr.resample(wave, RATE, 16000).astype(np.float64) for wave in (speech, noisy)]
-    expected = judge.measure_from_arrays(*waves, 16000).moslqo
+    expected = score.measure_from_arrays(*waves, 16000).moslqo
     assert visqol_scores(speech, noisy, RATE)["visqol"] == (pytest.approx(expected, abs=1e-9), "")
     assert 1 < expected < 3.5
     assert visqol_scores(speech, speech, RATE)["visqol"].value > 4
@@ -93,7 +93,7 @@ def test_visqol_starts_without_a_word_on_stderr() -> None:
 
 
 @BOTH
-def test_waves_that_cannot_be_judged_are_nan_with_a_reason(judge, speech) -> None:
+def test_waves_that_cannot_be_judged_are_nan_with_a_reason(score, speech) -> None:
     broken = speech.copy()
     broken[1000] = np.nan
     cases = {
@@ -104,16 +104,16 @@ def test_waves_that_cannot_be_judged_are_nan_with_a_reason(judge, speech) -> Non
         "only 0.10 s long": (speech[: RATE // 10], speech[: RATE // 10]),
     }
     for reason, waves in cases.items():
-        for value, told in judge(*waves, RATE).values():
+        for value, told in score(*waves, RATE).values():
             assert math.isnan(value)
             assert reason in told
 
 
 @BOTH
-def test_a_clipped_output_never_scores_well(judge, speech) -> None:
+def test_a_clipped_output_never_scores_well(score, speech) -> None:
     clipped = np.clip(speech * 100, -0.5, 0.5)
-    for name, (value, _) in judge(speech, clipped, RATE).items():
-        clean = judge(speech, speech, RATE)[name].value
+    for name, (value, _) in score(speech, clipped, RATE).items():
+        clean = score(speech, speech, RATE)[name].value
         assert value < clean - 0.2
 
 

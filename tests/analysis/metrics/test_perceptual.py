@@ -120,7 +120,7 @@ TENTH = slice(8000, 8000 + RATE // 10)
 
 
 def spoiled(speech: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Pairs that no metric of waves can judge."""
+    """Pairs that no metric of waves can score."""
     broken = speech.copy()
     broken[1000] = np.nan
     silence = np.zeros_like(speech)

@@ -12,7 +12,7 @@ def test_grouped_bands_equal_ten_small_stacks():
     """The plain way: a loop over ten bands, each with its own convolutions."""
     torch.manual_seed(0)
     critic, mel = MultiBandDiscriminator(channels=3, layers=5).double(), MEL.double()
-    judged = critic(mel)
+    output = critic(mel)
     outputs, features = [], []
     for band in range(10):
         hidden = mel[:, None, 8 * band : 8 * band + 8]
@@ -24,9 +24,9 @@ def test_grouped_bands_equal_ten_small_stacks():
                 features.append((number, band, hidden))
         outputs.append(hidden)
     logits = critic.output(torch.cat(outputs, dim=2))
-    torch.testing.assert_close(judged.logits, logits)
+    torch.testing.assert_close(output.logits, logits)
     expected = [hidden for _, _, hidden in sorted(features, key=lambda f: f[:2])] + [logits]
-    maps = [one for stack in judged.features for one in stack]
+    maps = [one for stack in output.features for one in stack]
     assert len(maps) == 4 * 10 + 1
     for ours, theirs in zip(maps, expected, strict=True):
         torch.testing.assert_close(ours, theirs)
@@ -47,8 +47,8 @@ def test_published_critics_have_the_published_layers():
 
 
 def test_patch_features_halve_and_skip_the_first_layer():
-    judged = PatchDiscriminator(channels=4)(MEL)
-    assert [tuple(f.shape[2:]) for f in judged.features] == [
+    output = PatchDiscriminator(channels=4)(MEL)
+    assert [tuple(f.shape[2:]) for f in output.features] == [
         (8, 20, 16), (16, 10, 8), (32, 5, 4), (64, 2, 2), (1, 1, 1)
     ]  # fmt: skip
 

@@ -178,8 +178,8 @@ def test_context_is_where_the_gradient_ends(changes: dict[str, Any]):
     middle = frames // 2
     samples = network(mel)[0, 0, middle * HOP : (middle + 1) * HOP]
     (gradient,) = torch.autograd.grad(samples.sum(), mel)
-    heard = (gradient[0].abs().sum(0) > 0).nonzero()[:, 0] - middle
-    assert int(heard.abs().max()) == context
+    affected = (gradient[0].abs().sum(0) > 0).nonzero()[:, 0] - middle
+    assert int(affected.abs().max()) == context
 
 
 def test_no_sample_further_away_than_context_changes(vocoder: BigVGAN):

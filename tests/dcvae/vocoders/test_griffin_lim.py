@@ -20,7 +20,7 @@ MANIFEST = Path(__file__).parents[2] / "data" / "manifest.csv"
 
 @pytest.fixture(scope="module")
 def clips() -> list[torch.Tensor]:
-    """Waves [F * HOP] of the test clips that PESQ can judge, 5 s of each at most."""
+    """Waves [F * HOP] of the test clips that PESQ can score, 5 s of each at most."""
     waves = [read_audio(clip.path, stop=5.0) for clip in read_manifest(MANIFEST)]
     spoken = [wave[: len(wave) // HOP * HOP] for wave in waves if len(wave) > SAMPLE_RATE]
     return [wave for wave in spoken if wave.abs().max() > 0.01][:12]

@@ -7,15 +7,15 @@ from experiments.benchmark import analysis
 from experiments.benchmark.__main__ import main
 
 
-def test_a_question_gets_its_row(capsys):
+def test_an_evaluator_gets_its_row(capsys):
     """By the analysis itself: the two test clips of the checkout."""
-    main(["analysis", "--size", "debug", "--questions", "latents", "--device", "cpu"])
+    main(["analysis", "--size", "debug", "--evaluators", "latents", "--device", "cpu"])
     assert re.search(r"\| latents \| 2 \| [\d.]+ \| [\d.]+ \| [\d.]+ \|", capsys.readouterr().out)
 
 
 def test_costs_are_a_clip_and_a_second_of_speech(tmp_path):
-    answered = {"clips": 4, "seconds": 2.0, "speech_seconds": 10.0, "real_time_factor": 0.2}
-    written = {"questions": {"quality": answered}, "skipped": {"words": "not installed"}}
+    summary = {"clips": 4, "seconds": 2.0, "speech_seconds": 10.0, "real_time_factor": 0.2}
+    written = {"evaluators": {"quality": summary}, "skipped": {"words": "not installed"}}
     (tmp_path / "analysis").mkdir()
     (tmp_path / "analysis" / "analysis.json").write_text(json.dumps(written))
     assert list(analysis.costs(tmp_path)) == [
@@ -26,9 +26,9 @@ def test_costs_are_a_clip_and_a_second_of_speech(tmp_path):
 
 def test_what_the_analysis_complains_of_is_passed_on(capsys):
     with pytest.raises(SystemExit, match="2"):
-        main(["analysis", "--size", "debug", "--questions", "taste", "--device", "cpu"])
+        main(["analysis", "--size", "debug", "--evaluators", "taste", "--device", "cpu"])
     error = capsys.readouterr().err
-    assert "ended early: analysis: no question is named 'taste'" in error
+    assert "ended early: analysis: no evaluator is named 'taste'" in error
     assert error.count("\n") == 1
 
 

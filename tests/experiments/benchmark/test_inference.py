@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dcvae.utils.threads import torch_threads
-from experiments.benchmark.__main__ import SUBJECTS, main
+from experiments.benchmark.__main__ import BENCHMARKS, main
 from experiments.benchmark.inference import MODELS, VOCODERS
 
 README = (Path(__file__).parents[3] / "README.md").read_text()
@@ -36,4 +36,4 @@ def test_the_readme_has_the_same_columns(columns):
 
 def test_the_readme_names_every_subject():
     named = set(re.findall(r"`python -m experiments\.benchmark (\w+)", README))
-    assert named == set(SUBJECTS)
+    assert named == set(BENCHMARKS)

@@ -13,7 +13,7 @@ from dcvae.models.discriminators import MultiBandDiscriminator
 from experiments.benchmark.__main__ import main
 from experiments.benchmark.parts import MANIFEST, settled_trainer, speech
 from experiments.benchmark.published import BandLoop
-from experiments.benchmark.table import spread
+from experiments.benchmark.table import format_quartiles
 from experiments.benchmark.train import published_step
 from experiments.benchmark.waiting import long_loader, share_of_waiting
 from experiments.training.optimizers import match_precision
@@ -114,5 +114,5 @@ def test_an_unknown_size_or_subject_is_one_line(capsys):
 
 
 def test_spread_is_median_and_quartiles():
-    assert spread([1.0, 2.0, 3.0, 4.0, 5.0]) == "3.00 (2.00 to 4.00)"
-    assert spread([2.0]) == "2.00 (2.00 to 2.00)"
+    assert format_quartiles([1.0, 2.0, 3.0, 4.0, 5.0]) == "3.00 (2.00 to 4.00)"
+    assert format_quartiles([2.0]) == "2.00 (2.00 to 2.00)"

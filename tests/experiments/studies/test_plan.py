@@ -13,8 +13,7 @@ from analysis.cli import CLIP_COUNTS, parser
 from analysis.latent_lm.presets import PRESETS
 from analysis.registry import EVALUATORS as ASKED
 from experiments.config import CONF
-from experiments.studies import hardware as machine
-from experiments.studies import options, preflight
+from experiments.studies import hardware, options, preflight
 from experiments.studies.commands import (
     environment,
     report_commands,
@@ -117,10 +116,10 @@ def test_several_processes_go_through_the_launcher_at_a_free_port(monkeypatch):
     assert "29501" in train_command(alone.study, alone.rows[0])
 
 
-def test_the_analysis_has_these_options_questions_and_budgets():
+def test_the_analysis_has_these_options_evaluators_and_budgets():
     there = {action.dest for action in parser()._actions} - {"help", "runs", "no_study", "study"}
     assert {option.name for option in fields(options.Analysis)} == there
-    assert tuple(ASKED) == options.QUESTIONS
+    assert tuple(ASKED) == options.EVALUATORS
     assert CLIP_COUNTS == options.CLIP_COUNTS
     assert tuple(PRESETS) == options.BUDGETS
 
@@ -237,6 +236,6 @@ def test_gpus_are_those_that_nvidia_smi_lists(monkeypatch, tmp_path):
     fake.write_text("#!/bin/sh\necho 'GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-1a2b)'\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    assert machine.find_gpus() == ["0", "GPU-1a2b"]
+    assert hardware.find_gpus() == ["0", "GPU-1a2b"]
     monkeypatch.setenv("PATH", "")
-    assert machine.find_gpus() == []
+    assert hardware.find_gpus() == []

@@ -21,8 +21,8 @@ def peak_memory(step: Step, wave: Tensor) -> str:
     return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB"
 
 
-def share_of_card(step: Step, wave: Tensor, seconds: float) -> str:
-    """FLOP/s of a step, and their share of what a bfloat16 matrix product reaches here."""
+def model_flops_utilization(step: Step, wave: Tensor, seconds: float) -> str:
+    """FLOP/s of a step, and its MFU: their share of what a bfloat16 matrix product reaches here."""
     with FlopCounterMode(display=False) as counter:
         step(wave)
     rate = counter.get_total_flops() / seconds

@@ -1,25 +1,25 @@
 """The verdict on every claim of a study, and the interactions of its factors."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-
-from analysis.statistics import contrasts
 from analysis.statistics.comparisons import (
     STUDY,
     Comparison,
-    factorial,
     find_comparisons,
     grouped,
     strata,
 )
-from analysis.statistics.contrasts import Weights
-from analysis.statistics.differences import ALPHA, NOTHING, Estimate, estimate
+from analysis.statistics.differences import ALPHA
+from analysis.statistics.interactions import (
+    Interaction,
+    depends_on,
+    factorial_cells,
+    find_interactions,
+)
+from analysis.statistics.measured import Measured, margin_of, measure
 from analysis.statistics.power import Needed, needed_to_decide
-from analysis.statistics.ratios import Cell, Ratio, common_clips, values_on
+from analysis.statistics.ratios import Cell
 from analysis.statistics.study_runs import Study
 from analysis.statistics.verdicts import (
     DECIDED,
@@ -27,10 +27,8 @@ from analysis.statistics.verdicts import (
     ONE_SEED,
     UNDECIDED,
     holm,
-    is_negligible,
     verdict,
 )
-from dcvae.claims import Claim
 
 
 class Verdict(NamedTuple):
@@ -71,83 +69,17 @@ class Verdict(NamedTuple):
         return f"{self.system}:{self.condition}/{self.metric}"
 
 
-class Interaction(NamedTuple):
-    """One row of interactions.csv.
-
-    The difference is the factor's effect where the other is taken away, minus that where it is in
-    place.
-    """
-
-    condition: str
-    metric: str
-    factor: str
-    other: str
-    difference: float
-    low: float
-    high: float
-    p: float
-    p_holm: float
-    clear: bool
-    seeds: int
-    clips: int
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A contrast with the means of its two sides, on the same seeds and clips."""
-
-    value: float
-    baseline: float
-    estimate: Estimate
-
-
-UNMEASURED = Measured(math.nan, math.nan, NOTHING)
-
-
-def measure(study: Study, cell: Cell, weights: Weights) -> Measured:
-    """The contrast sum(weights * systems), paired by seed and clip."""
-    ratios = {system: study.ratios(system, cell) for system in weights}
-    seeds = sorted(set.intersection(*(set(found) for found in ratios.values())))
-    if not seeds:
-        return UNMEASURED
-    by_seed = [[ratios[system][seed] for system in weights] for seed in seeds]
-    clips = common_clips([one for each in by_seed for one in each])
-    if not clips:
-        return UNMEASURED
-    values = np.array([[values_on(one, clips) for one in each] for each in by_seed])  # [S, A, C]
-    if not np.isfinite(values).all():
-        return UNMEASURED
-    signs = np.array(list(weights.values()))
-    above, below = (
-        float(np.tensordot(side, values.mean(axis=(0, 2)), 1))
-        for side in (signs.clip(min=0), -signs.clip(max=0))
-    )
-    contrast = np.tensordot(values, signs, axes=(1, 0))  # [S, C]
-    return Measured(above, below, estimate(contrast, np.array(study.speakers(clips))))
-
-
-def system_estimate(study: Study, ratios: Mapping[int, Ratio]) -> Estimate:
-    """A system's own value over its seeds; a rate, or a mean, of all that every seed scored."""
-    if not ratios:
-        return NOTHING
-    clips = common_clips(list(ratios.values()))
-    values = np.array([values_on(one, clips) for one in ratios.values()])
-    if not clips or not np.isfinite(values).all():
-        return NOTHING
-    return estimate(values, np.array(study.speakers(clips)))
-
-
-def judge(study: Study, alpha: float = ALPHA) -> tuple[list[Verdict], list[Interaction]]:
+def find_verdicts(study: Study, alpha: float = ALPHA) -> tuple[list[Verdict], list[Interaction]]:
     """Every claim, tested as families, and the interactions of the factors in their metrics.
 
     The study's claims at one training budget are one family (Holm). Where an interaction is clear
-    the claim is judged in both strata of the other factor too.
+    the claim gets a verdict in both strata of the other factor too.
     """
     comparisons = find_comparisons(study)
     interactions = [
         row
         for (budget, cell), margin in factorial_cells(study, comparisons).items()
-        for row in judge_interactions(study, budget, cell, margin, alpha)
+        for row in find_interactions(study, budget, cell, margin, alpha)
     ]
     verdicts = []
     for family in grouped(comparisons):
@@ -205,11 +137,6 @@ def row(
     )
 
 
-def margin_of(claim: Claim, found: Measured) -> float:
-    """In the unit of the metric: some claims state a share of the other side's value."""
-    return claim.margin * abs(found.baseline) if claim.margin_is_relative else claim.margin
-
-
 def reason(study: Study, comparison: Comparison, said: str) -> str:
     """Why there is no verdict, and what to run; which seeds could not be paired."""
     if said == NOT_MEASURED:
@@ -237,52 +164,6 @@ def lack(study: Study, system: str, cell: Cell) -> str:
     if not told:
         return f"{runs[0].name} has no {'/'.join(cell)}: run `{runs[0].command}`"
     return f"every measurement of {runs[0].name} failed" + (f": {told[0]}" if told[0] else "")
-
-
-def factorial_cells(
-    study: Study, comparisons: Sequence[Comparison]
-) -> dict[tuple[int | None, Cell], float]:
-    """By budget and metric of main effects, the smallest margin that is claimed of it."""
-    found: dict[tuple[int | None, Cell], float] = {}
-    for one in comparisons:
-        if one.contrast != "main effect":
-            continue
-        margin = margin_of(one.claim, measure(study, one.cell, one.weights))
-        key = one.budget, one.cell
-        found[key] = min(found.get(key, math.inf), margin)
-    return found
-
-
-def judge_interactions(
-    study: Study, budget: int | None, cell: Cell, margin: float, alpha: float
-) -> list[Interaction]:
-    """The two-factor interactions in one metric, Holm-corrected among themselves.
-
-    One is clear where its corrected p is below `alpha` and it is not negligible.
-    """
-    assert study.plan is not None
-    cells = factorial(study, budget)
-    pairs = contrasts.pairs(study.plan.factors)
-    found = [measure(study, cell, contrasts.interaction(pair, cells)).estimate for pair in pairs]
-    corrected = holm([one.p for one in found])
-    return [
-        Interaction(
-            *cell, *pair, one.value, *one.interval(), one.p, p_holm,
-            p_holm < alpha and not is_negligible(one, margin, alpha), one.n_seeds, one.n_clips,
-        )
-        for pair, one, p_holm in zip(pairs, found, corrected, strict=True)
-    ]  # fmt: skip
-
-
-def depends_on(comparison: Comparison, interactions: Sequence[Interaction]) -> list[str]:
-    """The factors on which a main effect clearly depends."""
-    factor = comparison.claim.ablation
-    return [
-        one.other if one.factor == factor else one.factor
-        for one in interactions
-        if one.clear and (one.condition, one.metric) == comparison.cell
-        if comparison.contrast == "main effect" and factor in (one.factor, one.other)
-    ]
 
 
 def is_open(one: Verdict) -> bool:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.statistics.judge import judge
 from analysis.statistics.study_runs import StudyRun, read_study
+from analysis.statistics.study_verdicts import find_verdicts
 from analysis.statistics.tables import summarise_study
 from dcvae.claims import read_claims
 
@@ -174,7 +174,7 @@ def test_a_clear_interaction_gives_the_claim_within_its_strata(tmp_path, tables,
     assert list(rows.index) == ["", "no_layernorm in place", "no_layernorm taken away"]
     assert rows["difference"].tolist() == pytest.approx([-0.07, -0.02, -0.12], abs=0.003)
     assert rows["p_holm"].iloc[1] == pytest.approx(4 * rows["p"].iloc[1])  # two claims, two strata
-    _, (interaction,) = judge(read_study(study))
+    _, (interaction,) = find_verdicts(read_study(study))
     assert interaction.clear
     assert interaction.difference == pytest.approx(-0.1, abs=0.003)
 
