@@ -39,3 +39,6 @@ have_ffmpeg || echo "FFmpeg's libraries are missing: audio goes through libsndfi
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 echo "Installing the Python packages"
 "$venv/bin/pip" install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,measures]'
+# DistillMOS names torchaudio and transformers as needs, and is used without them
+"$venv/bin/pip" install --quiet --disable-pip-version-check -c constraints.txt --no-deps \
+    distillmos xls-r-sqa

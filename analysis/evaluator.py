@@ -38,7 +38,7 @@ class Evaluator:
     clips: Callable[[EvalContext], list[Clip]] = every_clip
     settings: Callable[[EvalContext], dict[str, Any]] = no_settings
     libraries: tuple[str, ...] = ()  # distributions whose versions the rows depend on
-    extra: str = ""  # the extra of dcvae that installs them
+    install: str = ""  # what `pip install` takes to bring them
     by_clip: bool = True  # the rows of a clip need no other clip: resume where it stopped
 
     def stamp(self) -> str:
@@ -52,5 +52,5 @@ class Evaluator:
             try:
                 version(name)
             except PackageNotFoundError:
-                return f"{name} is not installed: pip install 'dcvae[{self.extra}]'"
+                return f"{name} is not installed: pip install {self.install}"
         return ""

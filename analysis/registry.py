@@ -3,6 +3,8 @@
 from analysis.evaluator import Evaluator
 from analysis.evaluators import (
     audio_quality,
+    channels,
+    distillmos,
     dnsmos,
     interpolation,
     latent_lm,
@@ -20,11 +22,13 @@ EVALUATORS: dict[str, Evaluator] = {
     for evaluator in (
         audio_quality.EVALUATOR,
         pitch.EVALUATOR,
+        distillmos.EVALUATOR,
         dnsmos.EVALUATOR,
         visqol.EVALUATOR,
         words.EVALUATOR,
         speaker_similarity.EVALUATOR,
         latent_space.EVALUATOR,
+        channels.EVALUATOR,
         robustness.LATENT_NOISE,
         robustness.INPUT_NOISE,
         robustness.ROUND_TRIPS,

@@ -62,22 +62,27 @@ QUALITY = {
     "wer": Metric("WER", "down", digits=1, percent=True),
     "dwer": Metric("dWER", "down", digits=1, percent=True, drawn=True),
     "speaker_similarity": Metric("speaker similarity", "up", drawn=True),
+    "distillmos": Metric("DistillMOS", "up", 1.0, digits=2, drawn=True),
     "dnsmos_overall": Metric("DNSMOS", "up", 1.0, digits=2),
     "visqol": Metric("ViSQOL", "up", 1.0, digits=2),
 }
 LATENT = {
     "speaker_probe": Metric("speaker probe", "up"),
     "speaker_knn": Metric("speaker kNN", "up"),
+    "clip_retrieval": Metric("clip retrieval", "up"),
     "speaker_lnc": Metric("speaker LNC", "up"),
     "speaker_chance": Metric("speaker, by chance"),
     "speaker_silhouette": Metric("speaker silhouette", "up"),
     "language_probe": Metric("language probe", "up"),
     "language_chance": Metric("language, by chance"),
-    "effective_rank": Metric("effective rank", "up", digits=1),
-    "viv_speaker": Metric("VIV", "down"),
-    "sec": Metric("SEC", "down"),
+    # no arrow where it depends on the frame rate and the number of dims what is better
+    "effective_rank": Metric("effective rank", digits=1),
+    "viv_speaker": Metric("VIV"),
+    "sec": Metric("SEC"),
+    "latent_rms": Metric("latent rms"),
+    "effective_channels": Metric("effective channels", digits=1),
     "dispersive": Metric("dispersive", "down", digits=4),
-    "dispersive_floor": Metric("its floor", digits=4),
+    "dispersive_moving": Metric("its moving part", "down", digits=4),
     "dead_channels": Metric("dead channels", "down", digits=0, percent=True),
 }
 NAMES = QUALITY | LATENT

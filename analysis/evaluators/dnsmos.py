@@ -49,5 +49,5 @@ EVALUATOR = Evaluator(
     measure=measure,
     cells=cells,
     libraries=("speechmos", "onnxruntime", "librosa", "requests"),
-    extra="dnsmos",
+    install="'dcvae[dnsmos]'",
 )

@@ -1,6 +1,7 @@
 """The clean latents of a set of clips, as the measures of the latent space look at them."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -91,34 +92,36 @@ class LatentSet:
         """Where each clip lies in the plane [N, 2]."""
         return tsne(self.points)
 
-    def labels(self, kind: str) -> Array:
-        """The clips' labels [N] of one kind, "speaker" or "language"; "" where unknown."""
-        return np.array([getattr(clip, kind) for clip in self.clips], dtype=str)
-
     def frames_of(self, kind: str) -> tuple[Array, Array]:
         """The frames [N, D] of the clips whose label of this kind is known, and the labels [N]."""
         lengths = [one.shape[-1] for one in self.sequences]
-        labels = np.repeat(self.labels(kind), lengths)
+        labels = np.repeat(labels_of(self.clips, kind), lengths)
         if not (labels != "").any():
             raise Unmeasurable(f"no {kind} is known")
         return self.frames[labels != ""], labels[labels != ""]
 
-    def labelled(self, kind: str) -> Labelled:
-        """The clips that can be compared by their label of this kind."""
-        labels = self.labels(kind)
-        count = Counter(label for label in labels.tolist() if label)
-        shared = {label for label, clips in count.items() if clips > 1}
-        used = np.array([len(shared) > 1 and label in shared for label in labels], dtype=bool)
-        left_out = {}
-        for name, label, one in zip(self.names, labels.tolist(), used, strict=True):
-            if not label:
-                left_out[name] = f"its {kind} is unknown"
-            elif label not in shared:
-                left_out[name] = f"the only clip of its {kind}"
-            elif not one:
-                left_out[name] = f"a single {kind}, nothing to tell apart"
-        clips = [clip for clip, one in zip(self.clips, used, strict=True) if one]
-        names = [clip.name for clip in clips]
-        folders = [Path(clip.key or clip.path).parent.as_posix() for clip in clips]
-        groups = recording_groups(labels[used].tolist(), folders, names)
-        return Labelled(names, self.points[used], labels[used], groups, left_out)
+
+def labels_of(clips: Sequence[Clip], kind: str) -> Array:
+    """The clips' labels [N] of one kind, "speaker" or "language"; "" where unknown."""
+    return np.array([getattr(clip, kind) for clip in clips], dtype=str)
+
+
+def labelled(every: Sequence[Clip], points: Array, kind: str) -> Labelled:
+    """Those of N clips with points [N, D] that can be compared by their label of this kind."""
+    labels = labels_of(every, kind)
+    count = Counter(label for label in labels.tolist() if label)
+    shared = {label for label, clips in count.items() if clips > 1}
+    used = np.array([len(shared) > 1 and label in shared for label in labels], dtype=bool)
+    left_out = {}
+    for clip, label, one in zip(every, labels.tolist(), used, strict=True):
+        if not label:
+            left_out[clip.name] = f"its {kind} is unknown"
+        elif label not in shared:
+            left_out[clip.name] = f"the only clip of its {kind}"
+        elif not one:
+            left_out[clip.name] = f"a single {kind}, nothing to tell apart"
+    clips = [clip for clip, one in zip(every, used, strict=True) if one]
+    names = [clip.name for clip in clips]
+    folders = [Path(clip.key or clip.path).parent.as_posix() for clip in clips]
+    groups = recording_groups(labels[used].tolist(), folders, names)
+    return Labelled(names, points[used], labels[used], groups, left_out)

@@ -8,26 +8,26 @@ docstring, in analysis/metrics, says which.
 import math
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import torch
 
 from analysis.context import TEST, Batch, EvalContext
 from analysis.evaluator import Cell, Evaluator
-from analysis.evaluators.latent_set import LatentSet
+from analysis.evaluators import separability
+from analysis.evaluators.latent_set import LatentSet, labelled
+from analysis.evaluators.separability import KINDS, LOG_MEL, UNTRAINED, Pooled
 from analysis.metrics import latent_statistics
 from analysis.metrics.neighbours import neighbour_consistency, neighbour_vote
-from analysis.metrics.probes import linear_probe, most_frequent, silhouette
-from analysis.metrics.score import Array, Score, score
+from analysis.metrics.probes import most_frequent, silhouette
+from analysis.metrics.score import Score, Values, score, series
 from analysis.outputs.table import Row
 from dcvae.data.manifest import Clip, select_clips
 
 LIMIT = 2000  # clips, a fixed subset of more: cost grows with the square for map and neighbours
 CONDITION = "latents"
-KINDS = ("speaker", "language")
 OF_CLIP = ("tsne_1", "tsne_2", "sec")
-OF_LABEL = ("probe", "knn", "lnc", "silhouette")
+OF_LABEL = ("knn", "lnc", "silhouette")
 BROKEN = "its latents hold NaN or infinity"
-
-Values = Sequence[Score] | Array
 
 
 def labelled_clips(context: EvalContext) -> list[Clip]:
@@ -40,26 +40,47 @@ def labelled_clips(context: EvalContext) -> list[Clip]:
 def cells(context: EvalContext, clip: Clip) -> list[Cell]:
     """What every clip has a row of."""
     by_label = [f"{kind}_{measure}" for kind in KINDS for measure in OF_LABEL]
-    return [(CONDITION, metric) for metric in (*OF_CLIP, *by_label)]
+    own = [(CONDITION, metric) for metric in (*OF_CLIP, *by_label)]
+    return [*own, *separability.clip_cells(CONDITION), *separability.cells()]
 
 
 def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row]]:
     """The rows of every clip and of the set, once the last batch is encoded."""
     clips, sequences = [], []
+    pooled = {
+        CONDITION: Pooled(separability.latents_of(context.model, context)),
+        UNTRAINED: Pooled(separability.latents_of(separability.untrained(context), context)),
+        LOG_MEL: Pooled(lambda mel: mel),
+    }
     for batch in batches:
+        for one in pooled.values():
+            one.add(batch)
         for sample, latents in zip(batch.samples, batch.clip_latents, strict=True):
             if bool(torch.isfinite(latents).all()):
                 clips.append(sample.clip)
                 sequences.append(latents.float().numpy().copy())
             else:
-                metrics = cells(context, sample.clip)
-                yield [Row(sample.name, *cell, math.nan, BROKEN) for cell in metrics]
+                own = [cell for cell in cells(context, sample.clip) if cell[0] == CONDITION]
+                yield [Row(sample.name, *cell, math.nan, BROKEN) for cell in own]
     shape = (int(context.model.config["latent_channels"]), context.model.latent_bins)
     latent_set = LatentSet(clips, sequences, shape)
     yield clip_rows(latent_set)
     for kind in KINDS:
         yield label_rows(latent_set, kind)
     yield set_rows(latent_set)
+    every = pooled[LOG_MEL].clips
+    pooled[CONDITION] = pooled[CONDITION].keep({clip.name for clip in clips})
+    for condition in (CONDITION, UNTRAINED):
+        yield separability.rows_of(condition, pooled[condition])
+    names = [clip.name for clip in every]
+    yield context.rows_once(
+        "separability of the mel and the language",
+        names,
+        lambda: [
+            *separability.rows_of(LOG_MEL, pooled[LOG_MEL]),
+            *separability.language_rows(every),
+        ],
+    )
 
 
 def clip_rows(latents: LatentSet) -> list[Row]:
@@ -82,10 +103,9 @@ def clip_rows(latents: LatentSet) -> list[Row]:
 
 def label_rows(latents: LatentSet, kind: str) -> list[Row]:
     """How well the clips' speakers or languages are told apart."""
-    found = latents.labelled(kind)
+    found = labelled(latents.clips, latents.points, kind)
     points, labels, groups = found.points, found.labels, found.groups
     measures: dict[str, Callable[[], Values]] = {
-        "probe": lambda: linear_probe(points, labels, groups),
         "knn": lambda: neighbour_vote(points, labels, groups),
         "lnc": lambda: neighbour_consistency(points, labels),
         "silhouette": lambda: silhouette(points, labels),
@@ -109,8 +129,11 @@ def set_rows(latents: LatentSet) -> list[Row]:
         ),
         "effective_rank": lambda: latent_statistics.effective_rank(latents.covariance),
         "dead_channels": lambda: latent_statistics.dead_channels(latents.variances),
+        "latent_rms": lambda: float(np.sqrt(np.square(latents.frames).mean())),
         "dispersive": lambda: latent_statistics.dispersive(latents.starts),
-        "dispersive_floor": lambda: 1 / latents.starts.shape[1],
+        "dispersive_moving": lambda: latent_statistics.dispersive(
+            latents.starts - latents.starts.mean(axis=0)
+        ),
     }
     shares = series(latents.size, lambda: latent_statistics.eigenvalue_shares(latents.covariance))
     variances = series(channels, lambda: latent_statistics.channel_variances(latents.variances))
@@ -127,21 +150,9 @@ def rows(names: Sequence[str], metric: str, measured: Callable[[], Values]) -> l
     return [Row(name, CONDITION, metric, *one) for name, one in zip(names, scores, strict=True)]
 
 
-def series(count: int, measured: Callable[[], Values]) -> list[Score]:
-    """So many scores of one measure; where it fails as a whole, its reason as many times."""
-    found: list[Score] = []
-
-    def run() -> float:
-        found.extend(one if isinstance(one, Score) else score(float, one) for one in measured())
-        return 0.0
-
-    failed = score(run) if count else Score(math.nan)
-    return found or [failed] * count
-
-
 EVALUATOR = Evaluator(
     name="latents",
-    version=1,
+    version=2,
     measure=measure,
     cells=cells,
     clips=labelled_clips,

@@ -28,5 +28,5 @@ EVALUATOR = Evaluator(
     measure=measure,
     cells=cells,
     libraries=("praat-parselmouth",),
-    extra="pitch",
+    install="'dcvae[pitch]'",
 )

@@ -16,7 +16,7 @@ from dcvae.utils.threads import torch_threads
 Embedding = npt.NDArray[np.float32]
 
 LIBRARY = "Resemblyzer"
-EXTRA = "speaker"
+INSTALL = "'dcvae[speaker]'"
 
 
 class VoiceEncoder:
@@ -48,7 +48,7 @@ def voice_encoder_missing() -> str:
     try:
         version(LIBRARY)
     except PackageNotFoundError:
-        return f"{LIBRARY} is not installed: pip install 'dcvae[{EXTRA}]'"
+        return f"{LIBRARY} is not installed: pip install {INSTALL}"
     return ""
 
 

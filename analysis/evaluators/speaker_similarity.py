@@ -9,7 +9,7 @@ from torch import Tensor
 
 from analysis.context import Batch, EvalContext
 from analysis.evaluator import Cell, Evaluator
-from analysis.evaluators.speaker_encoder import EXTRA, LIBRARY, Embedding, VoiceEncoder
+from analysis.evaluators.speaker_encoder import INSTALL, LIBRARY, Embedding, VoiceEncoder
 from analysis.metrics.score import Score, Unmeasurable, score
 from analysis.metrics.verification import cosine, equal_error_rate, verification_trials
 from analysis.outputs.table import Row
@@ -127,6 +127,6 @@ EVALUATOR = Evaluator(
     measure=measure,
     cells=cells,
     libraries=(LIBRARY,),
-    extra=EXTRA,
+    install=INSTALL,
     by_clip=False,  # the equal-error rate is of all clips together
 )

@@ -27,5 +27,5 @@ EVALUATOR = Evaluator(
     measure=measure,
     cells=cells,
     libraries=("visqol-python", "ai-edge-litert"),
-    extra="visqol",
+    install="'dcvae[visqol]'",
 )

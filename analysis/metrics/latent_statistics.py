@@ -34,8 +34,14 @@ def effective_rank(covariance: Array) -> float:
     effective rank this is; that of the frames' own matrix takes their roots and is higher.
     Source: Roy and Vetterli, "The effective rank: a measure of effective dimensionality", 2007.
     """
-    shares = eigenvalue_shares(covariance)
-    shares = shares[shares > 0]
+    return effective_number(eigenvalue_shares(covariance))
+
+
+def effective_number(weights: Array) -> float:
+    """The exponential of the entropy of weights [N] >= 0 as shares: N where all are equal."""
+    if not weights.sum() > 0:
+        raise Unmeasurable("all weights are zero")
+    shares = weights[weights > 0] / weights.sum()
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
@@ -119,8 +125,9 @@ def dead_channels(variances: Array) -> float:
 def dispersive(starts: Array) -> float:
     """Mean squared cosine between different clips' flattened latents [N, d], 0 to 1.
 
-    The cosine form of the dispersive loss, over every pair. A cosine has no scale. Directions
-    drawn at random give 1/d, the floor that the value is to be read beside.
+    The cosine form of the dispersive loss, over every pair. A cosine has no scale. With the clips'
+    mean taken away first, what is left is the moving part: a direction that all clips share counts
+    as much as one that they differ in, and no loss can disperse it.
     """
     if len(starts) < 2:
         raise Unmeasurable("fewer than two clips are long enough to compare")

@@ -10,7 +10,7 @@ import numpy as np
 from analysis.metrics.score import Array, Score, Unmeasurable
 
 FOLDS = 5
-SEED = 0
+REPEATS = 10  # of the cross-validation, each with folds of its own
 UNSEEN = "its label is in no other fold"
 
 
@@ -44,30 +44,47 @@ def recording_groups(labels: Sequence[str], sets: Sequence[str], names: Sequence
     )
 
 
-def grouped_folds(labels: Array, groups: Array) -> list[tuple[Array, Array]]:
+def grouped_folds(labels: Array, groups: Array, seed: int = 0) -> list[tuple[Array, Array]]:
     """Indices to train and to test on, for each of up to five folds that share no group.
 
-    Stratified by label with a fixed seed; fewer folds where a label has fewer groups.
+    Stratified by label; fewer folds where a label has fewer groups. The seed draws them.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
     fewest = min(len(np.unique(groups[labels == label])) for label in np.unique(labels))
     if fewest < 2:
         raise Unmeasurable("a label has one group alone, nothing to hold out")
-    splitter = StratifiedGroupKFold(min(FOLDS, fewest), shuffle=True, random_state=SEED)
+    splitter = StratifiedGroupKFold(min(FOLDS, fewest), shuffle=True, random_state=seed)
     return list(splitter.split(labels, labels, groups))
 
 
 def held_out(
     points: Array, labels: Array, groups: Array, classifier: Any, fewest: int = 2
 ) -> list[Score]:
-    """1 or 0 for each point [N, D]: was its label predicted by a classifier that never saw it?
+    """For each point [N, D], how often a classifier that never saw it predicts its label, 0 to 1.
 
-    A point whose label is in no training fold, or whose training folds hold fewer than `fewest`
-    points or a single label, cannot be scored.
+    Over REPEATS cross-validations: with one, which points share a fold decides the hits of those
+    near the border. A point whose label is in no training fold, or whose training folds hold fewer
+    than `fewest` points or a single label, cannot be scored in that one.
     """
+    every = [
+        held_out_once(points, labels, groups, classifier, fewest, seed) for seed in range(REPEATS)
+    ]
+    return [mean_score(scores) for scores in zip(*every, strict=True)]
+
+
+def mean_score(scores: Sequence[Score]) -> Score:
+    """The mean of those that could be had; the first reason where none could."""
+    values = [one.value for one in scores if not math.isnan(one.value)]
+    return Score(sum(values) / len(values)) if values else scores[0]
+
+
+def held_out_once(
+    points: Array, labels: Array, groups: Array, classifier: Any, fewest: int, seed: int
+) -> list[Score]:
+    """1 or 0 for each point, in the cross-validation of one seed."""
     scores = [Score(math.nan, UNSEEN)] * len(points)
-    for train, test in grouped_folds(labels, groups):
+    for train, test in grouped_folds(labels, groups, seed):
         seen = np.unique(labels[train])
         if len(seen) < 2 or len(train) < fewest:
             reason = f"{len(train)} training clips of {len(seen)} labels are too few"

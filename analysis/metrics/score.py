@@ -1,7 +1,7 @@
 """One measurement of one clip: a value, or the reason why there is none."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,9 @@ class Score(NamedTuple):
 
     value: float
     reason: str = ""
+
+
+Values = Sequence[Score] | Array  # one for each point
 
 
 def score(metric: Callable[..., float], *arguments: Any) -> Score:
@@ -55,3 +58,15 @@ def check_audible(wave: Array, name: str = "the output") -> None:
         raise Unmeasurable(f"{name} holds NaN or infinity")
     if not bool(np.any(wave)):
         raise Unmeasurable(f"{name} is silent")
+
+
+def series(count: int, measured: Callable[[], Values]) -> list[Score]:
+    """So many scores of one measure; where it fails as a whole, its reason as many times."""
+    found: list[Score] = []
+
+    def run() -> float:
+        found.extend(one if isinstance(one, Score) else score(float, one) for one in measured())
+        return 0.0
+
+    failed = score(run) if count else Score(math.nan)
+    return found or [failed] * count

@@ -46,11 +46,16 @@ class Bottleneck(nn.Module):
         """Features [B, C, H, L] -> Latent; in float32, where the noise must not be rounded."""
         with torch.autocast(features.device.type, enabled=False):
             features = features.float()
-            clean = self.norm(features.movedim(1, -1)).movedim(-1, 1)
+            clean = self.normalise(features)
             log_variance = None
             if self.to_log_variance is not None:
                 log_variance = self.to_log_variance(features).clamp(-30.0, 20.0)
             return Latent(clean, self.add_noise(clean, log_variance), log_variance)
+
+    def normalise(self, features: Tensor) -> Tensor:
+        """Features [B, C, H, L] through the latent norm, if there is one."""
+        normalised: Tensor = self.norm(features.movedim(1, -1)).movedim(-1, 1)
+        return normalised
 
     def share_noise(self, part: int, parts: int) -> None:
         """Take each batch for the `part`-th of `parts` equal ones that make the whole.

@@ -6,9 +6,9 @@ from typing import Any
 UNTIL = ("decided",)
 EXECUTORS = ("local", "slurm", "submitit_local")
 EVALUATORS = (
-    "quality", "pitch", "dnsmos", "visqol", "intelligibility", "speaker", "latents",
-    "latent_noise", "input_noise", "round_trips", "interpolation", "modelability",
-    "unseen", "unseen_speaker",
+    "quality", "pitch", "distillmos", "dnsmos", "visqol", "intelligibility", "speaker",
+    "latents", "channels", "latent_noise", "input_noise", "round_trips", "interpolation",
+    "modelability", "unseen", "unseen_speaker",
 )  # fmt: skip
 BUDGETS = ("quick", "paper")
 CLIP_COUNTS = ("clips", "robustness_clips", "word_clips", "unseen_clips")  # of Analysis

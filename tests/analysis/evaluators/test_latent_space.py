@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from analysis.context import EvalContext
-from analysis.evaluators.latent_set import START
 from analysis.evaluators.latent_space import EVALUATOR
 from analysis.outputs.table import Row
 from analysis.resources import Options, Resources
@@ -22,6 +21,7 @@ from dcvae.data.manifest import Clip, read_manifest, write_manifest
 DATA = Path(__file__).parents[2] / "data" / "manifest.csv"
 TINY = {"channels": (8,) * 5, "latent_channels": 8, "encoder_layers": (1,) * 5}
 SIZE = 8 * 5
+DISPERSIVE = ("dispersive", "dispersive_moving")
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_every_clip_and_the_set_have_a_row_in_each_place(
     assert {place for place in places if place[0]} == {
         (name, *cell) for name in names for cell in cells
     }
-    alone = ("viv_speaker", "effective_rank", "dead_channels", "dispersive", "dispersive_floor")
+    alone = ("viv_speaker", "effective_rank", "dead_channels", "latent_rms", *DISPERSIVE)
     assert {place[1:] for place in places if not place[0]} == {
         *(("latents", metric) for metric in (*alone, "speaker_chance", "language_chance")),
         *((f"component_{i:02}", "eigenvalue_share") for i in range(SIZE)),
@@ -107,7 +107,7 @@ def test_values_are_in_range_or_nan_with_a_reason(rows: list[Row]) -> None:
         values = [row.value for row in rows if row.metric.endswith(ending) and not row.reason]
         assert values, ending
         assert all(low <= value <= high for value in values), ending
-    assert by_metric(rows, "dispersive_floor")[""].value == 1 / (SIZE * START)
+    assert by_metric(rows, "latent_rms")[""].value == pytest.approx(1, rel=1e-3)  # LayerNorm's
     shares = [row.value for row in rows if row.metric == "eigenvalue_share"]
     assert sum(shares) == pytest.approx(1)
     assert shares == sorted(shares, reverse=True)
@@ -163,8 +163,7 @@ def test_a_diverged_models_latents_are_counted_and_not_measured(
     with torch.no_grad():
         next(context.model.backbone.encoder.parameters()).fill_(math.nan)
     rows = ask(context)
-    assert all(
-        math.isnan(row.value) and row.reason for row in rows if row.metric != "dispersive_floor"
-    )
-    assert {row.reason for row in rows if row.clip} == {"its latents hold NaN or infinity"}
+    own = [row for row in rows if row.condition not in ("log_mel", "untrained", "language")]
+    assert all(math.isnan(row.value) and row.reason for row in own)
+    assert {row.reason for row in own if row.clip} == {"its latents hold NaN or infinity"}
     assert by_metric(rows, "effective_rank")[""].reason == "no clip has finite latents"

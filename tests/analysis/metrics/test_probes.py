@@ -88,7 +88,7 @@ def test_a_probe_that_only_knows_the_room_fails_across_recording_sets() -> None:
     assert mean(linear_probe(points, labels, groups)) < 0.75
 
 
-def test_a_label_that_is_in_no_training_fold_is_not_judged() -> None:
+def test_a_label_that_is_in_no_training_fold_is_not_scored() -> None:
     """Four common speakers are best split into room z and the others; the rare one is in those."""
     common = [(name, room) for name in "abcd" for room in ["x"] * 5 + ["y"] * 5 + ["z"] * 10]
     pairs = np.array([*common, ("rare", "x"), ("rare", "y")])
