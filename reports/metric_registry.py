@@ -61,6 +61,7 @@ QUALITY = {
     "log_modulation_ratio": Metric("fast modulation, log ratio", "up", digits=2),
     "wer": Metric("WER", "down", digits=1, percent=True),
     "dwer": Metric("dWER", "down", digits=1, percent=True, drawn=True),
+    "text_nll": Metric("text NLL, nats a token", "down", digits=2),
     "speaker_similarity": Metric("speaker similarity", "up", drawn=True),
     "distillmos": Metric("DistillMOS", "up", 1.0, digits=2, drawn=True),
     "dnsmos_overall": Metric("DNSMOS", "up", 1.0, digits=2),

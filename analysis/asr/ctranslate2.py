@@ -73,12 +73,15 @@ class Cursor:
         return values.reshape(shape)
 
 
-def read_ctranslate2(path: Path) -> Contents:
-    """All arrays of a file, as views of its bytes; ValueError names the file and what is wrong."""
+def read_ctranslate2(*parts: Path) -> Contents:
+    """All arrays of a file, which may lie in several parts, as views of its bytes.
+
+    ValueError names the first part and what is wrong.
+    """
     try:
-        return parse(Cursor(path.read_bytes()))
+        return parse(Cursor(b"".join(part.read_bytes() for part in parts)))
     except DamagedError as error:
-        raise ValueError(f"{path} is no CTranslate2 model, or a damaged one: {error}") from error
+        raise ValueError(f"{parts[0]} is no CTranslate2 model, or damaged: {error}") from error
 
 
 def parse(cursor: Cursor) -> Contents:

@@ -36,15 +36,16 @@ TIED = "decoder/projection/weight"  # the same as decoder/embeddings/weight
 LEAVES = {"gamma": "weight", "beta": "bias"}
 
 
-def read_whisper(path: Path) -> "Whisper":
-    """A Whisper from a model.bin, in float32 on the CPU.
+def read_whisper(*parts: Path) -> "Whisper":
+    """A Whisper from a model.bin, which may lie in several parts, in float32 on the CPU.
 
-    ValueError (one line that names the file) where it is damaged, holds another model, or lacks
-    or exceeds what that Whisper has.
+    ValueError (one line that names the first file) where it is damaged, holds another model, or
+    lacks or exceeds what that Whisper has.
     """
     from whisper.model import Whisper
 
-    specification, variables = read_ctranslate2(path)
+    path = parts[0]
+    specification, variables = read_ctranslate2(*parts)
     if specification != SPECIFICATION:
         raise ValueError(f"{path} holds no Whisper: its specification is {specification!r}")
     try:

@@ -3,7 +3,8 @@
 WER and CER are against the manifest's text; dWER and dCER against what the recogniser itself
 understood of the original, which needs no text. Each clip has its errors and its reference's
 length, in words and characters; the rate of the set is the sum of the one over the sum of the
-other, not the mean of the clips' rates.
+other, not the mean of the clips' rates. `text_nll` is the negative log-likelihood of the text given
+the wave, in nats a token: it has no steps, so that few clips tell more of it than of errors.
 """
 
 import math
@@ -43,13 +44,20 @@ def has_text(clip: Clip) -> bool:
     return bool(clip.text) and clip.duration <= LONGEST
 
 
+def text_of(clip: Clip) -> str:
+    """What is said, "" where it is not known."""
+    return clip.text if has_text(clip) else ""
+
+
 def read_originals(samples: Sequence[Sample], context: EvalContext) -> list[Reading]:
     """The recogniser's readings of the originals, each made once for all runs."""
     recogniser = context.resources.recogniser
 
     def read() -> list[Reading]:
         readings = recogniser.transcribe(
-            [sample.wave for sample in samples], [sample.clip.language for sample in samples]
+            [sample.wave for sample in samples],
+            [sample.clip.language for sample in samples],
+            [text_of(sample.clip) for sample in samples],
         )
         return [  # what is made up of silence is no reference
             reading if bool(sample.wave.any()) else reading._replace(reason="silent")
@@ -83,12 +91,18 @@ def error_rows(
 
 
 def text_rows(condition: str, sample: Sample, original: Reading, output: Reading) -> list[Row]:
-    """WER and CER of one clip; none where its text is not known."""
+    """WER, CER and the text's likelihood of one clip; none where its text is not known."""
     if not has_text(sample.clip):
         return []
     text = Reading(sample.clip.text, original.language)
+    nll = Score(math.nan, output.reason) if output.reason else score(float, output.nll)
     return [
-        row for metric in COUNTS for row in error_rows(sample.name, condition, metric, text, output)
+        *(
+            row
+            for metric in COUNTS
+            for row in error_rows(sample.name, condition, metric, text, output)
+        ),
+        Row(sample.name, condition, "text_nll", *nll),
     ]
 
 
@@ -116,10 +130,14 @@ def dwer_rows(
 def output_rows(
     condition: str, batch: Batch, waves: Sequence[Tensor], context: EvalContext
 ) -> list[Row]:
-    """WER, CER, dWER and dCER of a wave for each clip of a batch."""
+    """WER, CER, text_nll, dWER and dCER of a wave for each clip of a batch."""
     recogniser = context.resources.recogniser
     originals = read_originals(batch.samples, context)
-    outputs = recogniser.transcribe(waves, [original.language for original in originals])
+    outputs = recogniser.transcribe(
+        waves,
+        [original.language for original in originals],
+        [text_of(sample.clip) for sample in batch.samples],
+    )
     rows = []
     for sample, original, output in zip(batch.samples, originals, outputs, strict=True):
         rows += text_rows(condition, sample, original, output)
@@ -150,17 +168,12 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
 
 
 def cells(context: EvalContext, clip: Clip) -> list[Cell]:
-    """WER and CER where the text is known; dWER and dCER always, though not of the original."""
-    against_text = [
-        (condition, f"{metric}_{part}")
-        for condition in ("original", "ceiling", "reconstruction")
-        for metric in COUNTS
-        for part in PARTS
-    ]
-    against_reading = [
-        (condition, f"d{metric}") for condition, metric in against_text if condition != "original"
-    ]
-    return (against_text if has_text(clip) else []) + against_reading
+    """WER, CER and text_nll with the text known; dWER and dCER always, but not of the original."""
+    counts = [f"{metric}_{part}" for metric in COUNTS for part in PARTS]
+    conditions = ("original", "ceiling", "reconstruction")
+    with_text = [(one, name) for one in conditions for name in (*counts, "text_nll")]
+    against_reading = [(one, f"d{name}") for one in conditions[1:] for name in counts]
+    return (with_text if has_text(clip) else []) + against_reading
 
 
 def settings(context: EvalContext) -> dict[str, Any]:
@@ -170,7 +183,7 @@ def settings(context: EvalContext) -> dict[str, Any]:
 
 EVALUATOR = Evaluator(
     name=NAME,
-    version=1,
+    version=2,
     measure=measure,
     cells=cells,
     clips=known_clips,

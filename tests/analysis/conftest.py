@@ -84,7 +84,7 @@ def make_context(make_run, tmp_path: Path) -> Iterator[Callable[..., EvalContext
         run = find_run(make_run(tmp_path, manifest, "baseline", **options))
         model = SpeechAutoencoder.from_pretrained(run.checkpoint)
         clips = select_clips(read_manifest(manifest), "test", count)
-        resources = Resources(torch.device("cpu"), Options(whisper="bundled"))
+        resources = Resources(torch.device("cpu"), Options(whisper="bundled-en"))
         made.append(EvalContext(run, model, load_vocoder(**VOCODER), clips, resources, WaveCache()))
         return made[-1]
 

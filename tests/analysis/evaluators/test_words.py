@@ -21,7 +21,7 @@ from dcvae.data.manifest import Clip
 
 @pytest.fixture(scope="module")
 def recogniser() -> Recogniser:
-    return load_recogniser("bundled", torch.device("cpu"))
+    return load_recogniser("bundled-en", torch.device("cpu"))
 
 
 @pytest.fixture
