@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
         "--whisper",
         default=Options.whisper,
         metavar="MODEL",
-        help='a name of openai-whisper\'s, a file, "bundled", "bundled-en", or "auto": what is cached, else'
+        help="a name of openai-whisper's, a file, bundled, bundled-en, or auto: cached, else"
         " bundled (%(default)s)",
     )
     it.add_argument(

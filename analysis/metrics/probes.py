@@ -59,16 +59,21 @@ def grouped_folds(labels: Array, groups: Array, seed: int = 0) -> list[tuple[Arr
 
 
 def held_out(
-    points: Array, labels: Array, groups: Array, classifier: Any, fewest: int = 2
+    points: Array,
+    labels: Array,
+    groups: Array,
+    classifier: Any,
+    fewest: int = 2,
+    repeats: int = REPEATS,
 ) -> list[Score]:
     """For each point [N, D], how often a classifier that never saw it predicts its label, 0 to 1.
 
-    Over REPEATS cross-validations: with one, which points share a fold decides the hits of those
+    Over `repeats` cross-validations: with one, which points share a fold decides the hits of those
     near the border. A point whose label is in no training fold, or whose training folds hold fewer
     than `fewest` points or a single label, cannot be scored in that one.
     """
     every = [
-        held_out_once(points, labels, groups, classifier, fewest, seed) for seed in range(REPEATS)
+        held_out_once(points, labels, groups, classifier, fewest, seed) for seed in range(repeats)
     ]
     return [mean_score(scores) for scores in zip(*every, strict=True)]
 
@@ -98,7 +103,9 @@ def held_out_once(
     return scores
 
 
-def linear_probe(points: Array, labels: Array, groups: Array) -> list[Score]:
+def linear_probe(
+    points: Array, labels: Array, groups: Array, repeats: int = REPEATS
+) -> list[Score]:
     """Held-out hits of multinomial logistic regression on points standardised in training folds.
 
     Standardising removes the scale.
@@ -108,7 +115,7 @@ def linear_probe(points: Array, labels: Array, groups: Array) -> list[Score]:
     from sklearn.preprocessing import StandardScaler
 
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    return held_out(points, labels, groups, probe)
+    return held_out(points, labels, groups, probe, repeats=repeats)
 
 
 def most_frequent(labels: Array) -> float:

@@ -7,7 +7,7 @@ UNTIL = ("decided",)
 EXECUTORS = ("local", "slurm", "submitit_local")
 EVALUATORS = (
     "quality", "pitch", "distillmos", "dnsmos", "visqol", "intelligibility", "speaker",
-    "latents", "channels", "latent_noise", "input_noise", "round_trips", "interpolation",
+    "latents", "phones", "channels", "latent_noise", "input_noise", "round_trips", "interpolation",
     "modelability", "unseen", "unseen_speaker",
 )  # fmt: skip
 BUDGETS = ("quick", "paper")

@@ -10,6 +10,7 @@ import torch
 
 from analysis.context import EvalContext
 from analysis.evaluators.latent_space import EVALUATOR
+from analysis.evaluators.separability import SHORT
 from analysis.outputs.table import Row
 from analysis.resources import Options, Resources
 from analysis.runs import TrainedRun
@@ -118,7 +119,7 @@ def test_values_are_in_range_or_nan_with_a_reason(rows: list[Row]) -> None:
 
 def test_on_real_clips_each_measure_that_can_be_had_is(rows: list[Row]) -> None:
     failed = {row.reason for row in rows if row.reason}
-    assert failed == set()
+    assert failed <= {SHORT}
 
 
 def test_the_rows_are_the_same_when_measured_again(
