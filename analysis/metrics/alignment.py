@@ -4,7 +4,6 @@ Workers of the process pool import this file, so it stays free of torch.
 """
 
 import re
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,17 +38,16 @@ def align(wave: Array, sample_rate: int, text: str) -> list[Phone]:
     """
     check_audible(wave, "the original")
     words = words_of(text)
-    unknown = [word for word in words if aligner().lookup_word(word) is None]
+    decoder = aligner()
+    unknown = [word for word in words if decoder.lookup_word(word) is None]
     if unknown:
         raise Unmeasurable(f"the dictionary has no {unknown[0]!r}")
-    decoder = aligner()
     samples = soxr.resample(wave, sample_rate, RATE).clip(-1, 1)
     pcm = (samples * 32767).astype("<i2").tobytes()
     decoder.set_align_text(" ".join(words))
     for prepare in (None, decoder.set_alignment):
         if prepare:
             prepare()
-        decoder.reinit_feat()  # forget the level of the utterance before
         decoder.start_utt()
         decoder.process_raw(pcm, full_utt=True)
         decoder.end_utt()
@@ -75,9 +73,11 @@ def words_of(text: str) -> list[str]:
     return [DIGITS.get(one, one) for one in found]
 
 
-@cache
 def aligner() -> Any:
-    """The package's decoder with its own acoustic model and dictionary, made once a process."""
+    """The package's decoder with its own acoustic model and dictionary.
+
+    A new one for each wave: it keeps the level of those before, which moves boundaries.
+    """
     from pocketsphinx import Decoder
 
     return Decoder(samprate=RATE, bestpath=False, lm=None, loglevel="FATAL")

@@ -1,5 +1,6 @@
 """Forced alignment: the dictionary's phones in order, labels of frames by hand."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,18 +26,19 @@ def wave_of(path: Path) -> np.ndarray:
 
 def test_the_phones_are_the_dictionarys_in_order_and_without_gaps(english: list[Clip]) -> None:
     """A word may have several pronunciations: its own are those under "word(2)" too."""
+    dictionary = aligner()
     for clip in english:
         wave = wave_of(clip.path)
         phones = align(wave, RATE, clip.text)
         assert phones == align(wave, RATE, clip.text)  # whatever came before
         assert phones[0].start == 0
-        for one, after in zip(phones[:-1], phones[1:], strict=True):
+        for one, after in pairwise(phones):
             assert one.start < one.end == after.start
         assert phones[-1].end == pytest.approx(len(wave) / RATE, abs=0.05)
         said = " ".join(one.name for one in phones if one.name != "SIL")
         for word in words_of(clip.text):
             forms = (word, f"{word}(2)", f"{word}(3)", f"{word}(4)")
-            known = [form for form in map(aligner().lookup_word, forms) if form]
+            known = [form for form in map(dictionary.lookup_word, forms) if form]
             found = [form for form in known if said.startswith(form)]
             assert found, (word, said)
             said = said.removeprefix(max(found, key=len)).strip()
