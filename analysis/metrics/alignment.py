@@ -45,18 +45,22 @@ def align(wave: Array, sample_rate: int, text: str) -> list[Phone]:
     samples = soxr.resample(wave, sample_rate, RATE).clip(-1, 1)
     pcm = (samples * 32767).astype("<i2").tobytes()
     decoder.set_align_text(" ".join(words))
-    for prepare in (None, decoder.set_alignment):
-        if prepare:
-            prepare()
-        decoder.start_utt()
-        decoder.process_raw(pcm, full_utt=True)
-        decoder.end_utt()
-        if decoder.hyp() is None:
-            raise Unmeasurable("the text does not fit the wave")
+    decode(decoder, pcm)
+    if decoder.hyp() is None:
+        raise Unmeasurable("the text does not fit the wave")
+    decoder.set_alignment()
+    decode(decoder, pcm)
     return [
         Phone(one.name, one.start * FRAME, (one.start + one.duration) * FRAME)
         for one in decoder.get_alignment().phones()
     ]
+
+
+def decode(decoder: Any, pcm: bytes) -> None:
+    """One pass over a whole wave of 16-bit samples."""
+    decoder.start_utt()
+    decoder.process_raw(pcm, full_utt=True)
+    decoder.end_utt()
 
 
 def words_of(text: str) -> list[str]:
