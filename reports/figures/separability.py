@@ -18,29 +18,35 @@ LABELS = ("speaker", "language")
 MEASURES = {"probe": "linear probe", "knn": "kNN", "lnc": "LNC"}
 MARKERS = {"probe": "o", "knn": "s", "lnc": "D"}
 LETTER, TICK = 0.062, 0.45  # inches of a letter of a name, and of a number under the axis
+LINES = {"log_mel": ("{}_probe", "log_mel"), "chance": ("{}_chance", LATENTS)}  # no system's own
+STYLES = {"log_mel": ":", "chance": "--"}
+LABELS_OF = {"log_mel": "probe on the mean log-mel", "chance": "most frequent label"}
 PITCH = 0.26  # of the distance between two systems, between two measures of one
 
 
 def table(study: Study) -> pd.DataFrame:
-    """Columns label, system, measure, mean, low, high, chance; no row where not measured."""
+    """Columns label, system, measure, mean, low, high, chance, log_mel; none where not measured."""
     found = []
     for label in LABELS:
-        chance = study.select(f"{label}_chance", LATENTS).set_index("system")["mean"]
+        lines = {
+            name: study.select(metric.format(label), condition).set_index("system")["mean"]
+            for name, (metric, condition) in LINES.items()
+        }
         values = pd.concat(
             study.select(f"{label}_{name}", LATENTS).assign(label=label, measure=name)
             for name in MEASURES
         )
         found.append(
-            values.assign(chance=values["system"].map(chance)).sort_values(
-                "system", key=lambda one: one.map(study.systems.index), kind="stable"
-            )
+            values.assign(
+                **{name: values["system"].map(one) for name, one in lines.items()}
+            ).sort_values("system", key=lambda one: one.map(study.systems.index), kind="stable")
         )
-    columns = ["label", "system", "measure", "mean", "low", "high", "chance"]
+    columns = ["label", "system", "measure", "mean", "low", "high", *LINES]
     return pd.concat(found, ignore_index=True)[columns]
 
 
 def draw(values: pd.DataFrame) -> Figure:
-    """A panel a label, a row a system, a marker a measure; dashed, the most frequent label."""
+    """A panel a label, a row a system, a marker a measure; LINES as lines."""
     style = current()
     systems = list(dict.fromkeys(values["system"]))
     labels = list(dict.fromkeys(values["label"]))
@@ -51,7 +57,7 @@ def draw(values: pd.DataFrame) -> Figure:
         axes.set_title(label, fontsize=9)
         axes.set_xlabel("share", fontsize=8)
         axes.grid(visible=False, axis="y")
-    lowest = values[["mean", "low", "chance"]].min().min()
+    lowest = values[["mean", "low", *LINES]].min().min()
     grid[0].set_yticks(range(len(systems)), systems, fontsize=8)
     grid[0].set(xlim=(max(0.0, lowest - 0.05), 1.02), ylim=(len(systems) - 0.5, -0.5))
     panel = (style.width - LETTER * max(map(len, systems))) / len(labels)
@@ -64,7 +70,11 @@ def draw(values: pd.DataFrame) -> Figure:
         Line2D([], [], color=ink, ls="", label=MEASURES[one], **marker_of(one))
         for one in values["measure"].unique()
     ]
-    handles.append(Line2D([], [], color=style.theme.muted, ls="--", lw=1.2, label="chance"))
+    handles += [
+        Line2D([], [], color=style.theme.muted, ls=STYLES[name], lw=1.2, label=LABELS_OF[name])
+        for name in LINES
+        if values[name].notna().any()
+    ]
     legend_below(figure, handles)
     return figure
 
@@ -83,8 +93,9 @@ def draw_label(axes: Axes, values: pd.DataFrame, systems: list[str]) -> None:
             ls="",
             **marker_of(one["measure"]),
         )
-    for chance in values["chance"].dropna().unique():
-        axes.axvline(chance, color=current().theme.muted, ls="--", lw=1.2)
+    for name in LINES:
+        for value in values[name].dropna().unique():
+            axes.axvline(value, color=current().theme.muted, ls=STYLES[name], lw=1.2)
 
 
 def marker_of(measure: str) -> dict[str, Any]:
@@ -99,8 +110,8 @@ PLOTS = [
         "How well speakers and languages are told apart in the latents, by system",
         "Speakers and languages in the clean latents: accuracy of a linear probe and of the"
         " nearest neighbours' vote (kNN), and the share of the nearest neighbours with the same"
-        f" label (LNC), with {INTERVALS}. Dashed: always guessing the most frequent"
-        " label.",
+        f" label (LNC), with {INTERVALS}. Dashed: always guessing the most frequent label."
+        " Dotted: the same probe on the clips' mean log-mel, which no model made.",
         "latents",
         table,
         draw,

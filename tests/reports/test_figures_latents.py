@@ -48,6 +48,7 @@ def statistics_rows() -> dict[tuple[str, str, str], Record]:
         rows[name, "reconstruction", "dwer"] = row(value / 10, 0.0625)
         for label, chance in (("speaker", 0.25), ("language", 0.5)):
             rows[name, "latents", f"{label}_chance"] = row(chance)
+            rows[name, "log_mel", f"{label}_probe"] = row(chance + 0.125)
             rows[name, "latents", f"{label}_probe"] = row(0.75, 0.125)
             rows[name, "latents", f"{label}_knn"] = row(0.625, 0.0625)
     rows["plain_ae", "latents", "language_knn"] = row(math.nan)
@@ -146,7 +147,8 @@ def test_separability_has_what_was_measured(study: Study, page: Style) -> None:
     assert found.query("system == 'plain_ae' and measure == 'knn' and label == 'language'").empty
     speaker, language = drawn(separability.PLOTS[0], study).axes
     assert [len(axes.containers) for axes in (speaker, language)] == [6, 5]
-    assert [axes.lines[-1].get_xdata()[0] for axes in (speaker, language)] == [0.25, 0.5]
+    for axes, chance in ((speaker, 0.25), (language, 0.5)):
+        assert [line.get_xdata()[0] for line in axes.lines[-2:]] == [chance + 0.125, chance]
     rows = [round(one.lines[0].get_ydata()[0]) for one in speaker.containers]
     assert rows == [0, 0, 1, 1, 2, 2]
     assert [one.lines[0].get_xdata()[0] for one in speaker.containers] == [0.75, 0.625] * 3
