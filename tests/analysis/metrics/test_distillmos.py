@@ -45,7 +45,7 @@ def opinion(wave: np.ndarray) -> float:
     return distillmos_scores(wave, wave, RATE)["distillmos"].value
 
 
-@pytest.mark.parametrize("repeats", [1, 6])  # shorter and longer than a window
+@pytest.mark.parametrize("repeats", [1, 3])  # shorter and longer than a window
 def test_it_is_the_packages_own_call(speech, direct, repeats: int) -> None:
     wave = np.tile(speech, repeats)
     assert opinion(wave) == pytest.approx(direct(wave), abs=1e-4)  # float32 of [1, 5]

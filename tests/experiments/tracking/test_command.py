@@ -52,6 +52,18 @@ def test_the_store_is_the_variables_else_the_runs_own(folder, tmp_path, monkeypa
     assert call(monkeypatch, capsys, folder)[1] == f"{folder}: nothing to send to {other}\n"
 
 
+def test_a_studys_tables_go_to_the_parent_of_its_runs_once(folder, tmp_path, monkeypatch, capsys):
+    study = tmp_path / "debug"
+    (study / "statistics.csv").write_text("system,value\nx,1.5\n")
+    call(monkeypatch, capsys, folder)
+    assert call(monkeypatch, capsys, study) == (0, f"{study}: sent its tables to 1 parents\n", "")
+    assert call(monkeypatch, capsys, study) == (0, f"{study}: nothing to send\n", "")
+    (tmp_path / "mlflow.db").unlink()
+    status, _, error = call(monkeypatch, capsys, study)
+    assert status == 2
+    assert "debug was tracked in mlflow.db, which is not here" in error
+
+
 @pytest.mark.parametrize(
     ("status", "word"), [("running", "KILLED"), ("interrupted", "KILLED"), ("failed", "FAILED")]
 )
