@@ -5,8 +5,10 @@ have unlike scales, so each measure is free of scale by itself or takes standard
 docstring, in analysis/metrics, says which.
 """
 
+import json
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -46,41 +48,61 @@ def cells(context: EvalContext, clip: Clip) -> list[Cell]:
 
 def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row]]:
     """The rows of every clip and of the set, once the last batch is encoded."""
-    clips, sequences = [], []
-    pooled = {
-        CONDITION: Pooled(separability.latents_of(context.model, context)),
-        UNTRAINED: Pooled(separability.latents_of(separability.untrained(context), context)),
-        LOG_MEL: Pooled(lambda mel: mel),
-    }
+    read, clips, sequences = [], [], []
+    own = Pooled(separability.latents_of(context.model, context))
+    trivial = Trivial(context)
     for batch in batches:
-        for one in pooled.values():
-            one.add(batch)
+        own.add(batch)
+        trivial.add(batch)
         for sample, latents in zip(batch.samples, batch.clip_latents, strict=True):
+            read.append(sample.clip)
             if bool(torch.isfinite(latents).all()):
                 clips.append(sample.clip)
                 sequences.append(latents.float().numpy().copy())
             else:
-                own = [cell for cell in cells(context, sample.clip) if cell[0] == CONDITION]
-                yield [Row(sample.name, *cell, math.nan, BROKEN) for cell in own]
+                broken = [cell for cell in cells(context, sample.clip) if cell[0] == CONDITION]
+                yield [Row(sample.name, *cell, math.nan, BROKEN) for cell in broken]
     shape = (int(context.model.config["latent_channels"]), context.model.latent_bins)
     latent_set = LatentSet(clips, sequences, shape)
     yield clip_rows(latent_set)
     for kind in KINDS:
         yield label_rows(latent_set, kind)
     yield set_rows(latent_set)
-    every = pooled[LOG_MEL].clips
-    pooled[CONDITION] = pooled[CONDITION].keep({clip.name for clip in clips})
-    for condition in (CONDITION, UNTRAINED):
-        yield separability.rows_of(condition, pooled[condition])
-    names = [clip.name for clip in every]
-    yield context.rows_once(
-        "separability of the mel and the language",
-        names,
-        lambda: [
-            *separability.rows_of(LOG_MEL, pooled[LOG_MEL]),
-            *separability.language_rows(every),
-        ],
-    )
+    yield separability.rows_of(CONDITION, own.keep({clip.name for clip in clips}))
+    yield from trivial.rows(read)
+
+
+class Trivial:
+    """The trivial representations, which depend on no trained weights: once for all runs."""
+
+    def __init__(self, context: EvalContext) -> None:
+        self.context = context
+        architecture = json.dumps(context.model.config, sort_keys=True, default=str)
+        self.kinds = {name: f"separability {name}" for name in (LOG_MEL, UNTRAINED, LANGUAGE)}
+        self.kinds[UNTRAINED] += f" {architecture}"
+        asked = [clip.name for clip in labelled_clips(context)]
+        self.pooled: dict[str, Pooled] = {}
+        if not context.references.has(self.kinds[LOG_MEL], asked):
+            self.pooled[LOG_MEL] = Pooled(lambda mel: mel)
+        if not context.references.has(self.kinds[UNTRAINED], asked):
+            model = separability.untrained(context)
+            self.pooled[UNTRAINED] = Pooled(separability.latents_of(model, context))
+
+    def add(self, batch: Batch) -> None:
+        for one in self.pooled.values():
+            one.add(batch)
+
+    def rows(self, clips: Sequence[Clip]) -> Iterator[list[Row]]:
+        """Those of the clips that were read."""
+        names = [clip.name for clip in clips]
+        for name in (LOG_MEL, UNTRAINED):
+            yield self.context.rows_once(self.kinds[name], names, partial(self.compute, name))
+        yield self.context.rows_once(
+            self.kinds[LANGUAGE], names, lambda: separability.language_rows(clips)
+        )
+
+    def compute(self, name: str) -> list[Row]:
+        return separability.rows_of(name, self.pooled[name])
 
 
 def clip_rows(latents: LatentSet) -> list[Row]:

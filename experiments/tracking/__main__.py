@@ -41,7 +41,8 @@ def sync_study(folder: Path) -> str:
         raise
     except Exception as error:  # whatever a store, a server or a disk can raise
         raise RunError(f"{folder}: MLflow fails: {first_line(error)}") from error
-    return f"{folder}: " + (f"sent its tables to {count} parents" if count else "nothing to send")
+    parents = f"{count} parent run{'s' if count > 1 else ''}"
+    return f"{folder}: " + (f"sent its tables to {parents}" if count else "nothing to send")
 
 
 def sync_run(run_dir: Path) -> str:

@@ -56,7 +56,11 @@ def test_a_studys_tables_go_to_the_parent_of_its_runs_once(folder, tmp_path, mon
     study = tmp_path / "debug"
     (study / "statistics.csv").write_text("system,value\nx,1.5\n")
     call(monkeypatch, capsys, folder)
-    assert call(monkeypatch, capsys, study) == (0, f"{study}: sent its tables to 1 parents\n", "")
+    assert call(monkeypatch, capsys, study) == (
+        0,
+        f"{study}: sent its tables to 1 parent run\n",
+        "",
+    )
     assert call(monkeypatch, capsys, study) == (0, f"{study}: nothing to send\n", "")
     (tmp_path / "mlflow.db").unlink()
     status, _, error = call(monkeypatch, capsys, study)
