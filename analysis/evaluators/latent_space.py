@@ -17,7 +17,7 @@ from analysis.context import TEST, Batch, EvalContext
 from analysis.evaluator import Cell, Evaluator
 from analysis.evaluators import separability
 from analysis.evaluators.latent_set import LatentSet, labelled
-from analysis.evaluators.separability import KINDS, LOG_MEL, UNTRAINED, Pooled
+from analysis.evaluators.separability import KINDS, LANGUAGE, LOG_MEL, UNTRAINED, Pooled
 from analysis.metrics import latent_statistics
 from analysis.metrics.neighbours import neighbour_consistency, neighbour_vote
 from analysis.metrics.probes import most_frequent, silhouette
