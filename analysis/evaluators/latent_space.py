@@ -153,9 +153,7 @@ def set_rows(latents: LatentSet) -> list[Row]:
         "dead_channels": lambda: latent_statistics.dead_channels(latents.variances),
         "latent_rms": lambda: float(np.sqrt(np.square(latents.frames).mean())),
         "dispersive": lambda: latent_statistics.dispersive(latents.starts),
-        "dispersive_moving": lambda: latent_statistics.dispersive(
-            latents.starts - latents.starts.mean(axis=0)
-        ),
+        "dispersive_moving": lambda: latent_statistics.dispersive_moving(latents.starts),
     }
     shares = series(latents.size, lambda: latent_statistics.eigenvalue_shares(latents.covariance))
     variances = series(channels, lambda: latent_statistics.channel_variances(latents.variances))

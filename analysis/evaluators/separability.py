@@ -90,9 +90,12 @@ class Pooled:
     def keep(self, names: set[str]) -> "Pooled":
         """These clips alone."""
         used = [number for number, clip in enumerate(self.clips) if clip.name in names]
-        of_all = (self.clips, self.whole, self.halves)
-        clips, whole, halves = ([values[number] for number in used] for values in of_all)
-        return Pooled(self.encode, clips, whole, halves)
+        return Pooled(
+            self.encode,
+            [self.clips[number] for number in used],
+            [self.whole[number] for number in used],
+            [self.halves[number] for number in used],
+        )
 
 
 def half_frames(sample: Sample) -> int:

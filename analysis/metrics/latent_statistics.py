@@ -125,9 +125,7 @@ def dead_channels(variances: Array) -> float:
 def dispersive(starts: Array) -> float:
     """Mean squared cosine between different clips' flattened latents [N, d], 0 to 1.
 
-    The cosine form of the dispersive loss, over every pair. A cosine has no scale. With the clips'
-    mean taken away first, what is left is the moving part: a direction that all clips share counts
-    as much as one that they differ in, and no loss can disperse it.
+    The cosine form of the dispersive loss, over every pair. A cosine has no scale.
     """
     if len(starts) < 2:
         raise Unmeasurable("fewer than two clips are long enough to compare")
@@ -137,3 +135,11 @@ def dispersive(starts: Array) -> float:
     cosines_of_pairs = np.square(starts / norms @ (starts / norms).T)
     others = cosines_of_pairs.sum() - np.trace(cosines_of_pairs)
     return float(others / (len(starts) * (len(starts) - 1)))
+
+
+def dispersive_moving(starts: Array) -> float:
+    """`dispersive` of what differs between clips: their mean is taken away first.
+
+    The rest of the value is a direction that all clips share, which no loss can disperse.
+    """
+    return dispersive(starts - starts.mean(axis=0) if len(starts) else starts)

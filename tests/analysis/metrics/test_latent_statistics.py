@@ -11,6 +11,7 @@ from analysis.metrics.latent_statistics import (
     cosines,
     dead_channels,
     dispersive,
+    dispersive_moving,
     effective_rank,
     eigenvalue_shares,
     spectral_energy,
@@ -140,6 +141,15 @@ def test_dispersive_is_one_for_one_direction_none_for_right_angles_and_1_over_d_
     assert dispersive(np.array([[1.0, 2.0], [2.0, 4.0], [-1.0, -2.0]])) == pytest.approx(1)
     assert dispersive(np.eye(4)) == 0
     assert dispersive(rng.normal(size=(400, 50))) == pytest.approx(1 / 50, rel=0.03)
+
+
+def test_the_moving_part_is_without_what_all_clips_share() -> None:
+    starts = np.array([[1.0, 1.0], [1.0, -1.0]])  # at right angles, opposite about their mean
+    assert dispersive(starts) == pytest.approx(0)
+    assert dispersive_moving(starts) == pytest.approx(1)
+    shared = np.array([[100.0, 1, 0], [100.0, -1, 0], [100.0, 0, 1], [100.0, 0, -1]])
+    assert dispersive(shared) == pytest.approx(1, abs=1e-3)
+    assert dispersive_moving(shared) == pytest.approx(1 / 3)  # of pairs
 
 
 @pytest.mark.parametrize("factor", [1e-3, 7.0, 1e4])

@@ -85,7 +85,7 @@ def test_visqol_is_the_librarys_with_the_lattice(speech, noisy) -> None:
 
 
 def test_visqol_starts_without_a_word_on_stderr() -> None:
-    code = "from analysis.metrics.mos import visqol_judge; visqol_judge()"
+    code = "from analysis.metrics.mos import visqol_model; visqol_model()"
     said = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, cwd=Path(__file__).parents[3]
     )
@@ -93,7 +93,7 @@ def test_visqol_starts_without_a_word_on_stderr() -> None:
 
 
 @BOTH
-def test_waves_that_cannot_be_judged_are_nan_with_a_reason(score, speech) -> None:
+def test_waves_that_cannot_be_scored_are_nan_with_a_reason(score, speech) -> None:
     broken = speech.copy()
     broken[1000] = np.nan
     cases = {
@@ -121,7 +121,7 @@ def test_a_dnsmos_that_raises_is_nan_with_a_reason(speech, monkeypatch) -> None:
     def fail(*arguments: object) -> None:
         raise RuntimeError("the network is gone")
 
-    monkeypatch.setattr(mos, "dnsmos_judge", lambda: (fail, 144160))
+    monkeypatch.setattr(mos, "dnsmos_model", lambda: (fail, 144160))
     scores = dnsmos_scores(speech, speech, RATE)
     assert set(scores) == set(DNSMOS)
     for value, told in scores.values():
@@ -133,7 +133,7 @@ def test_a_visqol_that_raises_is_nan_with_a_reason(speech, monkeypatch) -> None:
     def fail(*arguments: object) -> None:
         raise ValueError("no patch")
 
-    monkeypatch.setattr(type(mos.visqol_judge()), "measure_from_arrays", fail)
+    monkeypatch.setattr(type(mos.visqol_model()), "measure_from_arrays", fail)
     value, told = visqol_scores(speech, speech, RATE)["visqol"]
     assert math.isnan(value)
     assert told == "ValueError: no patch"

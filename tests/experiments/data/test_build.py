@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dcvae.data.manifest import read_manifest
+from dcvae.utils.jsonl import read_lines
 from experiments.data import index
 from experiments.data.build import build, main
 from experiments.data.index_log import IndexLog
@@ -56,7 +57,7 @@ def test_a_stopped_build_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         add(index_log, file, found)
 
     def probed_so_far(index_log: IndexLog) -> int:
-        return index_log.path.read_bytes().count(b"\n")
+        return len(read_lines(index_log.path))
 
     add = IndexLog.add
     monkeypatch.setattr(index, "_probe", probe)
