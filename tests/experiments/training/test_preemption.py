@@ -15,15 +15,17 @@ from dcvae.utils.locks import FolderInUseError, check_free, folder_lock, is_lock
 
 ROOT = Path(__file__).parents[3]
 MANIFEST = ROOT / "tests" / "data" / "manifest.csv"
+STEPS = 36
 COMMAND = [
     sys.executable, ROOT / "experiments" / "run.py", "size=debug", "data=filelist",
     f"data.train={MANIFEST}", "mlflow=null", "loader.num_workers=1", "adversary.start_fraction=0.2",
-    "trainer.steps=60", "trainer.save_every=7", "trainer.log_every=2", "trainer.validate_every=20",
+    f"trainer.steps={STEPS}", "trainer.save_every=7", "trainer.log_every=2",
+    "trainer.validate_every=12",
     "precision=no",
 ]  # fmt: skip
 THREADS = {"OMP_NUM_THREADS": "1", "DCVAE_THREADS": "1"}
 PATIENCE = 120  # seconds
-RUN = Path("runs/debug-60steps/baseline/seed0")
+RUN = Path(f"runs/debug-{STEPS}steps/baseline/seed0")
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
@@ -50,7 +52,9 @@ def wait_until(process: subprocess.Popen[str], happened: Callable[[], bool]) -> 
 
 def reached(run_dir: Path, step: int) -> Callable[[], bool]:
     log = run_dir / "metrics.jsonl"
-    return lambda: log.exists() and any(f'"step": {n},' in log.read_text() for n in range(step, 60))
+    return lambda: (
+        log.exists() and any(f'"step": {n},' in log.read_text() for n in range(step, STEPS))
+    )
 
 
 def end(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -84,7 +88,7 @@ def disturbed(tmp_path_factory) -> Path:
     assert json.loads((folder / RUN / "run.json").read_text())["status"] == "interrupted"
     assert "the same command goes on" in errors
     third = start(folder)
-    wait_until(third, reached(folder / RUN, 40))
+    wait_until(third, reached(folder / RUN, 24))
     os.killpg(third.pid, signal.SIGKILL)
     end(third)
     status, errors = end(start(folder))
