@@ -122,7 +122,7 @@ def read_log(run_dir: Path) -> list[dict[str, float]]:
 def test_no_state_but_the_last_two_is_kept(undisturbed, disturbed):
     for run_dir in (undisturbed, disturbed):
         kept = sorted(path.name for path in (run_dir / "states").iterdir())
-        assert kept == ["step000000056", "step000000060"]
+        assert kept == ["step000000035", "step000000036"]
 
 
 def test_one_process_at_a_time_holds_a_folder(tmp_path):
