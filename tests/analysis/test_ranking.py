@@ -60,7 +60,7 @@ def means(tmp_path_factory, spoken: Path, make_run) -> dict[str, pd.Series]:
     shutil.rmtree(folders["trained"] / "last")
     model.save_pretrained(folders["trained"] / "last")
     asked = "quality,pitch,visqol,speaker,latent_noise,round_trips,interpolation"
-    options = ["--only", asked, "--robustness-clips", "2", "--device", "cpu"]
+    options = ["--only", asked, "--clips", "6", "--robustness-clips", "2", "--device", "cpu"]
     main([*map(str, folders.values()), *options])
     found = {}
     for name, folder in folders.items():
