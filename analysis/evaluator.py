@@ -26,7 +26,7 @@ def no_settings(context: EvalContext) -> dict[str, Any]:
 class Evaluator:
     """One measurement: what is measured, on which clips, and what its rows depend on.
 
-    `measure` takes the batches of its clips as they stream by and yields the rows of each; a
+    `measure` takes the batches of its clips as they stream by and yields the rows of each; an
     evaluator of the set as a whole yields them at the end, with the clip "". `cells` lists
     what a clip has a row of, so that an unreadable one is counted in each place.
     """

@@ -14,7 +14,7 @@ from analysis.batching import LONGEST, Sample
 from analysis.context import TEST, Batch, EvalContext
 from analysis.evaluator import Cell, Evaluator
 from analysis.metrics.alignment import Phone, align, frame_labels
-from analysis.metrics.probes import FOLDS, linear_probe, most_frequent
+from analysis.metrics.probes import FOLDS, linear_probe, mean_score, most_frequent
 from analysis.metrics.score import Array, Score, Unmeasurable, score, series
 from analysis.outputs.table import Row
 from dcvae.audio.mel import FRAMES_PER_SECOND, SAMPLE_RATE
@@ -117,7 +117,10 @@ def probe_rows(condition: str, spoken: Sequence[Spoken]) -> list[Row]:
     by_clip: dict[str, list[Score]] = {one.name: [] for one in spoken}
     for clip, hit in zip(clips[common], hits, strict=True):
         by_clip[clip].append(hit)
-    return [Row(name, condition, METRIC, *mean_of(scores)) for name, scores in by_clip.items()]
+    return [
+        Row(name, condition, METRIC, *(mean_score(scores) if scores else Score(math.nan, RARE)))
+        for name, scores in by_clip.items()
+    ]
 
 
 def probe(points: Array, labels: Array, clips: Array) -> list[Score]:
@@ -130,14 +133,6 @@ def probe(points: Array, labels: Array, clips: Array) -> list[Score]:
 def common_labels(labels: Array, clips: Array) -> list[str]:
     """Those that are in as many clips as there are folds."""
     return [one for one in np.unique(labels) if len(np.unique(clips[labels == one])) >= FOLDS]
-
-
-def mean_of(scores: Sequence[Score]) -> Score:
-    """The mean over a clip's frames; the first reason where none has a value."""
-    values = [one.value for one in scores if not math.isnan(one.value)]
-    if values:
-        return Score(sum(values) / len(values))
-    return scores[0] if scores else Score(math.nan, RARE)
 
 
 def cells(context: EvalContext, clip: Clip) -> list[Cell]:
