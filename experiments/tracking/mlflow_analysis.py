@@ -25,12 +25,11 @@ from dcvae.runs import (
     read_plan,
     read_run,
 )
-from experiments.tracking.mlflow_client import open_store, require_store
+from experiments.tracking.mlflow_client import BATCH, open_store, require_store
 from experiments.tracking.mlflow_study import PARENT_TAG
 
 DIGEST_TAG = "dcvae.analysis.sha256"
 TABLE_TAG = "mlflow.loggedArtifacts"  # by which MLflow's page finds tables
-METRICS_A_BATCH = 1000  # MLflow's own limit
 SERIES = ("channel_", "component_")  # long lists, for figures: they stay in the table
 
 
@@ -106,8 +105,8 @@ def send_means(client: Any, run_id: str, summary: pd.DataFrame, step: int) -> No
     new = [
         Metric(name, value, now, step) for name, value in means(summary) if known.get(name) != value
     ]
-    for start in range(0, len(new), METRICS_A_BATCH):
-        client.log_batch(run_id, metrics=new[start : start + METRICS_A_BATCH])
+    for start in range(0, len(new), BATCH["metrics"]):
+        client.log_batch(run_id, metrics=new[start : start + BATCH["metrics"]])
 
 
 def means(summary: pd.DataFrame) -> Iterator[tuple[str, float]]:

@@ -14,6 +14,7 @@ from dcvae.runs import RunError
 
 SQLITE = "sqlite:///"
 DEFAULT_URI = "sqlite:///mlflow.db"
+BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # at most in one call of MLflow
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -13,6 +13,7 @@ from typing import Any
 
 from dcvae.data.manifest import COLUMNS
 from dcvae.runs import Run
+from experiments.tracking.mlflow_client import BATCH
 from experiments.tracking.mlflow_study import (
     PARENT_TAG,
     Study,
@@ -21,7 +22,6 @@ from experiments.tracking.mlflow_study import (
     find_parent,
 )
 
-BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's own limits
 DIGEST_DIGITS = 32  # of a dataset: MLflow takes 36
 KEY_TAG = "dcvae.run"  # of a run, by which it is found again though its id was lost
 CONTEXT_TAG = "mlflow.data.context"
