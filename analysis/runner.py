@@ -111,6 +111,8 @@ class AnalysisRunner:
         self, run: TrainedRun, context: EvalContext, basis: Key, skipped: dict[str, str]
     ) -> str:
         """The table of all that is measured for this checkpoint, and what is beside it."""
+        from analysis.outputs.overview import write_overview  # seaborn and scipy.stats: 2 s
+
         rows: list[Row] = []
         measured: dict[str, Any] = {}
         for path in sorted((run.analysis / "parts").glob("*.json")):
@@ -120,8 +122,6 @@ class AnalysisRunner:
                 rows += store.rows()
                 known = {name: stored[name] for name in ("version", "settings")}
                 measured[path.stem] = known | store.facts()
-        from analysis.outputs.overview import write_overview  # seaborn and scipy.stats: 2 s
-
         table = make_table(run.name, run.ablation, run.seed, rows)
         write_examples(run, context)
         manifest = read_manifest(run.manifest)
@@ -175,7 +175,7 @@ def is_written(run: TrainedRun) -> bool:
     if not summary.is_file():
         return False
     parts = (run.analysis / "parts").glob("*.json")
-    return all(store.stat().st_mtime_ns <= summary.stat().st_mtime_ns for store in parts)
+    return all(part.stat().st_mtime_ns <= summary.stat().st_mtime_ns for part in parts)
 
 
 def fit_clips(evaluator: Evaluator, context: EvalContext) -> tuple[list[Clip], str]:

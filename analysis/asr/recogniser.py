@@ -139,15 +139,14 @@ class Recogniser:
         """
         from whisper.tokenizer import get_tokenizer
 
+        if not text.strip():
+            return math.nan
         model = self.model
         tokenizer = get_tokenizer(
             model.is_multilingual, num_languages=model.num_languages, language=code
         )
         start = list(tokenizer.sot_sequence_including_notimestamps)
-        tokens = tokenizer.encode(f" {text.strip()}") if text.strip() else []
-        tokens = tokens[: model.dims.n_text_ctx - len(start)]
-        if not tokens:
-            return math.nan
+        tokens = tokenizer.encode(f" {text.strip()}")[: model.dims.n_text_ctx - len(start)]
         given = torch.tensor([start + tokens], device=features.device)
         logits = model.decoder(given[:, :-1], features[None]).float()
         chosen = logits.log_softmax(-1)[0, len(start) - 1 :].gather(1, given[0, len(start) :, None])

@@ -52,7 +52,7 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
     own = Pooled(separability.latents_of(context.model, context))
     trivial = Trivial(context)
     for batch in batches:
-        own.add(batch)
+        own.add(batch, batch.latents.flatten(1, 2).float())
         trivial.add(batch)
         for sample, latents in zip(batch.samples, batch.clip_latents, strict=True):
             read.append(sample.clip)

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.batching import LONGEST, Sample
+from analysis.batching import Sample
 from analysis.context import TEST, Batch, EvalContext
 from analysis.evaluator import Cell, Evaluator
+from analysis.evaluators.words import has_text
 from analysis.metrics.alignment import Phone, align, frame_labels
 from analysis.metrics.probes import FOLDS, linear_probe, mean_score, most_frequent
 from analysis.metrics.score import Array, Score, Unmeasurable, score, series
@@ -36,11 +37,7 @@ class Spoken(NamedTuple):
 
 def english_clips(context: EvalContext) -> list[Clip]:
     """The English test clips whose whole text is known."""
-    known = [
-        clip
-        for clip in context.split(TEST)
-        if clip.language == "en" and clip.text and clip.duration <= LONGEST
-    ]
+    known = [clip for clip in context.split(TEST) if clip.language == "en" and has_text(clip)]
     return select_clips(known, TEST, LIMIT) if known else []
 
 

@@ -56,10 +56,14 @@ class Pooled:
     halves: list[Array] = field(default_factory=list)  # [2, D] each, NaN of a clip too short
 
     @torch.no_grad()
-    def add(self, batch: Batch) -> None:
-        """Pool the clips of a batch. No half sees the other: each is encoded alone."""
+    def add(self, batch: Batch, features: Tensor | None = None) -> None:
+        """Pool the clips of a batch. No half sees the other: each is encoded alone.
+
+        `features` [B, D, padded L] of the whole clips, where they are there already.
+        """
         samples = batch.samples
-        features = self.encode(pad_mels(samples, [sample.mel for sample in samples]))
+        if features is None:
+            features = self.encode(pad_mels(samples, [sample.mel for sample in samples]))
         per_step = samples[0].padded_frames // features.shape[2]
         self.clips += [sample.clip for sample in samples]
         self.whole += [
