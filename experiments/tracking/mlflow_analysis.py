@@ -1,13 +1,12 @@
 """The analysis in MLflow: a run's means, table and figures, and a study's tables on its parent.
 
-The tables carry the digest of what was sent, so that the same analysis is sent once.
+A tag of the run has the digest of what was sent, so that the same analysis is sent once.
 """
 
-import hashlib
 import json
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from dcvae.runs import (
     read_plan,
     read_run,
 )
+from dcvae.utils.files import files_sha256
 from experiments.tracking.mlflow_client import BATCH, open_store, require_store
 from experiments.tracking.mlflow_study import PARENT_TAG
 
@@ -43,7 +43,7 @@ def send_analysis(client: Any, run_id: str, tags: Mapping[str, str], run: Run) -
         return 0
     figures = sorted((run.analysis / FIGURES).glob("*.png"))
     files = [run.analysis / TABLE, *figures]
-    digest = digest_of([overview, *files])
+    digest = files_sha256(overview, *files)
     if tags.get(DIGEST_TAG) == digest:
         return 0
     summary = pd.read_csv(overview, keep_default_na=False, na_values={"mean": ["nan"]})
@@ -62,7 +62,7 @@ def send_study(folder: Path) -> int:
     """
     paths = [folder / name for name in (STATISTICS, CLAIMS, INTERACTIONS)]
     paths = [path for path in paths if path.is_file()]
-    digest, sent = digest_of(paths), 0
+    digest, sent = files_sha256(*paths), 0
     tracked = [run.mlflow for run in map(read_run, runs_of(folder)) if run.mlflow is not None]
     for uri in dict.fromkeys(known["tracking_uri"] for known in tracked):
         require_store(uri, folder)
@@ -86,14 +86,6 @@ def runs_of(folder: Path) -> list[Path]:
     if plan is not None:
         return plan.present
     return sorted(path.parent for path in folder.glob("*/seed*/run.json"))
-
-
-def digest_of(paths: Iterable[Path]) -> str:
-    """SHA-256 over names and contents."""
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()
 
 
 def send_means(client: Any, run_id: str, summary: pd.DataFrame, step: int) -> None:
