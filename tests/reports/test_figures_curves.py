@@ -1,6 +1,7 @@
 """Curves: their tables, what is drawn of them, and that it fits."""
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from analysis.evaluators.latent_lm import PER_SECOND
 from analysis.evaluators.robustness import NOISES, RATIOS, TRIPS, VOCODED_TRIPS
-from reports.figures import input_noise, losses, modelability, noise_curves
+from reports.figures import blur, input_noise, losses, modelability, noise_curves
 from reports.figures import round_trips as trips
 from reports.figures.legends import legend_columns
 from reports.figures.lines import draw_lines
@@ -72,6 +73,16 @@ def latent_noise(systems: list[str]) -> Values:
     return values
 
 
+def blurred(systems: list[str]) -> Values:
+    """The higher the bands the more; the table of the analysis has them in the alphabet's order."""
+    edges = [0, 1000, 2000, 4000, 11025]
+    return {
+        (name, f"bands_{low}_{high}hz", "log_modulation_ratio"): -low / 1000 - LEVEL[name]
+        for low, high in sorted(pairwise(edges), key=str)
+        for name in systems
+    }
+
+
 def drawn(plot: Plot, study: Study) -> Figure:
     with styled(LIGHT, study.systems, WIDTH):
         return plot.draw(plot.table(study))
@@ -121,6 +132,20 @@ def test_round_trips_join_the_trips_that_were_vocoded(by_hand: ByHand) -> None:
     assert lines_of(figure, 1)["baseline"] == [(1, 0.85), (2, 0.8), (4, 0.7), (8, 0.5)]
 
 
+def test_blur_goes_up_the_mel_beside_what_the_original_has(by_hand: ByHand) -> None:
+    study = by_hand(THREE, blurred(THREE) | {("baseline", "reconstruction", blur.METRIC): -9.0})
+    table = blur.table(study)
+    assert list(table["band"][:4]) == ["0 to 1", "1 to 2", "2 to 4", "4 to 11"]
+    figure = drawn(blur.PLOTS[0], study)
+    (axes,) = figure.axes
+    assert lines_of(figure)["plain_ae"] == [(0, -0.2), (1, -1.2), (2, -2.2), (3, -4.2)]
+    assert [text.get_text() for text in axes.get_xticklabels()] == list(table["band"][:4])
+    assert [list(line.get_ydata()) for line in axes.lines if line.get_linestyle() == "--"] == [
+        [0, 0]
+    ]
+    assert len(axes.collections) == len(THREE)  # the intervals
+
+
 def test_modelability_has_its_floor_and_the_distance_in_brackets(
     by_hand: ByHand,
 ) -> None:
@@ -145,6 +170,7 @@ PLOTS = [
     trips.PLOTS[0],
     modelability.PLOTS[0],
     noise_curves.PLOTS[0],
+    blur.PLOTS[0],
 ]
 
 
@@ -153,7 +179,7 @@ def test_nothing_measured_is_an_empty_table(plot: Plot, by_hand: ByHand) -> None
     assert plot.table(by_hand(THREE, {("baseline", "latents", "sec"): 1.0})).empty
 
 
-CASES = list(zip(PLOTS, (noisy_inputs, several_trips, learned, latent_noise), strict=True))
+CASES = list(zip(PLOTS, (noisy_inputs, several_trips, learned, latent_noise, blurred), strict=True))
 
 
 @pytest.mark.parametrize("width", [COLUMN, WIDTH, DOUBLE])
