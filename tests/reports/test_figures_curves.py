@@ -1,7 +1,9 @@
 """Curves: their tables, what is drawn of them, and that it fits."""
 
+import json
 from collections.abc import Callable, Mapping
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,12 +13,14 @@ from matplotlib.lines import Line2D
 
 from analysis.evaluators.latent_lm import PER_SECOND
 from analysis.evaluators.robustness import NOISES, RATIOS, TRIPS, VOCODED_TRIPS
+from dcvae.runs import Run
 from reports.figures import blur, input_noise, losses, modelability, noise_curves
 from reports.figures import round_trips as trips
 from reports.figures.legends import legend_columns
 from reports.figures.lines import draw_lines
 from reports.figures.plot import Plot
 from reports.figures.style import COLUMN, DOUBLE, LIGHT, PAPER, WIDTH, looks, styled
+from reports.results import Results
 from reports.study import Study
 
 THREE = ["baseline", "no_adversary", "plain_ae"]
@@ -174,7 +178,7 @@ PLOTS = [
 ]
 
 
-@pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
+@pytest.mark.parametrize("plot", [*PLOTS, losses.PLOTS[2]], ids=lambda plot: plot.name)
 def test_nothing_measured_is_an_empty_table(plot: Plot, by_hand: ByHand) -> None:
     assert plot.table(by_hand(THREE, {("baseline", "latents", "sec"): 1.0})).empty
 
@@ -209,6 +213,36 @@ def test_the_logged_losses_are_averaged_over_seeds() -> None:
     (band,) = figure.axes[0].collections
     low, high = band.get_datalim(figure.axes[0].transData).intervaly
     assert (low, high) == (2.0, 5.0)
+
+
+def test_the_latents_growth_has_the_root_of_the_variance_where_that_is_all(
+    tmp_path: Path,
+) -> None:
+    """Of plain_ae one seed logged the rms, before it was logged the other its variance."""
+    logs = {
+        ("baseline", 0): {
+            "validation/latent_rms": [1.0, 1.0],
+            "validation/latent_variance": [9, 9],
+        },
+        ("plain_ae", 0): {"validation/latent_rms": [2.0, 30.0]},
+        ("plain_ae", 1): {"validation/latent_variance": [16.0, 1600.0]},
+    }
+    runs = []
+    for (name, seed), log in logs.items():
+        folder = tmp_path / name / f"seed{seed}"
+        folder.mkdir(parents=True)
+        rows = [
+            {"step": 10 * place + 10, **{key: values[place] for key, values in log.items()}}
+            for place in (0, 1)
+        ]
+        (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        runs.append(Run(folder, {"ablation": name, "size": "tiny", "seed": seed}))
+    growth = losses.PLOTS[2]
+    figure = drawn(growth, Study("tiny", runs, Results(pd.DataFrame(), [])))
+    lines = lines_of(figure)
+    assert lines["baseline"] == [(10, 1.0), (20, 1.0)]
+    assert lines["plain_ae"] == [(10, 3.0), (20, 35.0)]
+    assert figure.axes[0].get_ylim() == (0, 42)  # nothing is cut off
 
 
 def test_bands_are_drawn_only_where_they_can_be_told_apart(by_hand: ByHand) -> None:
