@@ -1,7 +1,8 @@
 """What a study can decide: python -m analysis.power RUNS/SIZE
 
 Of each claim: how much seeds and clips vary, how alike equal seeds are, and how many would decide
-it. Of the baseline's own seeds: how often it would be told apart from itself.
+it. Of the baseline's own seeds: how often it would be told apart from itself. With --measures, what
+each measure can see, as Markdown.
 """
 
 import argparse
@@ -15,8 +16,9 @@ from scipy import stats
 from analysis.statistics.comparisons import Comparison, find_comparisons
 from analysis.statistics.differences import ALPHA
 from analysis.statistics.measured import Measured, measure
-from analysis.statistics.power import DRAWS, against_itself
+from analysis.statistics.power import DRAWS, MOST_SEEDS, against_itself
 from analysis.statistics.ratios import Cell, common_clips, values_on
+from analysis.statistics.sensitivity import SEEDS, Sensitivity, find_sensitivities
 from analysis.statistics.study_runs import Study, read_study
 from analysis.statistics.study_verdicts import Verdict, find_verdicts
 from dcvae.claims import BASELINE
@@ -27,12 +29,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print both tables; a user's error is one line and exit status 2."""
     parser = argparse.ArgumentParser(prog="python -m analysis.power", description=__doc__)
     parser.add_argument("study", type=Path, help="RUNS/SIZE, or RUNS/studies/NAME")
+    parser.add_argument(
+        "--measures",
+        choices=("claims", "all"),
+        help="instead: what the claims' measures can see, or all that clips have a value of",
+    )
     options = parser.parse_args(arguments)
     with user_errors("power"):
         study = read_study(options.study)
         if not study.analysed:
             raise ValueError(f"{options.study} holds no analysed run: nothing can be planned")
-        print("\n".join(describe(study)))
+        if options.measures:
+            print("\n".join(describe_measures(study, every=options.measures == "all")))
+        else:
+            print("\n".join(describe(study)))
 
 
 def describe(study: Study) -> Iterator[str]:
@@ -48,6 +58,41 @@ def describe(study: Study) -> Iterator[str]:
     yield f"{BASELINE} against itself\tseeds\tp < {ALPHA:g}"
     for cell in dict.fromkeys(one.cell for one in comparisons):
         yield from false_verdicts(study, cell)
+
+
+def describe_measures(study: Study, every: bool) -> Iterator[str]:
+    """A Markdown table, a row a measure: its variances and what they let it see."""
+    yield from (f"<!-- {line} -->" for line in study.left_out)
+    heads = (
+        "measure", "margin", "sd of seeds", "of the baseline alone", "sd of clips", "clips",
+        f"half-width at {SEEDS} seeds", "seen", "seeds needed", "systems",
+    )  # fmt: skip
+    yield f"| {' | '.join(heads)} |"
+    yield "|---" * len(heads) + "|"
+    for one in find_sensitivities(study, every):
+        yield f"| {' | '.join(measure_cells(one))} |"
+
+
+def measure_cells(one: Sensitivity) -> Iterator[str]:
+    """One measure: its margin, its deviations, and whether it sees the one over the others."""
+    yield "/".join(one.cell)
+    yield shown(one.margin)
+    yield shown(one.sd_seeds)
+    yield shown(one.sd_baseline)
+    clips = one.pooled.n_clips
+    yield shown(one.sd_clips if clips > 1 else math.nan)
+    yield str(clips) if clips > 1 else "the set" if one.systems else "-"
+    yield shown(one.half_width)
+    if math.isnan(one.margin) or not one.systems:
+        yield from ("-", "-")  # nothing is claimed, or no second seed says how much seeds vary
+    else:
+        yield "yes" if one.is_seen else "no"
+        yield f"over {MOST_SEEDS}" if math.isnan(one.seeds_needed) else f"{one.seeds_needed:.0f}"
+    yield str(one.systems)
+
+
+def shown(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3g}"
 
 
 def claim_cells(

@@ -10,7 +10,7 @@ from reports.study import Study
 
 FIGURES = {  # by component, the names of what shows it, the best one first
     "noise": ("latent-noise-mel-l1",),
-    "layernorm": ("latent-spectrum",),
+    "layernorm": ("latent-spectrum", "latent-rms"),
     "dispersive": ("latent-separability", "latent-tsne"),
     "critics": ("quality-pesq-wb",),
     "compression": ("quality-stoi",),

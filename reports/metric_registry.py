@@ -1,11 +1,13 @@
 """What the metrics are called, which way is better, and how their numbers are written."""
 
+import re
 from dataclasses import dataclass
 
 from reports.results import Estimate
 
 NOISE = "latent_noise_"
 LATENTS = "latents"  # the condition of what is measured on clean latents
+BANDS = r"bands_(\d+)_(\d+)hz"  # the condition of a few bands of the mel, by edges in Hz
 UNSEEN = "unseen"  # the condition of reconstructions of voices that training never heard
 
 
@@ -95,11 +97,19 @@ def metric_of(name: str) -> Metric:
     return NAMES.get(name, Metric(name.replace("_", " ")))
 
 
+def band_title(condition: str) -> str:
+    """Reads bands_1000_2000hz as "1 to 2", in kHz, to the nearest whole one."""
+    low, high = (int(edge) / 1000 for edge in re.findall(r"\d+", condition))
+    return f"{low:.0f} to {high:.0f}"
+
+
 def describe(condition: str, name: str) -> str:
     """Reads latent_noise_1.0, mel_l1 as "mel L1 at latent noise 1.0"."""
     label = metric_of(name).label
     if condition.startswith(NOISE):
         return f"{label} at latent noise {condition.removeprefix(NOISE)}"
+    if re.fullmatch(BANDS, condition):
+        return f"{label}, {band_title(condition)} kHz"
     split, *reference = condition.split("_", 1)
     if split == UNSEEN:
         return ", ".join([label, *reference, "unseen voices"])

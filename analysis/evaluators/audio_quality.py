@@ -10,7 +10,7 @@ from torch import Tensor
 from analysis.context import Batch, EvalContext
 from analysis.evaluator import Cell, Evaluator
 from analysis.evaluators.pooled_scores import score_waves
-from analysis.metrics.modulation import log_modulation_ratio
+from analysis.metrics.modulation import band_groups, log_modulation_ratio
 from analysis.metrics.perceptual import METRICS, wave_scores
 from analysis.metrics.score import score
 from analysis.metrics.spectral import mel_cepstral_distortion, mel_l1
@@ -21,9 +21,10 @@ from dcvae.data.manifest import Clip
 NAME = "quality"
 UNTRAINED_SEED = 0
 CONDITIONS = ("ceiling", "reconstruction")
+BLUR = "log_modulation_ratio"
 MEL_METRICS: dict[str, Callable[..., float]] = {
     "mel_l1": mel_l1,
-    "log_modulation_ratio": log_modulation_ratio,
+    BLUR: log_modulation_ratio,
 }
 
 
@@ -43,6 +44,7 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
                 + rows_of_mels(
                     "untrained", batch, Batch(batch.samples, untrained).mels, {"mel_l1": mel_l1}
                 )
+                + rows_of_bands(batch, batch.mels)
                 + distortion_rows("reconstruction", batch, batch.waves)
                 + ceiling_distortion_rows(batch)
             )
@@ -60,6 +62,20 @@ def rows_of_mels(
         Row(sample.name, condition, name, *score(metric, sample.mel.numpy(), mel.numpy()))
         for sample, mel in zip(batch.samples, mels, strict=True)
         for name, metric in metrics.items()
+    ]
+
+
+def rows_of_bands(batch: Batch, mels: list[Tensor]) -> list[Row]:
+    """The modulations of the model's own mels [M, F] by groups of bands."""
+    return [
+        Row(
+            sample.name,
+            f"bands_{name}",
+            BLUR,
+            *score(log_modulation_ratio, sample.mel.numpy()[group], mel.numpy()[group]),
+        )
+        for sample, mel in zip(batch.samples, mels, strict=True)
+        for name, group in band_groups().items()
     ]
 
 
@@ -95,12 +111,13 @@ def untrained_twin(model: SpeechAutoencoder) -> SpeechAutoencoder:
 def cells(context: EvalContext, clip: Clip) -> list[Cell]:
     waves = [(condition, metric) for condition in CONDITIONS for metric in (*METRICS, "mcd")]
     mels = [("reconstruction", metric) for metric in MEL_METRICS]
-    return [*waves, *mels, ("untrained", "mel_l1")]
+    bands = [(f"bands_{name}", BLUR) for name in band_groups()]
+    return [*waves, *mels, *bands, ("untrained", "mel_l1")]
 
 
 EVALUATOR = Evaluator(
     name=NAME,
-    version=3,
+    version=4,
     measure=measure,
     cells=cells,
     libraries=("pesq", "pystoi"),

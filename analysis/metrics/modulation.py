@@ -1,20 +1,30 @@
 """How much of a log-mel's fast movement a reconstruction keeps: a blurred one moves slowly."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from analysis.metrics.score import Array, Unmeasurable
 from analysis.metrics.spectral import check_mels
-from dcvae.audio.mel import FRAMES_PER_SECOND
+from dcvae.audio.mel import FRAMES_PER_SECOND, NYQUIST, band_edges
 
 SLOWEST = 10.0  # Hz: syllables come at 4 Hz; what lies above is onsets, bursts and voicing
 SHORTEST = 0.5  # seconds: bins of 2 Hz, of which the window blurs two; in less, slow counts as fast
+EDGES = (0, 1000, 2000, 4000, int(NYQUIST))  # Hz: the first, second and higher formants, fricatives
+
+
+def band_groups() -> dict[str, Array]:
+    """Which of the mel's bands [M] have their centre between two of the EDGES, as "0_1000hz"."""
+    centres = band_edges()[1:-1].numpy()
+    return {f"{low}_{high}hz": (low <= centres) & (centres < high) for low, high in pairwise(EDGES)}
 
 
 def log_modulation_ratio(reference: Array, output: Array) -> float:
     """Natural log of the modulation energy above SLOWEST, output's against the original's.
 
-    Both are log-mels [M, F] of one clip. 0: as much as the original has; negative: blurred;
-    positive: rougher than it. Unmeasurable for clips under SHORTEST, and where either has none.
+    Both are log-mels [M, F] of one clip, or the same bands of them. 0: as much as the original has;
+    negative: blurred; positive: rougher than it. Unmeasurable for clips under SHORTEST, and where
+    either has none.
     """
     check_mels(reference, output)
     if reference.shape[1] < SHORTEST * FRAMES_PER_SECOND:

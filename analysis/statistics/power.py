@@ -46,14 +46,25 @@ def needed_to_decide(one: Estimate, margin: float, alpha: float, alpha_test: flo
     return Needed()
 
 
-def plan(one: Estimate, seeds: int, clip_factor: int = 1) -> Estimate:
+def seeds_to_see(one: Estimate) -> float:
+    """The fewest seeds with which the two-sided test at 5% has 80% power on the same clips.
+
+    The truth is taken to be `one.value`. NaN where no affordable number does.
+    """
+    for seeds in range(2, MOST_SEEDS + 1):
+        if power_of_test(plan(one, seeds)) >= POWER:
+            return seeds
+    return math.nan
+
+
+def plan(one: Estimate, seeds: int, clip_factor: float = 1) -> Estimate:
     """The estimate as it would be with other numbers of seeds and clips."""
     return replace(
         one,
         seeds=Part(one.seeds.variance * one.n_seeds / seeds, seeds - 1),
         clips=Part(one.clips.variance / clip_factor, (one.clips.df + 1) * clip_factor - 1),
         n_seeds=seeds,
-        n_clips=one.n_clips * clip_factor,
+        n_clips=round(one.n_clips * clip_factor),
     )
 
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 SAMPLE_RATE = 22050  # Hz
+NYQUIST = SAMPLE_RATE / 2
 N_FFT = 1024  # samples, also the window's length
 HOP = 256  # samples a frame
 N_MELS = 80
@@ -26,12 +27,18 @@ def mel_to_hz(mel: Tensor) -> Tensor:
     return torch.where(mel < break_mel, LINEAR_HZ_PER_MEL * mel, logarithmic)
 
 
+def band_edges() -> Tensor:
+    """Hz of the filters' edges [M + 2], equal steps in mel: filter m rises from number m to its
+    centre, number m + 1, and falls to number m + 2.
+    """
+    top_mel = BREAK_HZ / LINEAR_HZ_PER_MEL + math.log(NYQUIST / BREAK_HZ) / LOG_STEP
+    return mel_to_hz(torch.linspace(0, top_mel, N_MELS + 2, dtype=torch.float64))
+
+
 def mel_filters() -> Tensor:
     """Area-normalised triangular filters from 0 Hz to Nyquist: [M, N_FFT // 2 + 1]."""
-    nyquist = SAMPLE_RATE / 2
-    top_mel = BREAK_HZ / LINEAR_HZ_PER_MEL + math.log(nyquist / BREAK_HZ) / LOG_STEP
-    edges = mel_to_hz(torch.linspace(0, top_mel, N_MELS + 2, dtype=torch.float64))  # [M + 2]
-    bins = torch.linspace(0, nyquist, N_FFT // 2 + 1, dtype=torch.float64)  # [K]
+    edges = band_edges()
+    bins = torch.linspace(0, NYQUIST, N_FFT // 2 + 1, dtype=torch.float64)  # [K]
     low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     rising = (bins - low) / (centre - low)
     falling = (high - bins) / (high - centre)

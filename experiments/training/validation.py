@@ -37,23 +37,26 @@ class Validation:
 
     @torch.inference_mode()
     def run(self, model: nn.Module, step: int, tracker: Tracker) -> dict[str, float]:
-        """The means over the clips of reconstruction loss and of the clean latent's variance.
+        """The means over the clips of reconstruction loss and of the clean latent's variance, and
+        the root of the mean square of all clean latents.
 
         `model` is a SpeechAutoencoder or gives what it gives.
         """
         was_training = model.training
         model.eval()
-        losses, variances = [], []
+        losses, variances, squares = [], [], []
         for number, (clip, mel) in enumerate(self.clips):
             output = model(mel)
             losses.append(float(reconstruction_loss(output.mel, mel)))
             variances.append(float(output.latent.clean.var()))
+            squares.append(output.latent.clean.float().square().flatten())
             if number < self.examples and tracker.active:
                 self.keep_example(clip, mel, output.mel, step)
         model.train(was_training)
         return {
             "validation/reconstruction": sum(losses) / len(losses),
             "validation/latent_variance": sum(variances) / len(variances),
+            "validation/latent_rms": float(torch.cat(squares).mean().sqrt()),
         }
 
     def keep_example(self, clip: Clip, mel: Tensor, reconstruction: Tensor, step: int) -> None:

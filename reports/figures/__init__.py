@@ -1,6 +1,7 @@
 """The figures: one file each, with table(study) and draw(table)."""
 
 from reports.figures import (
+    blur,
     claims_forest,
     input_noise,
     losses,
@@ -19,6 +20,7 @@ from reports.figures.plot import Plot
 PLOTS: list[Plot] = [
     *claims_forest.PLOTS,
     *quality_bars.PLOTS,
+    *blur.PLOTS,
     *rate_distortion.PLOTS,
     *noise_curves.PLOTS,
     *input_noise.PLOTS,

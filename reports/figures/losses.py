@@ -10,6 +10,7 @@ from reports.figures.plot import Plot
 from reports.figures.style import current
 from reports.study import Study, read_curves
 
+LATENT_VARIANCE = "validation/latent_variance"
 WINDOW = 0.05  # of a curve's points: the mean that is drawn over the noise of single batches
 
 
@@ -17,6 +18,17 @@ def table(study: Study, key: str) -> pd.DataFrame:
     """Columns system, seed, step, value of one logged key."""
     curves = read_curves(study)
     return curves[curves["key"] == key].drop(columns="key").reset_index(drop=True)
+
+
+def rms_table(study: Study) -> pd.DataFrame:
+    """The same of the latents' rms; of runs that did not log it, their standard deviation."""
+    found, variances = table(study, "validation/latent_rms"), table(study, LATENT_VARIANCE)
+    known, runs = (one.set_index(["system", "seed"]).index for one in (found, variances))
+    others = variances[~runs.isin(known)]
+    curves = pd.concat([found, others.assign(value=others["value"] ** 0.5)])
+    return curves.sort_values(
+        "system", key=lambda one: one.map(study.systems.index), kind="stable", ignore_index=True
+    )
 
 
 def smooth(curves: pd.DataFrame) -> tuple[pd.DataFrame, int]:
@@ -34,18 +46,22 @@ def smooth(curves: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     return pd.concat(parts, ignore_index=True), widest
 
 
-def draw(curves: pd.DataFrame, title: str) -> Figure:
-    """One line a system against the step: the mean over its seeds, between their extremes."""
+def draw(curves: pd.DataFrame, title: str, from_zero: bool = False) -> Figure:
+    """One line a system against the step: the mean over its seeds, between their extremes.
+
+    The axis goes from 0 to the highest value, or leaves out the highest: the first losses.
+    """
     points, window = smooth(curves)
     names = {name: name for name in points["system"].unique()}
     figure, axes = panel(names)
     draw_lines(axes, points, "step")
-    low, high = curves["value"].min(), curves["value"].quantile(0.97)
+    values = curves["value"]
+    low, high = (0.0, values.max()) if from_zero else (values.min(), values.quantile(0.97))
     current().title(axes, title)
     axes.set(
         xlabel="step (running mean)" if window > 1 else "step",
         ylabel=title.lower(),
-        ylim=(low - 0.05 * (high - low), high),
+        ylim=(low, 1.05 * high) if from_zero else (low - 0.05 * (high - low), high),
     )
     name_lines(figure, axes, points, names)
     return figure
@@ -61,4 +77,13 @@ def plot(name: str, key: str, title: str) -> Plot:
 PLOTS = [
     plot("validation-loss", "validation/reconstruction", "Validation reconstruction loss"),
     plot("training-loss", "train/reconstruction", "Training reconstruction loss"),
+    Plot(
+        "latent-rms",
+        "Rms of the latents over training",
+        "Root of the mean square of the clean latents of the validation clips against the training"
+        " step (of runs that logged their variance alone, its root); the band spans the seeds.",
+        "training",
+        rms_table,
+        partial(draw, title="Rms of the latents", from_zero=True),
+    ),
 ]

@@ -1,9 +1,9 @@
-"""Tables of one metric by condition: latent noise, input noise, round trips."""
+"""Tables of one metric by condition: latent noise, input noise, round trips, bands."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
-from reports.metric_registry import ROBUST, metric_of
+from reports.metric_registry import BANDS, ROBUST, band_title, metric_of
 from reports.study import Study
 from reports.tables.page_rows import Result, mark_best, measured
 from reports.tables.robustness import AREA, noise_conditions
@@ -21,6 +21,7 @@ def condition_tables(study: Study) -> list[Table]:
         *(table(study, "latent-noise", metric, latent_noise) for metric in ROBUST),
         *(table(study, "input-noise", metric, input_noise) for metric in CODED),
         *(table(study, "round-trips", metric, round_trips) for metric in CODED),
+        table(study, "bands", "log_modulation_ratio", bands),
     ]
 
 
@@ -38,6 +39,11 @@ NOTES = {
     "round-trips": (
         "coded again and again",
         "Each trip's output mel is the next one's input, without a vocoder between.",
+    ),
+    "bands": (
+        "by band of the mel",
+        "Log ratio of the log-mel's modulation energy above 10 Hz, reconstruction to original, of"
+        " the bands whose centre lies in each range: 0 keeps all of it, below 0 is blurred.",
     ),
 }
 
@@ -103,3 +109,9 @@ def round_trips(study: Study, metric: str) -> Titles:
     found = study.select(metric, r"round_trip_(\d+)").sort_values("level")
     trips = dict(zip(found["condition"], found["level"].astype(int), strict=True))
     return {name: f"{trip} trip{'s' if trip > 1 else ''}" for name, trip in trips.items()}
+
+
+def bands(study: Study, metric: str) -> Titles:
+    """By rising frequency."""
+    found = study.select(metric, BANDS).sort_values("level")
+    return {name: f"{band_title(name)} kHz" for name in found["condition"]}

@@ -64,6 +64,7 @@ def test_every_clip_has_a_row_for_every_metric_and_failures_are_counted(
             ),
             ("reconstruction", "mel_l1"),
             ("reconstruction", "log_modulation_ratio"),
+            ("bands_4000_11025hz", "log_modulation_ratio"),
             ("untrained", "mel_l1"),
             ("round_trip_8", "mel_l1"),
             ("round_trip_8", "stoi"),

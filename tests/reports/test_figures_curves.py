@@ -1,6 +1,9 @@
 """Curves: their tables, what is drawn of them, and that it fits."""
 
+import json
 from collections.abc import Callable, Mapping
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,12 +13,14 @@ from matplotlib.lines import Line2D
 
 from analysis.evaluators.latent_lm import PER_SECOND
 from analysis.evaluators.robustness import NOISES, RATIOS, TRIPS, VOCODED_TRIPS
-from reports.figures import input_noise, losses, modelability, noise_curves
+from dcvae.runs import Run
+from reports.figures import blur, input_noise, losses, modelability, noise_curves
 from reports.figures import round_trips as trips
 from reports.figures.legends import legend_columns
 from reports.figures.lines import draw_lines
 from reports.figures.plot import Plot
 from reports.figures.style import COLUMN, DOUBLE, LIGHT, PAPER, WIDTH, looks, styled
+from reports.results import Results
 from reports.study import Study
 
 THREE = ["baseline", "no_adversary", "plain_ae"]
@@ -72,6 +77,16 @@ def latent_noise(systems: list[str]) -> Values:
     return values
 
 
+def blurred(systems: list[str]) -> Values:
+    """The higher the bands the more; the table of the analysis has them in the alphabet's order."""
+    edges = [0, 1000, 2000, 4000, 11025]
+    return {
+        (name, f"bands_{low}_{high}hz", "log_modulation_ratio"): -low / 1000 - LEVEL[name]
+        for low, high in sorted(pairwise(edges), key=str)
+        for name in systems
+    }
+
+
 def drawn(plot: Plot, study: Study) -> Figure:
     with styled(LIGHT, study.systems, WIDTH):
         return plot.draw(plot.table(study))
@@ -121,6 +136,20 @@ def test_round_trips_join_the_trips_that_were_vocoded(by_hand: ByHand) -> None:
     assert lines_of(figure, 1)["baseline"] == [(1, 0.85), (2, 0.8), (4, 0.7), (8, 0.5)]
 
 
+def test_blur_goes_up_the_mel_beside_what_the_original_has(by_hand: ByHand) -> None:
+    study = by_hand(THREE, blurred(THREE) | {("baseline", "reconstruction", blur.METRIC): -9.0})
+    table = blur.table(study)
+    assert list(table["band"][:4]) == ["0 to 1", "1 to 2", "2 to 4", "4 to 11"]
+    figure = drawn(blur.PLOTS[0], study)
+    (axes,) = figure.axes
+    assert lines_of(figure)["plain_ae"] == [(0, -0.2), (1, -1.2), (2, -2.2), (3, -4.2)]
+    assert [text.get_text() for text in axes.get_xticklabels()] == list(table["band"][:4])
+    assert [list(line.get_ydata()) for line in axes.lines if line.get_linestyle() == "--"] == [
+        [0, 0]
+    ]
+    assert len(axes.collections) == len(THREE)  # the intervals
+
+
 def test_modelability_has_its_floor_and_the_distance_in_brackets(
     by_hand: ByHand,
 ) -> None:
@@ -145,15 +174,16 @@ PLOTS = [
     trips.PLOTS[0],
     modelability.PLOTS[0],
     noise_curves.PLOTS[0],
+    blur.PLOTS[0],
 ]
 
 
-@pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
+@pytest.mark.parametrize("plot", [*PLOTS, losses.PLOTS[2]], ids=lambda plot: plot.name)
 def test_nothing_measured_is_an_empty_table(plot: Plot, by_hand: ByHand) -> None:
     assert plot.table(by_hand(THREE, {("baseline", "latents", "sec"): 1.0})).empty
 
 
-CASES = list(zip(PLOTS, (noisy_inputs, several_trips, learned, latent_noise), strict=True))
+CASES = list(zip(PLOTS, (noisy_inputs, several_trips, learned, latent_noise, blurred), strict=True))
 
 
 @pytest.mark.parametrize("width", [COLUMN, WIDTH, DOUBLE])
@@ -183,6 +213,36 @@ def test_the_logged_losses_are_averaged_over_seeds() -> None:
     (band,) = figure.axes[0].collections
     low, high = band.get_datalim(figure.axes[0].transData).intervaly
     assert (low, high) == (2.0, 5.0)
+
+
+def test_the_latents_growth_has_the_root_of_the_variance_where_that_is_all(
+    tmp_path: Path,
+) -> None:
+    """Of plain_ae one seed logged the rms, before it was logged the other its variance."""
+    logs = {
+        ("baseline", 0): {
+            "validation/latent_rms": [1.0, 1.0],
+            "validation/latent_variance": [9, 9],
+        },
+        ("plain_ae", 0): {"validation/latent_rms": [2.0, 30.0]},
+        ("plain_ae", 1): {"validation/latent_variance": [16.0, 1600.0]},
+    }
+    runs = []
+    for (name, seed), log in logs.items():
+        folder = tmp_path / name / f"seed{seed}"
+        folder.mkdir(parents=True)
+        rows = [
+            {"step": 10 * place + 10, **{key: values[place] for key, values in log.items()}}
+            for place in (0, 1)
+        ]
+        (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        runs.append(Run(folder, {"ablation": name, "size": "tiny", "seed": seed}))
+    growth = losses.PLOTS[2]
+    figure = drawn(growth, Study("tiny", runs, Results(pd.DataFrame(), [])))
+    lines = lines_of(figure)
+    assert lines["baseline"] == [(10, 1.0), (20, 1.0)]
+    assert lines["plain_ae"] == [(10, 3.0), (20, 35.0)]
+    assert figure.axes[0].get_ylim() == (0, 42)  # nothing is cut off
 
 
 def test_bands_are_drawn_only_where_they_can_be_told_apart(by_hand: ByHand) -> None:

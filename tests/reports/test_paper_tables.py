@@ -214,7 +214,7 @@ def test_cost_is_of_each_run(tables: dict[str, Table]) -> None:
 
 
 def measure_more(folder: Path) -> None:
-    """Noisy speech, round trips and a model of the latents, in a run's table."""
+    """Noisy speech, round trips, blur and a model of the latents, in a run's table."""
     with (folder / "analysis" / "table.csv").open() as file:
         rows = list(csv.DictReader(file))
     clips = sorted({row["clip"] for row in rows} - {""})
@@ -225,6 +225,8 @@ def measure_more(folder: Path) -> None:
     }  # fmt: skip
     new = [(clip, name, "mel_l1", value) for clip in clips for name, value in values.items()]
     new += [(clip, "modelability", "heldout_loss_per_second", 300.0) for clip in clips]
+    blur = {"bands_0_1000hz": -0.5, "bands_4000_11025hz": -2.0, "bands_1000_4000hz": -1.0}
+    new += [(clip, at, "log_modulation_ratio", x) for clip in clips for at, x in blur.items()]
     new += [("", "no_context", "heldout_loss_per_second", 400.0)]
     for clip, condition, metric, value in new:
         rows.append({**rows[0], "clip": clip, "condition": condition, "metric": metric})
@@ -257,6 +259,12 @@ def test_noisy_speech_round_trips_and_modelability_where_measured(
     assert [cell.text for cell in trips.rows[0]] == ["baseline", "0.500", "0.600", "0.800"]
     assert [cell.text for cell in found["modelability"].rows[0]] == ["baseline", "300.00", "400.00"]
     assert found["round-trips-stoi"].empty
+    blur = found["bands-log-modulation-ratio"]
+    titles = [column.title for column in blur.columns[1:]]
+    assert titles == ["0 to 1 kHz", "1 to 4 kHz", "4 to 11 kHz"]
+    assert [cell.text for cell in blur.rows[0][1:]] == [
+        f"{MINUS}{x}" for x in ("0.50", "1.00", "2.00")
+    ]
 
 
 def test_an_estimate_without_a_value_or_an_interval() -> None:

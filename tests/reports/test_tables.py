@@ -38,6 +38,7 @@ def test_unseen_voices_have_a_table_of_their_own(study: Study, by_hand: Callable
     assert list(page_rows.measured([ceiling, *models], QUALITY)) == ["stoi"]
     assert page_rows.unseen_voices(by_hand(["x"], {("x", "reconstruction", "stoi"): 1.0})) == []
     assert describe("unseen", "mel_l1") == "mel L1, unseen voices"
+    assert describe("bands_4000_11025hz", "mel_l1") == "mel L1, 4 to 11 kHz"
     assert describe("unseen_ceiling", "stoi") == "STOI, ceiling, unseen voices"
 
 

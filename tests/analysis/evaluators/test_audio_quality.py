@@ -14,7 +14,7 @@ import torch
 from analysis.context import EvalContext
 from analysis.evaluator import Evaluator
 from analysis.evaluators import audio_quality, dnsmos, pitch, visqol
-from analysis.metrics.modulation import log_modulation_ratio
+from analysis.metrics.modulation import band_groups, log_modulation_ratio
 from analysis.metrics.perceptual import METRICS, wave_scores
 from analysis.metrics.spectral import mel_cepstral_distortion, mel_l1
 from analysis.outputs.table import Row
@@ -108,6 +108,10 @@ def test_rows_are_the_metrics_of_the_models_own_output(here: EvalContext) -> Non
                 assert rows[sample.name, condition, "mel_l1"].value == pytest.approx(expected)
             expected = log_modulation_ratio(mel, batch.mels[number].numpy())
             assert rows[sample.name, "reconstruction", "log_modulation_ratio"].value == expected
+            for name, group in band_groups().items():
+                expected = log_modulation_ratio(mel[group], batch.mels[number].numpy()[group])
+                row = rows[sample.name, f"bands_{name}", "log_modulation_ratio"]
+                assert row.value == expected
 
 
 def test_the_vocoder_alone_is_closer_than_an_untrained_model(here: EvalContext) -> None:
@@ -158,7 +162,7 @@ def test_a_model_that_gives_nan_is_counted_and_never_scored(here: EvalContext) -
     rows = answers(audio_quality.EVALUATOR, here)
     for clip in spoken_clips(here):
         for key, row in rows.items():
-            if key[:2] == (clip, "reconstruction"):
+            if key[0] == clip and key[1].startswith(("reconstruction", "bands_")):
                 assert math.isnan(row.value)
                 assert "NaN" in row.reason
             elif key[0] == clip:

@@ -12,6 +12,7 @@ from analysis.context import Batch, EvalContext
 from analysis.errors import Unavailable
 from analysis.evaluator import Evaluator
 from analysis.evaluators import audio_quality, unseen_voices
+from analysis.metrics.modulation import band_groups
 from analysis.outputs.examples import write_clips
 from analysis.outputs.table import Row
 from analysis.resources import Options
@@ -53,6 +54,7 @@ def test_the_rows_are_those_of_quality_under_other_names(context: EvalContext) -
         "unseen": "reconstruction",
         "unseen_ceiling": "ceiling",
         "unseen_untrained": "untrained",
+        **{f"unseen_bands_{name}": f"bands_{name}" for name in band_groups()},
     }
     found = ask(unseen_voices.QUALITY, clips, context)
     assert {row.condition for row in found} == set(names)

@@ -2,10 +2,11 @@
 
 import math
 
+import librosa
 import numpy as np
 import pytest
 
-from analysis.metrics.modulation import log_modulation_ratio
+from analysis.metrics.modulation import band_groups, fast_energy, log_modulation_ratio
 from analysis.metrics.score import score
 
 MELS, FRAMES = 80, 256
@@ -62,6 +63,31 @@ def test_what_moves_slowly_from_one_end_to_the_other_hardly_counts() -> None:
     original = waving({periods(20): 0.5})
     drift = 5 * np.arange(FRAMES) / FRAMES
     assert log_modulation_ratio(original, original + drift) == pytest.approx(0, abs=1e-3)
+
+
+def test_a_group_of_bands_alone_loses_what_its_bands_lose() -> None:
+    """Half the amplitude from the 25th band to the 40th, whose centres lie in 1 to 2 kHz."""
+    original = waving({periods(20): 1.0, periods(4): 2.0})
+    output = original.copy()
+    output[24:40] = waving({periods(20): 0.5, periods(4): 2.0})[24:40]
+    found = {
+        name: log_modulation_ratio(original[group], output[group])
+        for name, group in band_groups().items()
+    }
+    assert found.pop("1000_2000hz") == pytest.approx(-math.log(4), rel=1e-9)
+    assert list(found) == ["0_1000hz", "2000_4000hz", "4000_11025hz"]
+    assert set(found.values()) == {0.0}
+
+
+def test_the_groups_hold_every_band_once_by_the_centres_of_librosas_filters() -> None:
+    centres = librosa.mel_frequencies(MELS + 2, fmin=0, fmax=11025)[1:-1]
+    for name, group in band_groups().items():
+        low, high = map(int, name.removesuffix("hz").split("_"))
+        assert list(group) == [low <= centre < high for centre in centres]
+    assert (sum(band_groups().values()) == 1).all()
+    mel = np.random.default_rng(0).normal(size=(MELS, FRAMES))
+    parts = [fast_energy(mel[group]) for group in band_groups().values()]
+    assert sum(parts) == pytest.approx(fast_energy(mel), rel=1e-12)
 
 
 def test_averaging_frames_is_the_filters_own_response() -> None:

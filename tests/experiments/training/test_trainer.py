@@ -23,7 +23,7 @@ def test_logs_every_term_and_validation(finished, curves):
     assert {"train/adversarial", "train/feature_matching", "train/critic"} <= set(rows[2])
     loss = 5 * rows[0]["train/reconstruction"] + 0.25 * rows[0]["train/dispersive"]
     assert rows[0]["train/loss"] == pytest.approx(loss, rel=1e-5)
-    assert "validation/reconstruction" in rows[3]
+    assert {"validation/reconstruction", "validation/latent_rms"} <= set(rows[3])
 
 
 def test_keeps_checkpoints_pictures_and_sound(finished):
