@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -21,6 +21,9 @@ from dcvae.audio.mel import HOP
 from dcvae.data.manifest import Clip, Manifest, read_manifest
 from dcvae.vocoders import Vocoder
 
+if TYPE_CHECKING:
+    from analysis.latent_lm.probe import Probe
+
 TEST, UNSEEN = "test", "unseen"  # the splits that are scored
 SHORTEST = 1.0  # seconds of a clip that is
 
@@ -37,6 +40,8 @@ class EvalContext:
     waves: WaveCache
     references: References = field(default_factory=References)
     unreadable: dict[str, str] = field(default_factory=dict)  # reason by the clip's name
+    facts: dict[str, Any] = field(default_factory=dict)  # that the evaluator at work notes
+    probe: "Probe | None" = None  # the models of its latents, once an evaluator has made them
 
     def split(self, name: str) -> Manifest:
         """All clips of one split that are long enough to be scored."""

@@ -6,6 +6,7 @@ from analysis.evaluators import (
     channels,
     distillmos,
     dnsmos,
+    interface,
     interpolation,
     latent_lm,
     latent_space,
@@ -36,6 +37,7 @@ EVALUATORS: dict[str, Evaluator] = {
         robustness.ROUND_TRIPS,
         interpolation.EVALUATOR,
         latent_lm.EVALUATOR,
+        interface.EVALUATOR,
         unseen_voices.QUALITY,
         unseen_voices.SPEAKER,
     )

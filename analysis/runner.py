@@ -210,6 +210,7 @@ def evaluate(
     rows = store.resume()
     done = {row.clip for row in rows}
     context.unreadable.clear()
+    context.facts.clear()
     counted = CountedBatches(
         context, [clip for clip in clips if clip.name not in done], evaluator.name
     )
@@ -233,6 +234,7 @@ def evaluate(
         "speech_seconds": round(counted.seconds, 3),
         "real_time_factor": round(factor, 5) if counted.seconds else None,
         "n_failed": sum(math.isnan(row.value) for row in rows),
+        **context.facts,
     }
     store.finish(rows, facts)
     say(

@@ -1,4 +1,4 @@
-"""What the model of latents is trained on: frames of a run's latents, standardised."""
+"""What the model of latents is trained on: frames of a run's latents, as they are or scaled."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -46,10 +46,10 @@ def to_latents(frames: Tensor, bins: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Standardiser:
-    """Frames to mean 0 and variance 1 in each dim, so that no space's scale matters.
+class Scaling:
+    """What is subtracted from the frames of a space and what they are divided by, dim by dim.
 
-    Dead dims are left out, and come back as their mean.
+    Dims that are not `live` are left out, and come back as their mean.
     """
 
     mean: Tensor  # [C * H]
@@ -57,8 +57,11 @@ class Standardiser:
     live: Tensor  # [C * H], bool
 
     @classmethod
-    def fit(cls, sequences: Sequence[Tensor]) -> "Standardiser":
-        """From the training split's frames [L, C * H]; Unmeasurable where none varies."""
+    def standardise(cls, sequences: Sequence[Tensor]) -> "Scaling":
+        """To mean 0 and variance 1 over frames [L, C * H], so that no space's scale matters.
+
+        Dead dims are left out. Unmeasurable where there are no frames or none of them varies.
+        """
         count = sum(map(len, sequences))
         if not count:
             raise Unmeasurable("the training split has no clip that can be used")
@@ -70,6 +73,11 @@ class Standardiser:
             raise Unmeasurable("the latents of the training split do not vary")
         return cls(mean.float(), std.float(), live)
 
+    @classmethod
+    def none(cls, dims: int) -> "Scaling":
+        """The frames [L, C * H] as the encoder gives them."""
+        return cls(torch.zeros(dims), torch.ones(dims), torch.ones(dims, dtype=torch.bool))
+
     @property
     def dims(self) -> int:
         return int(self.live.sum())
@@ -78,10 +86,10 @@ class Standardiser:
         """[..., C * H] -> [..., D]."""
         return ((frames - self.mean) / self.std)[..., self.live]
 
-    def invert(self, standardised: Tensor) -> Tensor:
+    def invert(self, scaled: Tensor) -> Tensor:
         """[..., D] -> [..., C * H]."""
-        frames = self.mean.expand(*standardised.shape[:-1], -1).clone()
-        frames[..., self.live] += standardised * self.std[self.live]
+        frames = self.mean.expand(*scaled.shape[:-1], -1).clone()
+        frames[..., self.live] += scaled * self.std[self.live]
         return frames
 
 

@@ -1,66 +1,165 @@
-"""From a run's training split to a model of its latents, watched on held-out clips as it learns."""
+"""From a run's training split to models of its latents, watched on held-out clips as they learn."""
 
 import copy
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from statistics import fmean
 
 import torch
 from torch import Tensor
 
 from analysis.context import EvalContext
-from analysis.latent_lm.data import Standardiser, choose_clips, encode_clips
+from analysis.latent_lm.data import Scaling, choose_clips, encode_clips
 from analysis.latent_lm.flow_matching import Gaussian
 from analysis.latent_lm.heldout import heldout_losses
 from analysis.latent_lm.network import LatentTransformer
 from analysis.latent_lm.presets import Preset
-from analysis.latent_lm.training import train
+from analysis.latent_lm.training import count_flops, train
 from analysis.metrics.score import Unmeasurable
+from analysis.resources import Resources
 from dcvae.data.manifest import read_manifest
+from dcvae.utils.threads import torch_threads
+
+Sequences = dict[str, Tensor]  # frames [L, D] by the clip's name
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """What training gave. Losses are of a frame and a dim."""
+class Frames:
+    """The latents of a run, as frames [L, C * H] of each clip."""
 
-    standardiser: Standardiser
-    network: LatentTransformer  # at the chosen step
-    step: int  # the one with the lowest loss on the validation split; the last without such
-    losses: dict[str, float]  # its own, by the held-out clip's name
-    curve: dict[int, float]  # the mean loss of the watched clips, by step
-    gaussian: Gaussian  # the model without context
-    without_context: float  # its mean loss of the watched clips
+    train: list[Tensor]
+    validation: Sequences
+    held_out: Sequences
+    per_second: float
+
+    def scaled(self, scaling: Scaling) -> "Frames":
+        """The same, each dim scaled."""
+        return Frames(
+            [scaling.apply(frames) for frames in self.train],
+            {name: scaling.apply(frames) for name, frames in self.validation.items()},
+            {name: scaling.apply(frames) for name, frames in self.held_out.items()},
+            self.per_second,
+        )
 
 
-def fit(held_out: Mapping[str, Tensor], context: EvalContext, preset: Preset) -> Fitted:
-    """Train on the training split; Unmeasurable where that cannot be done.
+def encode_splits(held_out: Sequences, context: EvalContext, preset: Preset) -> Frames:
+    """What is trained on and what chooses the step, beside the clips that are judged.
 
-    `held_out` are the frames [L, C * H] of the clips on which it is judged, by their names; the
-    first of them are watched.
+    Unmeasurable where there is no such clip.
     """
     if not held_out:
         raise Unmeasurable("no held-out clip can be scored")
     clips = read_manifest(context.run.manifest)
     spoken = encode_clips(choose_clips(clips, "train", preset.speech_hours), context)
-    standardiser = Standardiser.fit(spoken)
-    for number, frames in enumerate(spoken):  # in place: all training speech is held once
-        spoken[number] = standardiser.apply(frames)
     chosen_by = encode_clips(choose_clips(clips, "validation", preset.validation_hours), context)
-    validation = {str(i): standardiser.apply(one) for i, one in enumerate(chosen_by)}
-    standardised = {name: standardiser.apply(frames) for name, frames in held_out.items()}
+    validation = {str(number): frames for number, frames in enumerate(chosen_by)}
+    return Frames(spoken, validation, held_out, context.model.latent_frames_per_second)
 
-    device, rate = context.resources.device, context.model.latent_frames_per_second
-    watched = dict(list(standardised.items())[: preset.watched])
-    curve, best = {}, math.nan
-    for step, network in train(spoken, rate, preset, device):
+
+@dataclass
+class Trained:
+    """The model of one seed. Losses are of a frame and a dim."""
+
+    network: LatentTransformer  # at the chosen step
+    step: int  # the one with the lowest loss on the validation split; the last without such
+    losses: dict[str, float]  # its own, by the held-out clip's name
+    curve: dict[int, float]  # the mean loss of the watched clips, by step
+    snapshots: dict[int, LatentTransformer]  # at the steps whose frames are decoded
+    seconds: float  # of all training steps on this machine
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The models of all seeds in one scaling of the space, and the one without context."""
+
+    scaling: Scaling
+    gaussian: Gaussian
+    bare: dict[str, float]  # the Gaussian's loss of a frame and a dim, by the held-out clip's name
+    models: list[Trained]
+    flops: float  # of a training step, floating-point operations
+    seconds: float  # of a training step on this machine, on one thread of a CPU
+
+    @classmethod
+    def of(
+        cls, scaling: Scaling, frames: Frames, models: list[Trained], preset: Preset
+    ) -> "Fitted":
+        """From models of scaled frames."""
+        gaussian = Gaussian(frames.train)
+        bare = heldout_losses(gaussian, frames.held_out, preset.times, torch.device("cpu"))
+        flops = count_flops(models[0].network, frames.per_second, preset)
+        seconds = fmean(one.seconds for one in models) / preset.steps
+        return cls(scaling, gaussian, bare, models, flops, seconds)
+
+    @property
+    def losses(self) -> dict[str, float]:
+        """By the held-out clip's name, the mean over the seeds."""
+        return {name: fmean(one.losses[name] for one in self.models) for name in self.bare}
+
+    @property
+    def gains(self) -> dict[str, float]:
+        """By the held-out clip's name, the share of the Gaussian's loss that context saves."""
+        return {name: 1 - loss / self.bare[name] for name, loss in self.losses.items()}
+
+    def curve(self, watched: Sequence[str]) -> dict[int, tuple[float, float]]:
+        """By step the mean loss of the watched clips, and the share of the Gaussian's it saves."""
+        bare = mean({name: self.bare[name] for name in watched})
+        steps = self.models[0].curve
+        losses = {step: fmean(one.curve[step] for one in self.models) for step in steps}
+        return {step: (loss, 1 - loss / bare) for step, loss in losses.items()}
+
+
+def fit(
+    frames: Frames, scalings: Mapping[str, Scaling], preset: Preset, resources: Resources
+) -> dict[str, Fitted]:
+    """One model a scaling and seed, by the scaling's name; Unmeasurable where none can be trained.
+
+    On a CPU they are trained side by side in the pool, one thread each: the models are small.
+    """
+    scaled = {name: frames.scaled(scaling) for name, scaling in scalings.items()}
+    asked = [(name, seed) for name in scalings for seed in preset.seeds]
+    if resources.device.type == "cpu":
+        futures = [
+            resources.pool.submit(fit_seed, scaled[name], seed, preset, resources.device)
+            for name, seed in asked
+        ]
+        trained = [future.result() for future in futures]
+    else:
+        trained = [fit_seed(scaled[name], seed, preset, resources.device) for name, seed in asked]
+    models = dict(zip(asked, trained, strict=True))
+    return {
+        name: Fitted.of(
+            scaling, scaled[name], [models[name, seed] for seed in preset.seeds], preset
+        )
+        for name, scaling in scalings.items()
+    }
+
+
+def fit_seed(frames: Frames, seed: int, preset: Preset, device: torch.device) -> Trained:
+    """The model of one seed on scaled frames; of the first, weights of the decoded steps too."""
+    with torch_threads(1) if device.type == "cpu" else nullcontext():
+        return fit_on_device(frames, seed, preset, device)
+
+
+def fit_on_device(frames: Frames, seed: int, preset: Preset, device: torch.device) -> Trained:
+    """The part of `fit_seed` that computes."""
+    kept = preset.decoded if seed == preset.seeds[0] else ()
+    watched = dict(list(frames.held_out.items())[: preset.watched])
+    curve, snapshots, best, seconds = {}, {}, math.nan, 0.0
+    started = time.perf_counter()
+    for step, network in train(frames.train, frames.per_second, seed, preset, device):
+        seconds += time.perf_counter() - started
         curve[step] = mean(heldout_losses(network, watched, preset.times, device))
-        loss = mean(heldout_losses(network, validation, preset.times, device))
+        loss = mean(heldout_losses(network, frames.validation, preset.times, device))
         if not loss >= best:
             best, chosen, chosen_step = loss, copy.deepcopy(network), step
-    losses = heldout_losses(chosen, standardised, preset.times, device)
-    gaussian = Gaussian(spoken)
-    bare = mean(heldout_losses(gaussian, watched, preset.times, torch.device("cpu")))
-    return Fitted(standardiser, chosen, chosen_step, losses, curve, gaussian, bare)
+        if step in kept:
+            snapshots[step] = copy.deepcopy(network)
+        started = time.perf_counter()
+    losses = heldout_losses(chosen, frames.held_out, preset.times, device)
+    return Trained(chosen, chosen_step, losses, curve, snapshots, seconds)
 
 
 def mean(losses: Mapping[str, float]) -> float:

@@ -45,18 +45,21 @@ class Gaussian:
     """The model without context: each frame is drawn from one Gaussian, whatever came before."""
 
     def __init__(self, sequences: Sequence[Tensor]) -> None:
-        """Fitted to standardised frames [L, D] each: mean 0, and their covariance."""
-        dims = sequences[0].shape[1]
-        total = torch.zeros(dims, dims, dtype=torch.float64)
+        """Fitted to frames [L, D] each: their mean and covariance."""
+        count = sum(map(len, sequences))
+        mean = torch.stack([frames.double().sum(0) for frames in sequences]).sum(0) / count
+        total = torch.zeros(len(mean), len(mean), dtype=torch.float64)
         for frames in sequences:
-            total += frames.T.double() @ frames.double()
-        covariance = total / sum(map(len, sequences))
-        variances, axes = torch.linalg.eigh(covariance)
+            centred = frames - mean
+            total += centred.T @ centred
+        variances, axes = torch.linalg.eigh(total / count)
+        self.mean = mean.float()
         self.variances, self.axes = variances.clamp(min=0).float(), axes.float()
 
     def velocity(self, noisy: Tensor, times: Tensor) -> Tensor:
         """The best velocity for this Gaussian, along the axes of its covariance."""
-        return linear_velocity(noisy @ self.axes, times, self.variances) @ self.axes.T
+        centred = (noisy - times * self.mean) @ self.axes
+        return linear_velocity(centred, times, self.variances) @ self.axes.T + self.mean
 
     def given(self, frames: Tensor) -> Velocity:
         """The velocity of every frame of [B, L, D]: the frames before it change nothing."""
@@ -64,4 +67,4 @@ class Gaussian:
 
     def sample(self, noise: Tensor) -> Tensor:
         """Standard normal noise [..., D] to frames [..., D]."""
-        return (noise * self.variances.sqrt()) @ self.axes.T
+        return (noise * self.variances.sqrt()) @ self.axes.T + self.mean

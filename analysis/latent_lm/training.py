@@ -9,36 +9,42 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
+from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from analysis.latent_lm.data import draw_batches, pad
 from analysis.latent_lm.flow_matching import flow_error
 from analysis.latent_lm.network import LatentTransformer
-from analysis.latent_lm.presets import SEED, Preset
+from analysis.latent_lm.presets import Preset
 from analysis.metrics.score import Unmeasurable
 
 BETAS = (0.9, 0.95)
 WEIGHT_DECAY = 0.01
 CLIP_NORM = 1.0
+CLIP_SECONDS = 4.0  # of the clips on which operations are counted
 AVERAGED = 0.1  # of the steps so far, over which the weights are averaged
 
 
-def build_network(dims: int, preset: Preset) -> LatentTransformer:
+def build_network(dims: int, seed: int, preset: Preset) -> LatentTransformer:
     """The untrained model; the seed alone decides its weights."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(SEED)
+        torch.manual_seed(seed)
         return LatentTransformer(dims, preset.network)
 
 
 def train(
-    sequences: Sequence[Tensor], frames_per_second: float, preset: Preset, device: torch.device
+    sequences: Sequence[Tensor],
+    frames_per_second: float,
+    seed: int,
+    preset: Preset,
+    device: torch.device,
 ) -> Iterator[tuple[int, LatentTransformer]]:
-    """Train on standardised frames [L, D] each; yields the steps of the curve and the weights.
+    """Train on frames [L, D] each; yields the steps of the curve and the weights.
 
-    The rate is constant and what is yielded is the average of the weights of about the last
-    tenth of the steps, so that each point of the curve is nearly where a budget of so many
-    steps would have ended. Unmeasurable if there is less speech than a batch takes, or if the
-    loss is not finite any more.
+    The seed decides the first weights, the order of clips and the noise. The rate is constant and
+    what is yielded is the average of the weights of about the last tenth of the steps, so that each
+    point of the curve is nearly where a budget of so many steps would have ended. Unmeasurable if
+    there is less speech than a batch takes, or if the loss is not finite any more.
     """
     batch_frames = math.ceil(preset.batch_seconds * frames_per_second)
     if sum(map(len, sequences)) < batch_frames:
@@ -47,10 +53,10 @@ def train(
             f"the training split has {speech:.0f} s of speech, a batch takes"
             f" {preset.batch_seconds:.0f} s"
         )
-    network = build_network(sequences[0].shape[1], preset).to(device)
+    network = build_network(sequences[0].shape[1], seed, preset).to(device)
     average = copy.deepcopy(network).requires_grad_(False)
     optimizers = build_optimizers(network)
-    generator = torch.Generator().manual_seed(SEED)
+    generator = torch.Generator().manual_seed(seed)
     batches = draw_batches([len(one) for one in sequences], batch_frames, generator)
     if 0 in preset.curve:
         yield 0, average
@@ -88,7 +94,21 @@ def train_step(
     draws: int,
     generator: torch.Generator,
 ) -> float:
-    """One step on frames [L, D] each; the loss a dim of a frame, before it.
+    """One step on frames [L, D] each; the loss a dim of a frame, before it."""
+    loss = batch_loss(network, batch, draws, generator)
+    loss.backward()
+    nn.utils.clip_grad_norm_(network.parameters(), CLIP_NORM)
+    for optimizer in optimizers:
+        optimizer.param_groups[0]["lr"] = rate
+        optimizer.step()
+        optimizer.zero_grad()
+    return float(loss.detach())
+
+
+def batch_loss(
+    network: LatentTransformer, batch: Sequence[Tensor], draws: int, generator: torch.Generator
+) -> Tensor:
+    """The loss of frames [L, D] each, a dim of a frame.
 
     Times are stratified: each of a frame's draws comes from its own equal part of 0 to 1.
     """
@@ -99,14 +119,22 @@ def train_step(
     frames, real, noise, times = (x.to(network.start.device) for x in (frames, real, noise, times))
     with fast_arithmetic(frames.device):
         error = flow_error(network.given(frames), frames, noise, times)
-    loss = error[:, real].mean() / frames.shape[-1]
-    loss.backward()
-    nn.utils.clip_grad_norm_(network.parameters(), CLIP_NORM)
-    for optimizer in optimizers:
-        optimizer.param_groups[0]["lr"] = rate
-        optimizer.step()
-        optimizer.zero_grad()
-    return float(loss.detach())
+    return error[:, real].mean() / frames.shape[-1]
+
+
+def count_flops(network: LatentTransformer, frames_per_second: float, preset: Preset) -> float:
+    """Floating-point operations of one training step, forward and backward.
+
+    Counted on a batch of clips of CLIP_SECONDS: how long clips are changes only the small share of
+    attention among them. The optimizer's own are left out.
+    """
+    length = max(1, round(CLIP_SECONDS * frames_per_second))
+    clips = max(1, round(preset.batch_seconds / CLIP_SECONDS))
+    batch = list(torch.zeros(clips, length, network.dims))
+    counted = copy.deepcopy(network).requires_grad_()
+    with FlopCounterMode(display=False) as counter:
+        batch_loss(counted, batch, preset.draws, torch.Generator()).backward()
+    return float(counter.get_total_flops())
 
 
 @torch.no_grad()

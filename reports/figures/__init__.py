@@ -4,6 +4,7 @@ from reports.figures import (
     blur,
     claims_forest,
     input_noise,
+    interface,
     losses,
     modelability,
     noise_curves,
@@ -29,6 +30,7 @@ PLOTS: list[Plot] = [
     *tsne.PLOTS,
     *spectrum.PLOTS,
     *modelability.PLOTS,
+    *interface.PLOTS,
     *losses.PLOTS,
     *spectrograms.PLOTS,
 ]

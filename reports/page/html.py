@@ -80,7 +80,7 @@ def render(study: Study, date: str, measured: Measured) -> str:
         failures=page_rows.failures(study),
         failures_listed=page_rows.FAILURES,
         figures=figures(study, measured),
-        players=list(audio_grid.players(study)),
+        players=audio_grid.players(study),
         looks=looks(study.systems, LIGHT),
         vocoder=vocoder(study),
         versions=dict(sorted(((study.runs[0].summary or {}).get("versions") or {}).items())),

@@ -33,10 +33,17 @@ MODELABILITY = {  # condition and metric
     ("modelability", "heldout_loss_per_second"): Metric("held-out loss/s", "down", digits=2),
     ("no_context", "heldout_loss_per_second"): Metric("without context", digits=2),
     ("modelability", "heldout_loss"): Metric("held-out loss/dim"),
+    ("modelability", "context_gain"): Metric("gain over no context", "up"),
+    ("modelability", "standardising_gain"): Metric("of it by standardising", "down"),
     ("modelability", "continuation_frechet"): Metric("Fréchet, continued", "down", digits=2),
+    ("modelability_raw", "continuation_frechet"): Metric("of raw latents", "down", digits=2),
     ("reconstruction", "continuation_frechet"): Metric("its floor", digits=2),
     ("modelability", "continuation_change_frechet"): Metric("Fréchet of changes", "down", digits=2),
+    ("modelability", "continuation_distillmos"): Metric("DistillMOS, continued", "up", digits=2),
+    ("reconstruction", "continuation_distillmos"): Metric("its ceiling", digits=2),
+    ("modelability", "continuation_similarity"): Metric("voice like the prompt's", "up"),
     ("interpolation", "mel_frechet"): Metric("Fréchet, interpolated", "down", digits=2),
+    ("interface", "flops_to_bar"): Metric("operations to STOI .5", "down", digits=0),
 }
 
 
@@ -151,9 +158,10 @@ def modelability(study: Study) -> Table:
     empty = Table(
         "modelability",
         "How easily the latents are modelled",
-        "The same small model on each space: its loss on held-out clips a second of speech, beside"
-        " that of a Gaussian without context; Fréchet distances between log-mels of original speech"
-        " and of decoded continuations (the floor: decoded latents of the clips themselves), and of"
-        " decoded interpolations.",
+        "The same small models on each space: their loss on held-out clips a second of speech,"
+        " beside that of a Gaussian without context, and the share of it that context saves;"
+        " Fréchet distances between log-mels of original speech and of decoded continuations (the"
+        " floor: decoded latents of the clips themselves), and of decoded interpolations; what"
+        " DistillMOS and a speaker encoder make of the continuations.",
     )
     return filled(empty, rows, page_rows.measured(rows, metrics), is_clear)

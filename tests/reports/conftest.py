@@ -178,12 +178,13 @@ def write_analysis(folder: Path, ablation: str, seed: int) -> None:
     summary = {"clips": CLIPS, "vocoder": {"name": "griffin_lim"}, "versions": {"stoi": "1"}}
     (analysis / "analysis.json").write_text(json.dumps(summary))
     generator = np.random.default_rng(0)
-    for clip in CLIPS[:2]:
-        place = analysis / "examples" / clip
+    kept = [("examples", "reconstruction", clip) for clip in CLIPS[:2]]
+    for folder_name, output, clip in [*kept, ("continuations", "continuation", CLIPS[0])]:
+        place = analysis / folder_name / clip
         place.mkdir(parents=True)
         mel = generator.normal(-4, 2, (80, 60)).astype(np.float32)
-        np.savez_compressed(place / "mel.npz", original=mel, reconstruction=mel + 0.1)
-        for name in ("original", "ceiling", "reconstruction"):
+        np.savez_compressed(place / "mel.npz", original=mel, **{output: mel + 0.1})
+        for name in ("original", "ceiling", output):
             wave = generator.normal(0, 0.1, 60 * 256).astype(np.float32)
             soundfile.write(place / f"{name}.wav", wave, 22050, subtype="PCM_16")
 

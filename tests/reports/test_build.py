@@ -5,6 +5,7 @@ import base64
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -77,7 +78,9 @@ def test_the_page_is_whole_and_asks_nothing_of_the_network(page: str) -> None:
 def test_every_system_has_its_audio_and_pictures_decode(page: str, runs: Path) -> None:
     parsed = Page(page)
     sounds = parsed.all("audio")
-    assert len(sounds) == 2 * 5  # clips x (original, ceiling, three ablations)
+    # clips x (original, ceiling, three ablations), and one continued, which has no ceiling
+    assert len(sounds) == 2 * 5 + 4
+    assert page.count(", continued after 1.5 s</h3>") == 1
     content = str(sounds[0]["src"]).partition("base64,")[2]
     samples, rate = soundfile.read(io.BytesIO(base64.b64decode(content)), dtype="int16")
     folder = runs / "tiny/baseline/seed0/analysis/examples/voice-0-0123456789"
@@ -85,7 +88,7 @@ def test_every_system_has_its_audio_and_pictures_decode(page: str, runs: Path) -
     assert rate == 22050
     assert (samples == original).all()
     pictures = [str(one["src"]) for one in parsed.all("img")]
-    assert len(pictures) == 2 * 5 + len(measured_plots(collect(runs)))  # mels and figures
+    assert len(pictures) == 2 * 5 + 4 + len(measured_plots(collect(runs)))  # mels and figures
     for picture in pictures:
         kind, _, content = picture.partition(";base64,")
         decoded = base64.b64decode(content)
@@ -200,8 +203,8 @@ def test_several_seeds_without_examples_or_curves_still_make_a_page(
     for seed in (0, 1):
         folder = make_run(tmp_path, "baseline", seed)
         (folder / "metrics.jsonl").unlink()
-        for path in sorted((folder / "analysis" / "examples").rglob("*"), reverse=True):
-            path.unlink() if path.is_file() else path.rmdir()
+        for name in ("examples", "continuations"):
+            shutil.rmtree(folder / "analysis" / name)
     text = render(collect(tmp_path), "today")
     assert "hold no example audio" in text
     assert Page(text).open == []

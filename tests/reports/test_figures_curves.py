@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,10 +12,10 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.evaluators.latent_lm import PER_SECOND
+from analysis.evaluators.latent_lm import GAIN, PER_SECOND
 from analysis.evaluators.robustness import NOISES, RATIOS, TRIPS, VOCODED_TRIPS
 from dcvae.runs import Run
-from reports.figures import blur, input_noise, losses, modelability, noise_curves
+from reports.figures import blur, input_noise, interface, losses, modelability, noise_curves
 from reports.figures import round_trips as trips
 from reports.figures.legends import legend_columns
 from reports.figures.lines import draw_lines
@@ -61,9 +62,22 @@ def learned(systems: list[str]) -> Values:
     for name in systems:
         for step in (0, 25, 100, 50, 400):
             values[name, f"step_{step}", PER_SECOND] = 500 + 100 * LEVEL[name] - step / 4
+            values[name, f"step_{step}", GAIN] = LEVEL[name] + step / 1000
+            values[name, f"step_{step}", "train_flops"] = step * 1e9
         values[name, "no_context", PER_SECOND] = 600 + 100 * LEVEL[name]
         if name != "plain_ae":
             values[name, "modelability", "continuation_frechet"] = 12.34
+    return values
+
+
+def decoded(systems: list[str]) -> Values:
+    """STOI rises with the training; under white noise it is .1 lower, in runs of four .2."""
+    values = {}
+    for name in systems:
+        for kind, run, less in (("probe", 1, 0.0), ("white", 1, 0.1), ("probe", 4, 0.2)):
+            for step in (0, 200, 50):
+                stoi = 0.3 + step / 1000 - less + LEVEL[name]
+                values[name, f"interface_{kind}_{run}_step_{step}", "stoi"] = stoi
     return values
 
 
@@ -154,7 +168,7 @@ def test_modelability_has_its_floor_and_the_distance_in_brackets(
     by_hand: ByHand,
 ) -> None:
     study = by_hand(THREE, learned(THREE))
-    table = modelability.table(study)
+    table = modelability.PLOTS[0].table(study)
     assert list(table["step"][:5]) == [0, 25, 50, 100, 400]
     assert list(table["mean"][:5]) == [500, 493.75, 487.5, 475, 400]
     figure = drawn(modelability.PLOTS[0], study)
@@ -169,10 +183,41 @@ def test_modelability_has_its_floor_and_the_distance_in_brackets(
     assert ticks[-1] == 400
 
 
+def test_the_gain_is_drawn_against_operations_and_seconds(by_hand: ByHand, tmp_path: Path) -> None:
+    study = by_hand(THREE, learned(THREE))
+    noted = {"evaluators": {"modelability": {"train_seconds_per_step": 0.25}}}
+    for number, run in enumerate(study.runs):
+        analysis = tmp_path / run.system / "analysis"
+        analysis.mkdir(parents=True)
+        facts = noted if run.system != "plain_ae" else {}  # whose analysis did not note it
+        (analysis / "analysis.json").write_text(json.dumps(facts))
+        (analysis / "table.csv").touch()
+        study.runs[number] = replace(run, folder=tmp_path / run.system)
+    by_flops, by_seconds = (drawn(plot, study) for plot in modelability.PLOTS[1:])
+    gains = [(step, round(step / 1000 + 0.1, 6)) for step in (0, 25, 50, 100, 400)]
+    assert lines_of(by_flops)["no_adversary"] == [(step * 1e9, gain) for step, gain in gains]
+    assert lines_of(by_seconds)["no_adversary"] == [(step / 4, gain) for step, gain in gains]
+    assert set(lines_of(by_seconds)) == {"baseline", "no_adversary"}
+
+
+def test_decoded_errors_have_white_noise_of_their_power_beside_them(by_hand: ByHand) -> None:
+    study = by_hand(THREE, decoded(THREE))
+    table = interface.table(study)
+    assert len(table) == 3 * 3 * 3
+    figure = drawn(interface.PLOTS[0], study)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["STOI ↑", ""]
+    assert lines_of(figure)["plain_ae"] == [(0, 0.5), (50, 0.55), (200, 0.7)]
+    assert lines_of(figure, 1)["baseline"] == [(0, 0.1), (50, 0.15), (200, 0.3)]
+    white = [points_of(line) for line in figure.axes[0].lines if line.get_linestyle() == ":"]
+    assert white[0] == [(0, 0.2), (50, 0.25), (200, 0.4)]
+    assert len(white) == 3
+
+
 PLOTS = [
     input_noise.PLOTS[0],
     trips.PLOTS[0],
-    modelability.PLOTS[0],
+    *modelability.PLOTS[:2],
+    interface.PLOTS[0],
     noise_curves.PLOTS[0],
     blur.PLOTS[0],
 ]
@@ -183,7 +228,8 @@ def test_nothing_measured_is_an_empty_table(plot: Plot, by_hand: ByHand) -> None
     assert plot.table(by_hand(THREE, {("baseline", "latents", "sec"): 1.0})).empty
 
 
-CASES = list(zip(PLOTS, (noisy_inputs, several_trips, learned, latent_noise, blurred), strict=True))
+MADE_OF = (noisy_inputs, several_trips, learned, learned, decoded, latent_noise, blurred)
+CASES = list(zip(PLOTS, MADE_OF, strict=True))
 
 
 @pytest.mark.parametrize("width", [COLUMN, WIDTH, DOUBLE])

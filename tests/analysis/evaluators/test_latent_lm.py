@@ -2,9 +2,12 @@
 
 import dataclasses
 import math
+import re
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,11 +15,11 @@ from analysis.batching import Sample
 from analysis.context import EvalContext
 from analysis.evaluators import latent_lm
 from analysis.latent_lm import presets
-from analysis.latent_lm.continuation import CHANGE, changes, make_prompt
+from analysis.latent_lm.continuation import changes, make_prompt
 from analysis.latent_lm.presets import NetworkSize, Preset
 from analysis.outputs.table import Row
 from analysis.resources import Options, Resources
-from dcvae.audio.io import write_audio
+from dcvae.audio.io import read_audio, write_audio
 from dcvae.data.manifest import Clip, read_manifest, write_manifest
 
 PRESET = Preset(
@@ -24,25 +27,47 @@ PRESET = Preset(
     validation_hours=1.0,
     steps=6,
     curve=(0, 3),
+    decoded=(0, 6),
     batch_seconds=8.0,
     learning_rate=5e-3,
     warmup=2,
-    continuations=2,
+    seeds=(0, 1),
     solver_steps=4,
     network=NetworkSize(width=32, layers=1, heads=2, head_layers=1),
 )
 SET_ROWS = {
-    ("modelability", "chosen_step"),
-    *((f"step_{step}", "heldout_loss_per_second") for step in (0, 3, 6)),
+    *(
+        (f"step_{step}", name)
+        for step in (0, 3, 6)
+        for name in ("heldout_loss_per_second", "context_gain", "train_flops")
+    ),
+    *((f"raw_step_{step}", "context_gain") for step in (0, 3, 6)),
     ("no_context", "heldout_loss"),
     ("no_context", "heldout_loss_per_second"),
     *(
         (condition, metric)
-        for condition in ("modelability", "no_context", "reconstruction")
-        for metric in ("continuation_frechet", "continuation_change_frechet")
+        for condition in ("modelability", "modelability_raw")
+        for metric in ("chosen_step", "seed_deviation")
     ),
 }
-CLIP_ROWS = {("modelability", "heldout_loss"), ("modelability", "heldout_loss_per_second")}
+CONTINUED = {
+    (condition, metric)
+    for condition in ("modelability", "modelability_raw", "no_context", "reconstruction")
+    for metric in ("continuation_frechet", "continuation_change_frechet")
+}
+CLIP_ROWS = CONTINUED | {
+    ("modelability", "heldout_loss"),
+    ("modelability", "heldout_loss_per_second"),
+    ("modelability", "context_gain"),
+    ("modelability", "standardising_gain"),
+    ("modelability_raw", "context_gain"),
+}
+WAVES = ("original", "continuation")
+HEARD = {
+    (condition, metric)
+    for condition in ("original", *{condition for condition, _ in CONTINUED})
+    for metric in ("continuation_distillmos", "continuation_similarity")
+}
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +111,10 @@ def cells(rows: list[Row]) -> set[tuple[str, str]]:
 def test_every_clip_and_the_set_have_their_rows(make, corpus, compression):
     context = make(corpus, compression=compression)
     rows = measure(context)
-    assert all(math.isfinite(row.value) and not row.reason for row in rows)
     values = {row[:3]: row.value for row in rows}
     assert len(values) == len(rows)
     names = {clip.name for clip in context.clips}
-    assert cells(row for row in rows if row.clip) == CLIP_ROWS
+    assert cells(row for row in rows if row.clip) - HEARD == CLIP_ROWS
     assert cells(row for row in rows if not row.clip) == SET_ROWS
     assert {row.clip for row in rows} == names | {""}
     rate = context.model.floats_per_second
@@ -98,12 +122,18 @@ def test_every_clip_and_the_set_have_their_rows(make, corpus, compression):
         per_dim = values[name, "modelability", "heldout_loss"]
         per_second = values[name, "modelability", "heldout_loss_per_second"]
         assert per_second == pytest.approx(per_dim * rate)
+        gains = [values[name, one, "context_gain"] for one in ("modelability", "modelability_raw")]
+        assert values[name, "modelability", "standardising_gain"] == gains[0] - gains[1]
     curve = [values["", f"step_{step}", "heldout_loss_per_second"] for step in (0, 3, 6)]
     assert curve[0] == pytest.approx(math.pi / 2 * rate, rel=0.15)
     assert curve[0] > curve[1] > curve[2]
     mean = sum(values[name, "modelability", "heldout_loss_per_second"] for name in names) / 10
     assert values["", "modelability", "chosen_step"] == 6  # validation has the same clips
     assert mean == pytest.approx(curve[2])
+    bare = values["", "no_context", "heldout_loss_per_second"]
+    for step, loss in zip((0, 3, 6), curve, strict=True):
+        assert values["", f"step_{step}", "context_gain"] == pytest.approx(1 - loss / bare)
+    assert values["", "step_6", "train_flops"] == 2 * values["", "step_3", "train_flops"] > 0
 
 
 def test_the_step_with_the_lowest_validation_loss_is_judged(make, corpus, monkeypatch):
@@ -141,7 +171,7 @@ def test_the_scale_of_a_space_changes_no_loss(make, corpus):
             last.weight *= factor
             last.bias *= factor
         deviations.append(next(context.batches(context.clips)).latents.std().item())
-        losses.append([row.value for row in measure(context) if row.clip])
+        losses.append([row.value for row in measure(context) if row.metric == "heldout_loss"])
     assert deviations[1] == pytest.approx(100 * deviations[0], rel=1e-4)
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
 
@@ -188,11 +218,13 @@ def test_too_few_clips_to_continue_says_so_and_keeps_the_losses(make, corpus):
     context.clips = context.clips[:5]
     rows = measure(context)
     failed = [row for row in rows if math.isnan(row.value)]
-    assert {row.metric.split("_")[0] for row in failed} == {"continuation"}
-    assert len(failed) == 6
-    assert {row.reason for row in failed} == {
-        "5 held-out clips are long enough to be continued, 8 needed"
-    }
+    assert cells(failed) == CONTINUED
+    assert {row.clip for row in failed} == {clip.name for clip in context.clips}
+    assert all(
+        re.fullmatch(r"\d held-out clips are long enough to be continued, 8 needed", row.reason)
+        or row.reason == "too short to be continued"
+        for row in failed
+    )
 
 
 def test_an_unknown_budget_names_those_that_there_are(make_context, spoken):
@@ -216,6 +248,7 @@ def test_the_same_stretch_is_continued_at_every_compression():
         frames = torch.zeros(300 // compression, 8)
         prompt = make_prompt(sample, frames, compression)
         assert prompt.spoken[0].tolist() == list(range(128, 288))
+        assert len(prompt.wave) == 288 * 256
         assert len(prompt.frames) == 288 // compression
         cut = dataclasses.replace(sample, mel=mel[:, :230])
         shorter = make_prompt(cut, frames[: 230 // compression], compression)
@@ -225,6 +258,40 @@ def test_the_same_stretch_is_continued_at_every_compression():
 
 
 def test_changes_are_differences_within_a_clip():
-    rising = torch.arange(CHANGE + 2.0).expand(3, -1)
-    found = changes([rising, 2 * rising])
-    assert found.tolist() == [[CHANGE] * 3] * 2 + [[2 * CHANGE] * 3] * 2
+    rising = torch.arange(18.0).expand(3, -1)
+    found = [one.tolist() for one in changes([rising, 2 * rising], 16)]
+    assert found == [[[16] * 3] * 2, [[32] * 3] * 2]
+
+
+def test_raw_latents_far_from_unit_variance_cost_gain(make, corpus):
+    """A space a hundred times as large: standardised it is the same, as it is it is not."""
+    context = make(corpus, layernorm=False, latent_shortcut=False)
+    last = context.model.backbone.encoder.conv_out
+    with torch.no_grad():
+        last.weight *= 100
+        last.bias *= 100
+    gains = [row.value for row in measure(context) if row.metric == "standardising_gain"]
+    assert min(gains) > 0.1
+
+
+def test_the_first_continuations_are_kept_to_be_heard(make, corpus):
+    context = make(corpus)
+    rows = measure(context)
+    heard = {row.clip for row in rows if row.metric == "continuation_distillmos"}
+    folder = context.run.analysis / "continuations"
+    kept = sorted(path.name for path in folder.iterdir())
+    assert 0 < len(kept) <= 3
+    assert set(kept) <= heard
+    for name in kept:
+        original, wave = (read_audio(folder / name / f"{one}.wav") for one in WAVES)
+        assert len(original) == len(wave)
+        with np.load(folder / name / "mel.npz") as mels:
+            assert mels["original"].shape == mels["continuation"].shape == (80, len(wave) // 256)
+
+
+def test_the_clips_own_latents_go_on_better_than_a_gaussian(make, corpus):
+    values: dict[str, list[float]] = defaultdict(list)
+    for row in measure(make(corpus)):
+        if row.metric == "continuation_frechet" and math.isfinite(row.value):
+            values[row.condition].append(row.value)
+    assert sum(values["reconstruction"]) < sum(values["no_context"])

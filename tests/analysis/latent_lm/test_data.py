@@ -1,4 +1,4 @@
-"""What the model of latents is given: standardised frames, in batches of like length."""
+"""What the model of latents is given: frames, scaled or not, in batches of like length."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from analysis.latent_lm.data import (
-    Standardiser,
+    Scaling,
     choose_clips,
     draw_batches,
     pad,
@@ -32,7 +32,7 @@ def test_frames_are_latents_turned_and_back():
 
 def test_standardised_frames_have_mean_zero_and_variance_one():
     frames = [3 * one + torch.arange(5) for one in sequences()]
-    standardised = torch.cat([Standardiser.fit(frames).apply(one) for one in frames])
+    standardised = torch.cat([Scaling.standardise(frames).apply(one) for one in frames])
     torch.testing.assert_close(standardised.mean(0), torch.zeros(5), atol=1e-5, rtol=0)
     torch.testing.assert_close(standardised.var(0, correction=0), torch.ones(5))
 
@@ -40,17 +40,25 @@ def test_standardised_frames_have_mean_zero_and_variance_one():
 def test_the_scale_and_the_place_of_a_space_change_nothing():
     plain = sequences()
     moved = [100 * one + 7 for one in plain]
-    first, second = Standardiser.fit(plain), Standardiser.fit(moved)
+    first, second = Scaling.standardise(plain), Scaling.standardise(moved)
     for one, other in zip(plain, moved, strict=True):
         torch.testing.assert_close(second.apply(other), first.apply(one), atol=1e-4, rtol=1e-4)
 
 
 def test_dead_dims_are_left_out_and_come_back_as_their_mean():
     frames = [torch.cat([one, torch.full((len(one), 1), 2.5)], 1) for one in sequences()]
-    standardiser = Standardiser.fit(frames)
-    assert standardiser.dims == 5
-    assert standardiser.apply(frames[0]).shape == (4, 5)
-    torch.testing.assert_close(standardiser.invert(standardiser.apply(frames[0])), frames[0])
+    scaling = Scaling.standardise(frames)
+    assert scaling.dims == 5
+    assert scaling.apply(frames[0]).shape == (4, 5)
+    torch.testing.assert_close(scaling.invert(scaling.apply(frames[0])), frames[0])
+
+
+def test_without_scaling_frames_stay_as_they_are():
+    frames = sequences()[0]
+    scaling = Scaling.none(5)
+    assert scaling.dims == 5
+    assert torch.equal(scaling.apply(frames), frames)
+    assert torch.equal(scaling.invert(frames), frames)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +67,7 @@ def test_dead_dims_are_left_out_and_come_back_as_their_mean():
 )
 def test_latents_that_cannot_be_standardised_are_refused(frames, reason):
     with pytest.raises(Unmeasurable, match=reason):
-        Standardiser.fit(frames)
+        Scaling.standardise(frames)
 
 
 def test_padding_says_what_is_real():

@@ -49,13 +49,21 @@ def test_a_gaussian_costs_half_a_pi_times_the_sum_of_the_roots_of_its_eigenvalue
     assert loss(linear_velocity, data @ axes.T) > math.pi / 2 * 3.5 * 1.1
 
 
-def test_the_flow_of_a_gaussian_ends_in_that_gaussian():
+def test_where_a_gaussian_lies_costs_nothing():
+    data = torch.randn(4000, 2, generator=torch.Generator().manual_seed(4))
+    moved = data + torch.tensor([5.0, -40.0])
+    at_origin, elsewhere = (loss(Gaussian([one]).velocity, one) for one in (data, moved))
+    assert elsewhere == pytest.approx(at_origin, rel=1e-4)
+
+
+@pytest.mark.parametrize("place", [0.0, 3.0])
+def test_the_flow_of_a_gaussian_ends_in_that_gaussian(place):
     mixing = torch.tensor([[1.0, 0.0], [0.9, 0.3]])
-    data = torch.randn(5000, 2, generator=torch.Generator().manual_seed(0)) @ mixing.T
+    data = torch.randn(5000, 2, generator=torch.Generator().manual_seed(0)) @ mixing.T + place
     gaussian = Gaussian([data])
     noise = torch.randn(20_000, 2, generator=torch.Generator().manual_seed(1))
     for drawn in (integrate(gaussian.velocity, noise, 100), gaussian.sample(noise)):
-        torch.testing.assert_close(drawn.mean(0), torch.zeros(2), atol=0.03, rtol=0)
+        torch.testing.assert_close(drawn.mean(0), torch.full((2,), place), atol=0.03, rtol=0)
         torch.testing.assert_close(torch.cov(drawn.T), mixing @ mixing.T, atol=0.06, rtol=0)
 
 

@@ -75,12 +75,11 @@ def test_times_become_waves_that_tell_them_apart():
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_run_gets_the_same_five_million_parameters(name):
+def test_nearly_all_parameters_are_the_same_in_every_space(name):
     shapes = {}
     for dims in (80, 160, 162):
         network = LatentTransformer(dims, PRESETS[name].network)
         shapes[dims] = {key: tuple(value.shape) for key, value in network.named_parameters()}
-        assert 4e6 < sum(value.numel() for value in network.parameters()) < 6e6
     unlike = {key for key in shapes[80] if shapes[80][key] != shapes[160][key]}
     assert unlike == {
         "enter.weight",

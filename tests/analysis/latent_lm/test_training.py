@@ -12,7 +12,7 @@ from analysis.latent_lm.heldout import heldout_losses, noise_of
 from analysis.latent_lm.network import LatentTransformer
 from analysis.latent_lm.presets import NetworkSize, Preset
 from analysis.latent_lm.sampling import continue_frames
-from analysis.latent_lm.training import build_network, train, update_average
+from analysis.latent_lm.training import build_network, count_flops, train, update_average
 from analysis.metrics.score import Unmeasurable
 
 CPU = torch.device("cpu")
@@ -23,6 +23,7 @@ PRESET = Preset(
     validation_hours=0.0,
     steps=250,
     curve=(0, 50),
+    decoded=(),
     batch_seconds=120.0,
     learning_rate=5e-3,
     warmup=10,
@@ -46,12 +47,12 @@ def white_noise(count, length, seed):
 
 def fit(sequences, points=3) -> dict[int, LatentTransformer]:
     """The network at the first so many points of the curve."""
-    curve = itertools.islice(train(sequences, RATE, PRESET, CPU), points)
+    curve = itertools.islice(train(sequences, RATE, 0, PRESET, CPU), points)
     return {step: build_copy(network) for step, network in curve}
 
 
 def build_copy(network):
-    copied = build_network(network.dims, PRESET)
+    copied = build_network(network.dims, 0, PRESET)
     copied.load_state_dict(network.state_dict())
     return copied
 
@@ -105,6 +106,29 @@ def test_the_same_seed_gives_the_same_weights(white):
         assert torch.equal(first, second)
 
 
+def test_another_seed_gives_other_weights_and_nearly_the_same_loss(white):
+    held_out = white_noise(200, 12, seed=1)
+    other = next(
+        build_copy(network)
+        for step, network in train(white_noise(400, 12, seed=0), RATE, 1, PRESET, CPU)
+        if step == PRESET.steps
+    )
+    assert not torch.equal(other.enter.weight, white[250].enter.weight)
+    assert loss_of(other, held_out) == pytest.approx(loss_of(white[250], held_out), rel=0.03)
+
+
+def test_a_steps_operations_are_six_for_each_weight_and_frame():
+    """Twice for each of a layer's products, forward and for both gradients; attention is small."""
+    preset = dataclasses.replace(PRESET, network=NetworkSize(64, 2, 2, 1), draws=3)
+    network = build_network(8, 0, preset)
+    frames = 120 * RATE
+    head = sum(weight.numel() for weight in network.head.parameters() if weight.ndim == 2)
+    rest = sum(weight.numel() for weight in network.parameters() if weight.ndim == 2) - head
+    expected = 6 * frames * (rest + 3 * head)
+    assert expected * 0.9 < count_flops(network, RATE, preset) < expected * 1.2
+    assert count_flops(network, 2 * RATE, preset) > 1.9 * count_flops(network, RATE, preset)
+
+
 def test_the_weights_that_are_judged_are_an_average_of_the_last_steps():
     network, average = (torch.nn.Linear(1, 1, bias=False) for _ in range(2))
     values = [float(step**2) for step in range(1, 101)]
@@ -126,7 +150,7 @@ def test_a_clips_loss_depends_on_no_other_clip(smooth):
 
 def test_too_little_speech_for_one_batch_is_refused():
     with pytest.raises(Unmeasurable, match="8 s of speech, a batch takes 120 s"):
-        next(train(white_noise(10, 4, seed=0), RATE, PRESET, CPU))
+        next(train(white_noise(10, 4, seed=0), RATE, 0, PRESET, CPU))
 
 
 def test_a_loss_that_is_not_finite_ends_the_training():
@@ -134,4 +158,4 @@ def test_a_loss_that_is_not_finite_ends_the_training():
     sequences[7][3] = math.inf
     one_step = dataclasses.replace(PRESET, curve=(), batch_seconds=960.0)
     with pytest.raises(Unmeasurable, match=r"training loss was (nan|inf) at step 1"):
-        next(train(sequences, RATE, one_step, CPU))
+        next(train(sequences, RATE, 0, one_step, CPU))

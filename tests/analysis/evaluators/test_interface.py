@@ -1,0 +1,115 @@
+"""The interface test: a generator's errors and white noise of their power, decoded and scored."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from analysis.evaluators import interface
+from analysis.evaluators.interface import flops_to_bar
+from analysis.latent_lm import presets
+from analysis.latent_lm.presets import NetworkSize, Preset
+from analysis.resources import Options, Resources
+from dcvae.data.manifest import read_manifest, write_manifest
+
+PRESET = Preset(
+    speech_hours=1.0,
+    validation_hours=0.0,
+    steps=4,
+    curve=(0,),
+    decoded=(0, 4),
+    batch_seconds=8.0,
+    learning_rate=5e-3,
+    warmup=2,
+    seeds=(0,),
+    solver_steps=4,
+    network=NetworkSize(width=32, layers=1, heads=2, head_layers=1),
+)
+CONDITIONS = {
+    "interface_clean",
+    *(
+        f"interface_{kind}_{run}_step_{step}"
+        for kind in ("probe", "white")
+        for run in (1, 4)
+        for step in (0, 4)
+    ),
+}
+
+
+@pytest.fixture
+def make(make_context, monkeypatch):
+    """A context of five clips, with PRESET and without what needs a network to listen."""
+    monkeypatch.setitem(presets.PRESETS, "test", PRESET)
+
+    def context(manifest):
+        made = make_context(manifest, count=5)
+        options = Options(budget="test", robustness_clips=3, noisy_words=False, noisy_voices=False)
+        made.resources = Resources(torch.device("cpu"), options)
+        return made
+
+    return context
+
+
+@pytest.fixture(scope="module")
+def corpus(spoken):
+    """The ten clips to train on and to be judged on."""
+    clips = read_manifest(spoken)
+    path = spoken.parent / "train_and_test.csv"
+    splits = ("train", "test")
+    write_manifest(path, [replace(clip, split=split) for split in splits for clip in clips])
+    return path
+
+
+def measure(context):
+    batches = context.batches(interface.EVALUATOR.clips(context))
+    return [row for rows in interface.EVALUATOR.measure(batches, context) for row in rows]
+
+
+def test_every_clip_is_scored_in_every_condition(make, corpus):
+    context = make(corpus)
+    rows = measure(context)
+    assert {row.condition for row in rows if row.clip} == CONDITIONS
+    for clip in context.clips[:3]:
+        own = {(row.condition, row.metric) for row in rows if row.clip == clip.name}
+        assert own == set(interface.EVALUATOR.cells(context, clip))
+    (bar,) = [row for row in rows if not row.clip]
+    assert bar[1:3] == ("interface", "flops_to_bar")
+    assert math.isfinite(bar.value) or "stays under" in bar.reason
+
+
+def test_before_training_frames_are_drawn_as_if_nothing_were_known(make, corpus):
+    """Two independent draws of the same variance: the error has twice the power."""
+    rows = measure(make(corpus))
+    shares = [row.value for row in rows if row[1:3] == ("interface_probe_1_step_0", "error_share")]
+    assert len(shares) == 3
+    assert sum(shares) / 3 == pytest.approx(2, rel=0.4)
+
+
+def test_a_second_measurement_gives_the_same_rows(make, corpus):
+    first, second = (measure(make(corpus)) for _ in range(2))
+    assert first == second
+
+
+def test_no_training_speech_gives_the_same_rows_with_the_reason(make, spoken):
+    rows = measure(make(spoken))
+    assert {row.condition for row in rows} == CONDITIONS | {"interface"}
+    assert {row.reason for row in rows} == {"the training split has no clip that can be used"}
+
+
+@pytest.mark.parametrize(
+    ("curve", "steps"),
+    [
+        ({0: 0.2, 50: 0.4, 200: 0.6}, 125),  # half way from .4 to .6
+        ({0: 0.5, 50: 0.4}, 0),
+        ({0: 0.1, 50: 0.5, 200: 0.3}, 50),
+        ({0: 0.1, 50: 0.3}, None),
+    ],
+)
+def test_the_compute_to_the_bar_lies_between_the_steps_around_it(curve, steps):
+    found = flops_to_bar(curve, flops=1e9)
+    if steps is None:
+        assert math.isnan(found.value)
+        assert found.reason == "stoi stays under 0.5 within 50 steps"
+    else:
+        assert found.value == pytest.approx(steps * 1e9)
