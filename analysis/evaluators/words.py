@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from analysis.asr.recogniser import Reading
+from analysis.asr.recogniser import PADDING, Reading
 from analysis.batching import LONGEST, Sample
 from analysis.context import TEST, Batch, EvalContext
 from analysis.evaluator import Cell, Evaluator
@@ -44,11 +44,6 @@ def has_text(clip: Clip) -> bool:
     return bool(clip.text) and clip.duration <= LONGEST
 
 
-def text_of(clip: Clip) -> str:
-    """What is said, "" where it is not known."""
-    return clip.text if has_text(clip) else ""
-
-
 def read_originals(samples: Sequence[Sample], context: EvalContext) -> list[Reading]:
     """The recogniser's readings of the originals, each made once for all runs."""
     recogniser = context.resources.recogniser
@@ -57,7 +52,6 @@ def read_originals(samples: Sequence[Sample], context: EvalContext) -> list[Read
         readings = recogniser.transcribe(
             [sample.wave for sample in samples],
             [sample.clip.language for sample in samples],
-            [text_of(sample.clip) for sample in samples],
         )
         return [  # what is made up of silence is no reference
             reading if bool(sample.wave.any()) else reading._replace(reason="silent")
@@ -91,39 +85,34 @@ def error_rows(
 
 
 def text_rows(condition: str, sample: Sample, original: Reading, output: Reading) -> list[Row]:
-    """WER, CER and the text's likelihood of one clip; none where its text is not known."""
+    """WER and CER of one clip; none where its text is not known."""
     if not has_text(sample.clip):
         return []
     text = Reading(sample.clip.text, original.language)
-    nll = Score(math.nan, output.reason) if output.reason else score(float, output.nll)
     return [
-        *(
-            row
-            for metric in COUNTS
-            for row in error_rows(sample.name, condition, metric, text, output)
-        ),
-        Row(sample.name, condition, "text_nll", *nll),
+        row for metric in COUNTS for row in error_rows(sample.name, condition, metric, text, output)
     ]
 
 
-def dwer_rows(
-    condition: str, batch: Batch, waves: Sequence[Tensor], context: EvalContext
+def nll_rows(
+    condition: str,
+    samples: Sequence[Sample],
+    waves: Sequence[Tensor],
+    languages: Sequence[str],
+    context: EvalContext,
 ) -> list[Row]:
-    """`dwer_errors` and `dwer_total` of a wave for each clip of a batch.
-
-    A clip in a language that the recogniser does not know has no rows.
-    """
-    recogniser = context.resources.recogniser
-    pairs = zip(batch.samples, waves, strict=True)
-    known = [(sample, wave) for sample, wave in pairs if recogniser.knows(sample.clip.language)]
-    originals = read_originals([sample for sample, _ in known], context)
-    outputs = recogniser.transcribe(
-        [wave for _, wave in known], [original.language for original in originals]
-    )
+    """`text_nll` of a wave for each sample, in its language; no row where no text is known."""
+    said = [
+        (sample.name, wave, language, sample.clip.text)
+        for sample, wave, language in zip(samples, waves, languages, strict=True)
+        if has_text(sample.clip)
+    ]
+    if not said:
+        return []
+    names, *given = zip(*said, strict=True)
+    values = context.resources.recogniser.text_nll(*given)
     return [
-        row
-        for (sample, _), original, output in zip(known, originals, outputs, strict=True)
-        for row in error_rows(sample.name, condition, "dwer", original, output)
+        Row(name, condition, "text_nll", *value) for name, value in zip(names, values, strict=True)
     ]
 
 
@@ -133,12 +122,9 @@ def output_rows(
     """WER, CER, text_nll, dWER and dCER of a wave for each clip of a batch."""
     recogniser = context.resources.recogniser
     originals = read_originals(batch.samples, context)
-    outputs = recogniser.transcribe(
-        waves,
-        [original.language for original in originals],
-        [text_of(sample.clip) for sample in batch.samples],
-    )
-    rows = []
+    languages = [original.language for original in originals]
+    outputs = recogniser.transcribe(waves, languages)
+    rows = nll_rows(condition, batch.samples, waves, languages, context)
     for sample, original, output in zip(batch.samples, originals, outputs, strict=True):
         rows += text_rows(condition, sample, original, output)
         for metric in COUNTS:
@@ -152,6 +138,9 @@ def common_rows(batch: Batch, context: EvalContext) -> list[Row]:
     def compute() -> list[Row]:
         originals = read_originals(batch.samples, context)
         rows = output_rows("ceiling", batch, batch.ceilings, context)
+        waves = [sample.wave for sample in batch.samples]
+        languages = [original.language for original in originals]
+        rows += nll_rows("original", batch.samples, waves, languages, context)
         for sample, original in zip(batch.samples, originals, strict=True):
             rows += text_rows("original", sample, original, original)
         return rows
@@ -177,8 +166,8 @@ def cells(context: EvalContext, clip: Clip) -> list[Cell]:
 
 
 def settings(context: EvalContext) -> dict[str, Any]:
-    """Rows that another model made are measured again."""
-    return {"recogniser": context.resources.recogniser.name}
+    """Rows that another model made, or another padding, are measured again."""
+    return {"recogniser": context.resources.recogniser.name, "text_nll_padding": PADDING}
 
 
 EVALUATOR = Evaluator(
