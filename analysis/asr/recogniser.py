@@ -4,6 +4,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import soxr
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 WHISPER_RATE = 16000  # Hz
 FRAME_RATE = 100  # Hz, of Whisper's log-mel
 LONGEST = 30.0  # seconds that Whisper hears at once
-PADDING = 5.0  # seconds: for a text's likelihood a wave is padded to a multiple of it, not to 30 s
+PADDING = 5.0  # seconds: a wave is padded with silence to a multiple of it, and not to 30 s
 AT_ONCE = 16  # waves in a batch, for the sake of memory
 NOT_FINITE = "the wave holds NaN or infinity"
 
@@ -41,7 +42,8 @@ class Recogniser:
     """Whisper (Radford et al., 2022; arXiv 2212.04356), decoded greedily at temperature 0.
 
     No beam search, no second try at a higher temperature, no timestamps, so that a wave's
-    reading depends on the wave alone. float32 on a CPU, float16 on a GPU.
+    reading depends on the wave alone. float32 on a CPU, float16 on a GPU. It hears no more silence
+    after the wave than PADDING asks for: in that of 30 s it makes words up.
     """
 
     def __init__(self, name: str, model: "Whisper", device: torch.device) -> None:
@@ -64,43 +66,46 @@ class Recogniser:
 
         A silent wave is read like any other: what Whisper makes up of it is an error that counts.
         """
+        codes = [whisper_code(language) for language in languages]
         readings: dict[int, Reading] = {}
-        batches: dict[str, list[tuple[int, Tensor]]] = defaultdict(list)
-        for index, (wave, language) in enumerate(zip(waves, languages, strict=True)):
-            code, mel = whisper_code(language), self.log_mel(wave)
-            if bool(mel.isfinite().all()):
-                batches[code].append((index, mel))
-            else:
-                readings[index] = Reading("", code, NOT_FINITE)
-        for code, indexed in batches.items():
-            for indices, mels in slices(indexed):
-                readings.update(zip(indices, self.decode(torch.stack(mels), code), strict=True))
-        return [readings[index] for index in range(len(waves))]
+        for code, indices, mels in self.batches(waves, codes):
+            readings.update(zip(indices, self.decode(mels, code), strict=True))
+        return [
+            readings.get(index, Reading("", code, NOT_FINITE)) for index, code in enumerate(codes)
+        ]
 
     def text_nll(
         self, waves: Sequence[Tensor], languages: Sequence[str], texts: Sequence[str]
     ) -> list[Score]:
         """Minus the mean log-probability of each text's tokens, each after all before it, in nats.
 
-        Of waves as for `transcribe`, each in a language that is named. The encoder is given the
-        wave's own seconds, padded with silence to a multiple of PADDING, and as many positions:
-        nearly the value of 30 s, at a fraction of the cost. NaN without a text.
+        Of waves as for `transcribe`, each in a language that is named, with a text each.
         """
+        if not all(text.strip() for text in texts):
+            raise ValueError("a text is empty")
         found: dict[int, Score] = {}
-        batches: dict[tuple[str, int], list[tuple[int, Tensor]]] = defaultdict(list)
-        for index, (wave, language) in enumerate(zip(waves, languages, strict=True)):
+        for code, indices, mels in self.batches(waves, list(map(whisper_code, languages))):
+            values = self.nll(mels, code, [texts[index] for index in indices])
+            found.update(zip(indices, values, strict=True))
+        return [found.get(index, Score(math.nan, NOT_FINITE)) for index in range(len(waves))]
+
+    def batches(
+        self, waves: Sequence[Tensor], codes: Sequence[str]
+    ) -> Iterator[tuple[str, list[int], Tensor]]:
+        """Code, indices and log-mels [B, 80 or 128, F] of waves of one language and length.
+
+        The length is the wave's own, padded with silence to a multiple of PADDING: that costs a
+        fraction of 30 s, and what is read is no worse. A wave that is not finite is in none.
+        """
+        alike: dict[tuple[str, int], list[tuple[int, Tensor]]] = defaultdict(list)
+        for index, (wave, code) in enumerate(zip(waves, codes, strict=True)):
             mel = self.log_mel(wave)[:, : padded_frames(len(wave))]
-            if not texts[index].strip():
-                found[index] = Score(math.nan, "no text")
-            elif not bool(mel.isfinite().all()):
-                found[index] = Score(math.nan, NOT_FINITE)
-            else:
-                batches[whisper_code(language), mel.shape[1]].append((index, mel))
-        for (code, _), indexed in batches.items():
-            for indices, mels in slices(indexed):
-                values = self.nll(torch.stack(mels), code, [texts[index] for index in indices])
-                found.update(zip(indices, values, strict=True))
-        return [found[index] for index in range(len(waves))]
+            if bool(mel.isfinite().all()):
+                alike[code, mel.shape[1]].append((index, mel))
+        for (code, _), indexed in alike.items():
+            for start in range(0, len(indexed), AT_ONCE):
+                some = indexed[start : start + AT_ONCE]
+                yield code, [index for index, _ in some], torch.stack([mel for _, mel in some])
 
     def log_mel(self, wave: Tensor) -> Tensor:
         """Whisper's own log-mel [80 or 128, 3000] of one wave [T], padded to 30 s.
@@ -137,15 +142,21 @@ class Recogniser:
         return found
 
     def decode(self, mels: Tensor, code: str) -> list[Reading]:
-        """Read one batch [B, 80 or 128, 3000] in one language, "" to detect each one's."""
+        """Read one batch [B, 80 or 128, F] in one language, "" to detect each one's."""
         import whisper
 
         options = whisper.DecodingOptions(
             language=code or None, without_timestamps=True, fp16=self.is_half
         )
         features = self.encode(mels)
-        with torch_threads(1):  # one word at a time: threads would only wait for each other
-            results = whisper.decode(self.model, features, options)
+        whole = self.model.dims
+        try:
+            # by its length Whisper tells features from a log-mel
+            self.model.dims = replace(whole, n_audio_ctx=features.shape[1])
+            with torch_threads(1):  # one word at a time: threads would only wait for each other
+                results = whisper.decode(self.model, features, options)
+        finally:
+            self.model.dims = whole
         return [Reading(result.text.strip(), result.language) for result in results]
 
     @torch.inference_mode()
@@ -169,17 +180,8 @@ class Recogniser:
         return [score(float, -row[: len(tokens)].mean()) for row, tokens in pairs]
 
 
-def slices(
-    indexed: Sequence[tuple[int, Tensor]],
-) -> Iterator[tuple[tuple[int, ...], tuple[Tensor, ...]]]:
-    """Indices and mels of AT_ONCE waves at most."""
-    for start in range(0, len(indexed), AT_ONCE):
-        indices, mels = zip(*indexed[start : start + AT_ONCE], strict=True)
-        yield indices, mels
-
-
 def padded_frames(samples: int) -> int:
-    """How many frames of its log-mel a wave has for `text_nll`: a multiple of PADDING's."""
+    """How many frames of its log-mel a wave has for Whisper: a multiple of PADDING's."""
     seconds = PADDING * max(1, math.ceil(samples / SAMPLE_RATE / PADDING))
     return round(FRAME_RATE * seconds)
 

@@ -39,7 +39,7 @@ class DegradedScorer:
     def settings(self) -> dict[str, Any]:
         return {
             "recogniser": self.recogniser.name if self.recogniser else None,
-            "text_nll_padding": PADDING if self.recogniser else None,
+            "padding_seconds": PADDING if self.recogniser else None,
             "distillmos": DISTILLMOS.stamp() if self.has_opinion else None,
             "speaker": SPEAKER.stamp() if self.hears_voices else None,
         }

@@ -41,7 +41,7 @@ def known_clips(context: EvalContext) -> list[Clip]:
 
 def has_text(clip: Clip) -> bool:
     """Whether the manifest has the text of all that is said: a long clip is cut, its text not."""
-    return bool(clip.text) and clip.duration <= LONGEST
+    return bool(clip.text.strip()) and clip.duration <= LONGEST
 
 
 def read_originals(samples: Sequence[Sample], context: EvalContext) -> list[Reading]:
@@ -167,12 +167,12 @@ def cells(context: EvalContext, clip: Clip) -> list[Cell]:
 
 def settings(context: EvalContext) -> dict[str, Any]:
     """Rows that another model made, or another padding, are measured again."""
-    return {"recogniser": context.resources.recogniser.name, "text_nll_padding": PADDING}
+    return {"recogniser": context.resources.recogniser.name, "padding_seconds": PADDING}
 
 
 EVALUATOR = Evaluator(
     name=NAME,
-    version=2,
+    version=3,
     measure=measure,
     cells=cells,
     clips=known_clips,

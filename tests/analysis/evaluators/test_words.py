@@ -58,7 +58,7 @@ def test_only_known_languages_are_asked_and_every_cell_has_its_row(context: Eval
     assert rate(table, "original", "wer") <= rate(table, "ceiling", "wer")
     assert EVALUATOR.settings(context) == {
         "recogniser": context.resources.recogniser.name,
-        "text_nll_padding": PADDING,
+        "padding_seconds": PADDING,
     }
     kind = f"intelligibility {context.resources.recogniser.name}"
     assert context.references.has(kind, [clip.name for clip in clips])
