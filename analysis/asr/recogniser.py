@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 WHISPER_RATE = 16000  # Hz
 FRAME_RATE = 100  # Hz, of Whisper's log-mel
 LONGEST = 30.0  # seconds that Whisper hears at once
-PADDING = 5.0  # seconds: a wave is padded with silence to a multiple of it, and not to 30 s
+# Seconds: a wave is padded with silence to a multiple of it, and not to 30 s.
+READING_PADDING = 10.0  # with 5, more words are made up
+NLL_PADDING = 5.0
 AT_ONCE = 16  # waves in a batch, for the sake of memory
 NOT_FINITE = "the wave holds NaN or infinity"
 
@@ -42,8 +44,8 @@ class Recogniser:
     """Whisper (Radford et al., 2022; arXiv 2212.04356), decoded greedily at temperature 0.
 
     No beam search, no second try at a higher temperature, no timestamps, so that a wave's
-    reading depends on the wave alone. float32 on a CPU, float16 on a GPU. It hears no more silence
-    after the wave than PADDING asks for: in that of 30 s it makes words up.
+    reading depends on the wave alone. float32 on a CPU, float16 on a GPU. It hears a
+    wave with far less silence after it than the 30 s of its training, in which it makes words up.
     """
 
     def __init__(self, name: str, model: "Whisper", device: torch.device) -> None:
@@ -68,7 +70,7 @@ class Recogniser:
         """
         codes = [whisper_code(language) for language in languages]
         readings: dict[int, Reading] = {}
-        for code, indices, mels in self.batches(waves, codes):
+        for code, indices, mels in self.batches(waves, codes, READING_PADDING):
             readings.update(zip(indices, self.decode(mels, code), strict=True))
         return [
             readings.get(index, Reading("", code, NOT_FINITE)) for index, code in enumerate(codes)
@@ -83,23 +85,24 @@ class Recogniser:
         """
         if not all(text.strip() for text in texts):
             raise ValueError("a text is empty")
+        codes = [whisper_code(language) for language in languages]
         found: dict[int, Score] = {}
-        for code, indices, mels in self.batches(waves, list(map(whisper_code, languages))):
+        for code, indices, mels in self.batches(waves, codes, NLL_PADDING):
             values = self.nll(mels, code, [texts[index] for index in indices])
             found.update(zip(indices, values, strict=True))
         return [found.get(index, Score(math.nan, NOT_FINITE)) for index in range(len(waves))]
 
     def batches(
-        self, waves: Sequence[Tensor], codes: Sequence[str]
+        self, waves: Sequence[Tensor], codes: Sequence[str], padding: float
     ) -> Iterator[tuple[str, list[int], Tensor]]:
         """Code, indices and log-mels [B, 80 or 128, F] of waves of one language and length.
 
-        The length is the wave's own, padded with silence to a multiple of PADDING: that costs a
-        fraction of 30 s, and what is read is no worse. A wave that is not finite is in none.
+        The length is the wave's own, padded with silence to a multiple of `padding`: that costs a
+        fraction of 30 s. A wave that is not finite is in none.
         """
         alike: dict[tuple[str, int], list[tuple[int, Tensor]]] = defaultdict(list)
         for index, (wave, code) in enumerate(zip(waves, codes, strict=True)):
-            mel = self.log_mel(wave)[:, : padded_frames(len(wave))]
+            mel = self.log_mel(wave)[:, : padded_frames(len(wave), padding)]
             if bool(mel.isfinite().all()):
                 alike[code, mel.shape[1]].append((index, mel))
         for (code, _), indexed in alike.items():
@@ -180,9 +183,9 @@ class Recogniser:
         return [score(float, -row[: len(tokens)].mean()) for row, tokens in pairs]
 
 
-def padded_frames(samples: int) -> int:
-    """How many frames of its log-mel a wave has for Whisper: a multiple of PADDING's."""
-    seconds = PADDING * max(1, math.ceil(samples / SAMPLE_RATE / PADDING))
+def padded_frames(samples: int, padding: float) -> int:
+    """How many frames the log-mel of a wave has that is padded to a multiple of so many seconds."""
+    seconds = padding * max(1, math.ceil(samples / SAMPLE_RATE / padding))
     return round(FRAME_RATE * seconds)
 
 

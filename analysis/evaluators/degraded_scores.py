@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from analysis.asr.recogniser import PADDING, Recogniser
+from analysis.asr.recogniser import NLL_PADDING, Recogniser
 from analysis.context import Batch, EvalContext
 from analysis.errors import Unavailable
 from analysis.evaluators.distillmos import EVALUATOR as DISTILLMOS
@@ -39,7 +39,7 @@ class DegradedScorer:
     def settings(self) -> dict[str, Any]:
         return {
             "recogniser": self.recogniser.name if self.recogniser else None,
-            "padding_seconds": PADDING if self.recogniser else None,
+            "text_nll_padding": NLL_PADDING if self.recogniser else None,
             "distillmos": DISTILLMOS.stamp() if self.has_opinion else None,
             "speaker": SPEAKER.stamp() if self.hears_voices else None,
         }

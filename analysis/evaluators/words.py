@@ -5,6 +5,7 @@ understood of the original, which needs no text. Each clip has its errors and it
 length, in words and characters; the rate of the set is the sum of the one over the sum of the
 other, not the mean of the clips' rates. `text_nll` is the negative log-likelihood of the text given
 the wave, in nats a token: it has no steps, so that few clips tell more of it than of errors.
+Whisper hears waves padded with silence to a multiple of 10 s to read them, of 5 s for `text_nll`.
 """
 
 import math
@@ -13,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from analysis.asr.recogniser import PADDING, Reading
+from analysis.asr.recogniser import NLL_PADDING, READING_PADDING, Reading
 from analysis.batching import LONGEST, Sample
 from analysis.context import TEST, Batch, EvalContext
 from analysis.evaluator import Cell, Evaluator
@@ -167,7 +168,11 @@ def cells(context: EvalContext, clip: Clip) -> list[Cell]:
 
 def settings(context: EvalContext) -> dict[str, Any]:
     """Rows that another model made, or another padding, are measured again."""
-    return {"recogniser": context.resources.recogniser.name, "padding_seconds": PADDING}
+    return {
+        "recogniser": context.resources.recogniser.name,
+        "reading_padding": READING_PADDING,
+        "text_nll_padding": NLL_PADDING,
+    }
 
 
 EVALUATOR = Evaluator(

@@ -12,7 +12,7 @@ import torch
 from whisper.normalizers import EnglishTextNormalizer
 
 from analysis.asr.models import load_recogniser
-from analysis.asr.recogniser import PADDING, Recogniser
+from analysis.asr.recogniser import NLL_PADDING, READING_PADDING, Recogniser
 from analysis.context import EvalContext
 from analysis.evaluators.words import EVALUATOR, nll_rows, output_rows, read_originals
 from analysis.resources import Options
@@ -58,7 +58,8 @@ def test_only_known_languages_are_asked_and_every_cell_has_its_row(context: Eval
     assert rate(table, "original", "wer") <= rate(table, "ceiling", "wer")
     assert EVALUATOR.settings(context) == {
         "recogniser": context.resources.recogniser.name,
-        "padding_seconds": PADDING,
+        "reading_padding": READING_PADDING,
+        "text_nll_padding": NLL_PADDING,
     }
     kind = f"intelligibility {context.resources.recogniser.name}"
     assert context.references.has(kind, [clip.name for clip in clips])
