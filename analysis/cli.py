@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
         "--robustness-clips",
         type=int,
         default=Options.robustness_clips,
-        help="on how many of them noise and round trips are tried (%(default)s)",
+        help="on how many of them noise in the input and round trips are tried (%(default)s)",
     )
     it.add_argument(
         "--word-clips",
@@ -100,9 +100,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         chosen = registry.choose(options.only, options.skip)
         runs = [find_run(folder, options.checkpoint, options.manifest) for folder in options.runs]
         device = device_named(options.device)
-        wanted = {evaluator.name for evaluator in chosen}
-        options.noisy_words = "intelligibility" in wanted
-        options.noisy_voices = "speaker" in wanted
         asked = {field.name: getattr(options, field.name) for field in fields(Options)}
         resources = Resources(device, Options(**asked))
         if options.whisper != Options.whisper:

@@ -9,7 +9,8 @@ from multiprocessing import get_context
 
 import torch
 
-from analysis.asr.recogniser import Recogniser, load_recogniser
+from analysis.asr.models import load_recogniser
+from analysis.asr.recogniser import Recogniser
 from analysis.evaluators.speaker_encoder import VoiceEncoder, load_voice_encoder
 from analysis.metrics.worker import one_thread
 from dcvae.utils.threads import torch_threads
@@ -20,12 +21,10 @@ class Options:
     """What the user chooses beyond runs and clips."""
 
     whisper: str = "auto"  # which recogniser
-    robustness_clips: int = 40  # on how many of the clips noise and round trips are tried
+    robustness_clips: int = 40  # on how many clips noisy input and round trips are tried
     budget: str = "quick"  # of the model that is trained on the latents
     word_clips: int = 200  # on how many test clips words are recognised
     unseen_clips: int = 40  # how many of unseen voices are scored
-    noisy_words: bool = True  # whether noise is judged by words too, for the recogniser's time
-    noisy_voices: bool = True  # and by the speaker's voice
 
 
 class Resources:

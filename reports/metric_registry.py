@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from reports.results import Estimate
 
-NOISE = "latent_noise_"
+NOISE = "latent_noise_"  # scaled by the deviation of the whole space
+PER_DIM = "latent_noise_per_dim_"  # by each dim's own
+TRAINED_NOISE = 0.5  # up to where the costs of noise are averaged
 LATENTS = "latents"  # the condition of what is measured on clean latents
 BANDS = r"bands_(\d+)_(\d+)hz"  # the condition of a few bands of the mel, by edges in Hz
 UNSEEN = "unseen"  # the condition of reconstructions of voices that training never heard
@@ -88,8 +90,16 @@ LATENT = {
     "dispersive_moving": Metric("its moving part", "down", digits=4),
     "dead_channels": Metric("dead channels", "down", digits=0, percent=True),
 }
-NAMES = QUALITY | LATENT
-ROBUST = ("mel_l1", "pesq_wb", "stoi", "dwer", "speaker_similarity")  # under latent noise
+COSTS = {  # of noise, against the clip's own value without it
+    "mel_l1_rise": Metric("rise of mel L1", "down"),
+    "pesq_wb_loss": Metric("loss of PESQ-wb", "down"),
+    "stoi_loss": Metric("loss of STOI", "down"),
+    "distillmos_loss": Metric("loss of DistillMOS", "down", digits=2),
+    "text_nll_rise": Metric("rise of text NLL, nats a token", "down", digits=2),
+    "speaker_similarity_loss": Metric("loss of speaker similarity", "down"),
+}
+NAMES = QUALITY | LATENT | COSTS
+ROBUST = {name.rpartition("_")[0]: name for name in COSTS}  # under latent noise, with its cost
 
 
 def metric_of(name: str) -> Metric:
@@ -107,7 +117,11 @@ def describe(condition: str, name: str) -> str:
     """Reads latent_noise_1.0, mel_l1 as "mel L1 at latent noise 1.0"."""
     label = metric_of(name).label
     if condition.startswith(NOISE):
-        return f"{label} at latent noise {condition.removeprefix(NOISE)}"
+        noise = "latent noise per dim" if condition.startswith(PER_DIM) else "latent noise"
+        level = condition.rpartition("_")[2]
+        if level == "area":
+            return f"{label}, mean up to {noise} {TRAINED_NOISE:g}"
+        return f"{label} at {noise} {level}"
     if re.fullmatch(BANDS, condition):
         return f"{label}, {band_title(condition)} kHz"
     split, *reference = condition.split("_", 1)

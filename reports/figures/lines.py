@@ -68,11 +68,15 @@ def name_lines(figure: Figure, axes: Axes, points: pd.DataFrame, names: Mapping[
 
 
 def panels(
-    rows: Sequence[str], columns: Sequence[str], names: Mapping[str, str], title: str
+    rows: Sequence[str],
+    columns: Sequence[str],
+    names: Mapping[str, str],
+    title: str,
+    height: float = PANEL,
 ) -> tuple[Figure, Grid]:
     """A panel for each row and column, on common scales, over a legend of all their lines."""
     style = current()
-    size = (style.width, 0.9 + PANEL * len(rows))
+    size = (style.width, 0.9 + height * len(rows))
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(len(rows), len(columns), sharex=True, sharey="row", squeeze=False)
     if style.theme is not PAPER:

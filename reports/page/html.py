@@ -15,7 +15,7 @@ from reports.claims import claims as find_claims
 from reports.figures import PLOTS
 from reports.figures.plot import Plot
 from reports.figures.style import LIGHT, looks
-from reports.metric_registry import LATENT, QUALITY
+from reports.metric_registry import LATENT, QUALITY, TRAINED_NOISE
 from reports.page import audio_grid
 from reports.page.embed import figure_uris
 from reports.study import Study
@@ -76,6 +76,7 @@ def render(study: Study, date: str, measured: Measured) -> str:
         robustness=noise,
         best_noise=robustness.best_by_noise(noise),
         areas=robustness.areas(study),
+        trained_noise=TRAINED_NOISE,
         sentences=robustness.sentences(study),
         failures=page_rows.failures(study),
         failures_listed=page_rows.FAILURES,

@@ -2,8 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
-from reports.metric_registry import BANDS, ROBUST, band_title, metric_of
+from reports.metric_registry import (
+    BANDS,
+    NOISE,
+    PER_DIM,
+    ROBUST,
+    TRAINED_NOISE,
+    band_title,
+    metric_of,
+)
 from reports.study import Study
 from reports.tables.page_rows import Result, mark_best, measured
 from reports.tables.robustness import AREA, noise_conditions
@@ -19,17 +28,27 @@ def condition_tables(study: Study) -> list[Table]:
     """Every metric of every kind; those that were not measured are empty."""
     return [
         *(table(study, "latent-noise", metric, latent_noise) for metric in ROBUST),
+        table(study, "latent-noise-per-dim", "mel_l1", partial(latent_noise, scaling=PER_DIM)),
         *(table(study, "input-noise", metric, input_noise) for metric in CODED),
         *(table(study, "round-trips", metric, round_trips) for metric in CODED),
         table(study, "bands", "log_modulation_ratio", bands),
     ]
 
 
+AREA_NOTE = (
+    f"the last column is the mean rise (or loss) against no noise, over noise from 0 to"
+    f" {TRAINED_NOISE:g}."
+)
 NOTES = {
     "latent-noise": (
         "with noise on the latents",
-        "Noise in standard deviations of each run's own latents; the mean height of a curve is"
-        " that over all levels of noise.",
+        "Noise in standard deviations of each run's own latents, of all their values together;"
+        f" {AREA_NOTE}",
+    ),
+    "latent-noise-per-dim": (
+        "with noise on each dim of the latents",
+        "Noise in standard deviations of each dim of each run's own latents, a dim being a channel"
+        f" at one frequency bin; {AREA_NOTE}",
     ),
     "input-noise": (
         "of noisy speech, coded",
@@ -55,7 +74,7 @@ def table(study: Study, kind: str, name: str, find: Callable[[Study, str], Title
     found = Table(
         f"{kind}-{name.replace('_', '-')}", f"{metric.heading} {what} ({metric.wish})", note
     )
-    metrics = dict.fromkeys(titles, metric)
+    metrics = {key: metric_of(metric_in(key, name)) for key in titles}
     rows = [row_of(study, system, name, {key: key for key in titles}) for system in study.systems]
     mark_best(rows, metrics)
     noisy = {key: key.replace("input_", "noisy_", 1) for key in titles if key.startswith("input_")}
@@ -66,7 +85,7 @@ def table(study: Study, kind: str, name: str, find: Callable[[Study, str], Title
         rows.insert(0, reference)
 
     def is_clear(system: str, condition: str) -> bool:
-        return study.results.difference(system, condition, name).clear
+        return study.results.difference(system, condition, metric_in(condition, name)).clear
 
     known = [row for row in rows if row.known]
     return filled(found, known, measured(known, metrics), is_clear, titles)
@@ -74,21 +93,24 @@ def table(study: Study, kind: str, name: str, find: Callable[[Study, str], Title
 
 def row_of(study: Study, system: str, name: str, sources: dict[str, str]) -> Result:
     """One metric of a system: by key, its value in the condition that `sources` gives."""
-    shown = metric_of(name).shown
-    return Result(
-        system,
-        {
-            key: shown(study.results.estimate(system, source, name))
-            for key, source in sources.items()
-        },
-    )
+    values = {}
+    for key, source in sources.items():
+        metric = metric_in(source, name)
+        values[key] = metric_of(metric).shown(study.results.estimate(system, source, metric))
+    return Result(system, values)
 
 
-def latent_noise(study: Study, metric: str) -> Titles:
-    """By rising noise, and the mean height of the curve."""
-    levels = noise_conditions(study, metric)
+def metric_in(condition: str, name: str) -> str:
+    """What a column shows of a metric: its mean cost over the levels of noise, or itself."""
+    return ROBUST[name] if condition.endswith(AREA) else name
+
+
+def latent_noise(study: Study, metric: str, scaling: str = NOISE) -> Titles:
+    """By rising noise, and the mean rise (or loss)."""
+    levels = noise_conditions(study, metric, scaling)
     titles = {name: f"noise {sigma:g}" if sigma else "no noise" for sigma, name in levels.items()}
-    return {**titles, AREA: "mean height"} if titles else {}
+    cost = ROBUST[metric].rpartition("_")[2]
+    return {**titles, scaling + AREA: f"mean {cost} up to {TRAINED_NOISE:g}"} if titles else {}
 
 
 def input_noise(study: Study, metric: str) -> Titles:

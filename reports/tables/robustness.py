@@ -4,28 +4,30 @@ import math
 
 from dcvae.claims import BASELINE
 from reports.formatting import signed, span
-from reports.metric_registry import NOISE, metric_of
+from reports.metric_registry import NOISE, ROBUST, metric_of
 from reports.results import Estimate
 from reports.study import Study
 
-LEVEL = NOISE + r"(\d+(?:\.\d+)?)"
-AREA = f"{NOISE}area"  # the mean height of a curve
+LEVEL = r"(\d+(?:\.\d+)?)"
+AREA = "area"  # where the mean cost of noise stands
 CLEAN = "reconstruction"  # no noise, where that has no condition of its own
 RIVAL = "plain_ae"  # with what the baseline's robustness is compared, where it was run
 
 Curves = dict[str, dict[float, Estimate]]  # by system and noise
 
 
-def noise_conditions(study: Study, metric: str = "mel_l1") -> dict[float, str]:
+def noise_conditions(
+    study: Study, metric: str = "mel_l1", scaling: str = NOISE
+) -> dict[float, str]:
     """The noise levels that the metric was measured at, 0 first, and their conditions."""
-    found = study.select(metric, LEVEL)
+    found = study.select(metric, scaling + LEVEL)
     levels = dict(zip(found["level"], found["condition"], strict=True))
     return dict(sorted({0.0: CLEAN, **levels}.items())) if any(levels) else {}
 
 
-def curves(study: Study, metric: str = "mel_l1") -> Curves:
+def curves(study: Study, metric: str = "mel_l1", scaling: str = NOISE) -> Curves:
     """One metric by system and latent noise, in the unit in which it is written."""
-    conditions = noise_conditions(study, metric)
+    conditions = noise_conditions(study, metric, scaling)
     return {
         system: {
             sigma: metric_of(metric).shown(study.results.estimate(system, condition, metric))
@@ -36,10 +38,10 @@ def curves(study: Study, metric: str = "mel_l1") -> Curves:
     }
 
 
-def areas(study: Study, metric: str = "mel_l1") -> dict[str, Estimate]:
-    """The mean height of each system's curve; {} where none was measured."""
-    shown = metric_of(metric).shown
-    found = {name: shown(study.results.estimate(name, AREA, metric)) for name in study.systems}
+def areas(study: Study, metric: str = "mel_l1", scaling: str = NOISE) -> dict[str, Estimate]:
+    """What noise up to TRAINED_NOISE costs each system on average; {} where none was measured."""
+    cost = ROBUST[metric]
+    found = {name: study.results.estimate(name, scaling + AREA, cost) for name in study.systems}
     return found if any(one.known for one in found.values()) else {}
 
 

@@ -54,14 +54,20 @@ def means(tmp_path_factory, spoken: Path, make_run) -> dict[str, pd.Series]:
     torch.manual_seed(0)
     waves = [read_audio(clip.path, stop=1.3) for clip in read_manifest(spoken)]
     mels = LogMel()(torch.stack([torch.nn.functional.pad(w, (0, 28672 - len(w))) for w in waves]))
-    folders = {name: make_run(root, spoken, name, **MODEL) for name in ("baseline", "trained")}
-    model = SpeechAutoencoder.from_pretrained(folders["trained"] / "last")
-    train(model, mels)
-    shutil.rmtree(folders["trained"] / "last")
-    model.save_pretrained(folders["trained"] / "last")
-    asked = "quality,pitch,visqol,speaker,latent_noise,round_trips,interpolation"
-    options = ["--only", asked, "--clips", "6", "--robustness-clips", "2", "--device", "cpu"]
-    main([*map(str, folders.values()), *options])
+    noises = {"baseline": "uniform", "trained": "uniform", "without_noise": "none"}
+    folders = {
+        name: make_run(root, spoken, name, **MODEL, noise=noise) for name, noise in noises.items()
+    }
+    for name in ("trained", "without_noise"):
+        model = SpeechAutoencoder.from_pretrained(folders[name] / "last")
+        train(model, mels)
+        shutil.rmtree(folders[name] / "last")
+        model.save_pretrained(folders[name] / "last")
+    asked = "quality,pitch,visqol,speaker,latent_noise,latent_noise_audio,round_trips,interpolation"
+    options = ["--clips", "6", "--robustness-clips", "2", "--whisper", "bundled-en"]
+    first, second, third = map(str, folders.values())
+    main([first, second, "--only", asked, *options, "--device", "cpu"])
+    main([third, "--only", "latent_noise", *options, "--device", "cpu"])
     found = {}
     for name, folder in folders.items():
         summary = summarise(read_table(folder / "analysis" / "table.csv"))
@@ -79,7 +85,8 @@ def test_training_pays_on_the_reconstruction(means, metric: str) -> None:
     "cell",
     [
         ("latent_noise_0.5", "mel_l1"),
-        ("latent_noise_area", "mel_l1"),
+        ("latent_noise_per_dim_0.5", "mel_l1"),
+        ("latent_noise_0.5", "text_nll"),
         ("round_trip_8", "mel_l1"),
         ("reconstruction", "mel_frechet"),
         ("interpolation", "mel_frechet"),
@@ -88,6 +95,18 @@ def test_training_pays_on_the_reconstruction(means, metric: str) -> None:
 )
 def test_training_pays_under_noise_and_beyond(means, cell: tuple[str, str]) -> None:
     assert means["trained"][cell] < means["baseline"][cell]
+
+
+@pytest.mark.parametrize("metric", ["stoi", "speaker_similarity"])
+def test_training_pays_for_what_is_heard_under_noise(means, metric: str) -> None:
+    cell = "latent_noise_0.5", metric
+    assert means["trained"][cell] > means["baseline"][cell]
+
+
+@pytest.mark.parametrize("scaling", ["latent_noise", "latent_noise_per_dim"])
+def test_noise_costs_less_where_training_had_it(means, scaling: str) -> None:
+    cell = f"{scaling}_area", "mel_l1_rise"
+    assert 0 < means["trained"][cell] < means["without_noise"][cell]
 
 
 def test_nothing_is_better_than_the_ceiling(means) -> None:

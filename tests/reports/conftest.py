@@ -87,7 +87,9 @@ def table_rows(ablation: str, seed: int) -> list[Row]:
             ("unseen", "stoi"): 1.0 - clean,
             ("latent_noise_0.5", "mel_l1"): clean + 0.5 * slope,
             ("latent_noise_1.0", "mel_l1"): clean + slope,
-            ("latent_noise_area", "mel_l1"): clean + 0.4 * slope,
+            ("latent_noise_area", "mel_l1_rise"): 0.4 * slope,
+            ("latent_noise_per_dim_0.5", "mel_l1"): clean + 0.6 * slope,
+            ("latent_noise_per_dim_area", "mel_l1_rise"): 0.3 * slope,
         }
         if number in (1, 3, 5):  # the recogniser knows the language of three clips
             values["reconstruction", "dwer_errors"] = number

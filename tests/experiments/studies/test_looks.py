@@ -13,7 +13,7 @@ from experiments.studies.registration import register
 def plan(tmp_path):
     """Two runs of one seed, and what the last look left open."""
 
-    def make(*settings: str, still_open=("plain_ae:latent_noise_1.0/mel_l1",)):
+    def make(*settings: str, still_open=("plain_ae:latent_noise_area/mel_l1_rise",)):
         options = [f"runs_dir={tmp_path}", "until=decided", "max_seeds=3", *settings]
         made = make_plan(["study=smoke", *options])
         made.folder.mkdir(parents=True, exist_ok=True)

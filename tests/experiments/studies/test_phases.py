@@ -117,7 +117,7 @@ def test_phases_that_cannot_be_planned_are_told(text, words, study_file):
 def test_a_study_writes_down_its_runs_and_claims_before_the_first(tmp_path):
     settings = ["study=smoke", f"runs_dir={tmp_path}", "factors=[no_noise,no_layernorm]",
                 "budgets=[null,4]", "until=decided", "max_seeds=8"]  # fmt: skip
-    made = make_plan([*settings, "family=[no_noise,plain_ae:latent_noise_1.0/mel_l1]"])
+    made = make_plan([*settings, "family=[no_noise,plain_ae:latent_noise_area/mel_l1_rise]"])
     path = register(made)
     assert path == tmp_path / "studies" / "smoke" / "study.json"
     record = json.loads(path.read_text())
@@ -125,15 +125,15 @@ def test_a_study_writes_down_its_runs_and_claims_before_the_first(tmp_path):
     assert (record["until"], record["max_seeds"]) == ("decided", 8)
     assert record["factors"] == ["no_noise", "no_layernorm"]
     assert record["family"] == [
-        "plain_ae:latent_noise_1.0/mel_l1",
-        "no_noise:latent_noise_1.0/mel_l1",
+        "plain_ae:latent_noise_area/mel_l1_rise",
+        "no_noise:latent_noise_area/mel_l1_rise",
     ]
     claims = [Claim(**one) for one in record["claims"]]
     assert [claim.id for claim in claims] == [
-        "plain_ae:latent_noise_1.0/mel_l1",
+        "plain_ae:latent_noise_area/mel_l1_rise",
         "plain_ae:modelability/continuation_frechet",
-        "no_noise:latent_noise_1.0/mel_l1",
-        "no_layernorm:latent_noise_1.0/mel_l1",
+        "no_noise:latent_noise_area/mel_l1_rise",
+        "no_layernorm:latent_noise_area/mel_l1_rise",
         "no_layernorm:latents/effective_rank",
     ]
     assert claims[-1].margin_is_relative
@@ -179,7 +179,10 @@ def test_a_study_writes_down_its_runs_and_claims_before_the_first(tmp_path):
         (["study=smoke", "budgets=[4]", "trainer.steps=8"], ["trainer.steps=8", "budgets="]),
         (["study=reference", "seeds=[0]"], ["seeds", "phases"]),
         (["study=smoke", "phases=[{name: A}]"], ["ablations", "phases"]),
-        (["study=smoke", "family=[no_noise]"], ["no_noise", "plain_ae:latent_noise_1.0/mel_l1"]),
+        (
+            ["study=smoke", "family=[no_noise]"],
+            ["no_noise", "plain_ae:latent_noise_area/mel_l1_rise"],
+        ),
         (["study=smoke", "family=[plain_ae:reconstruction/stoi]"], ["plain_ae:reconstruction"]),
         (["study=smoke", "family=[baseline]"], ["family", "baseline"]),
         (["study=smoke", "ablations=[plain_ae]"], ["plain_ae:latent", "baseline", "family"]),
