@@ -16,7 +16,6 @@ from analysis.latent_lm.network import LatentTransformer
 from analysis.latent_lm.presets import Preset
 from analysis.latent_lm.training import train
 from analysis.metrics.score import Unmeasurable
-from dcvae.data.manifest import read_manifest
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def fit(held_out: Mapping[str, Tensor], context: EvalContext, preset: Preset) ->
     """
     if not held_out:
         raise Unmeasurable("no held-out clip can be scored")
-    clips = read_manifest(context.run.manifest)
+    clips = context.manifest
     spoken = encode_clips(choose_clips(clips, "train", preset.speech_hours), context)
     standardiser = Standardiser.fit(spoken)
     for number, frames in enumerate(spoken):  # in place: all training speech is held once
