@@ -1,5 +1,6 @@
 """What evaluators are given: a run's model and vocoder, and batches of test clips."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 TEST, UNSEEN = "test", "unseen"  # the splits that are scored
 SHORTEST = 1.0  # seconds of a clip that is
+UNTRAINED_SEED = 0
 
 
 @dataclass
@@ -43,9 +45,26 @@ class EvalContext:
     facts: dict[str, Any] = field(default_factory=dict)  # that the evaluator at work notes
     probe: "Probe | None" = None  # the models of its latents, once an evaluator has made them
 
+    @cached_property
+    def manifest(self) -> Manifest:
+        """What the run was trained on, and more."""
+        return read_manifest(self.run.manifest)
+
     def split(self, name: str) -> Manifest:
         """All clips of one split that are long enough to be scored."""
-        return read_manifest(self.run.manifest).where(name, SHORTEST)
+        return self.manifest.where(name, SHORTEST)
+
+    @property
+    def architecture(self) -> str:
+        """The model's sizes, as the name of what depends on them and on no trained weights."""
+        return json.dumps(self.model.config, sort_keys=True, default=str)
+
+    def untrained(self) -> SpeechAutoencoder:
+        """The run's architecture with random weights, the same each time, in eval mode."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(UNTRAINED_SEED)
+            model = SpeechAutoencoder(**self.model.config)
+        return model.eval().to(self.resources.device)
 
     def batches(self, clips: Sequence[Clip]) -> Iterator["Batch"]:
         """The readable ones of these clips in batches; the others go to `unreadable`."""

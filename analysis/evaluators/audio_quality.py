@@ -3,8 +3,8 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 
-import torch
 from torch import Tensor
 
 from analysis.context import Batch, EvalContext
@@ -15,11 +15,10 @@ from analysis.metrics.perceptual import METRICS, wave_scores
 from analysis.metrics.score import score
 from analysis.metrics.spectral import mel_cepstral_distortion, mel_l1
 from analysis.outputs.table import Row
-from dcvae import LogMel, SpeechAutoencoder
+from dcvae import LogMel
 from dcvae.data.manifest import Clip
 
 NAME = "quality"
-UNTRAINED_SEED = 0
 CONDITIONS = ("ceiling", "reconstruction")
 BLUR = "log_modulation_ratio"
 MEL_METRICS: dict[str, Callable[..., float]] = {
@@ -33,17 +32,18 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
 
     The mel L1 of the same architecture with random weights says what training brought.
     """
-    untrained = replace(context, model=untrained_twin(context.model).to(context.resources.device))
     mel_rows: deque[list[Row]] = deque()
+
+    @cache
+    def untrained() -> EvalContext:
+        return replace(context, model=context.untrained())
 
     def compared() -> Iterator[Batch]:
         """Each batch on its way to the pool, which is busy with the one before."""
         for batch in batches:
             mel_rows.append(
                 rows_of_mels("reconstruction", batch, batch.mels, MEL_METRICS)
-                + rows_of_mels(
-                    "untrained", batch, Batch(batch.samples, untrained).mels, {"mel_l1": mel_l1}
-                )
+                + untrained_rows(batch, untrained)
                 + rows_of_bands(batch, batch.mels)
                 + distortion_rows("reconstruction", batch, batch.waves)
                 + ceiling_distortion_rows(batch)
@@ -79,6 +79,17 @@ def rows_of_bands(batch: Batch, mels: list[Tensor]) -> list[Row]:
     ]
 
 
+def untrained_rows(batch: Batch, untrained: Callable[[], EvalContext]) -> list[Row]:
+    """Mel L1 of random weights, once for all runs of an architecture."""
+
+    def compute() -> list[Row]:
+        mels = Batch(batch.samples, untrained()).mels
+        return rows_of_mels("untrained", batch, mels, {"mel_l1": mel_l1})
+
+    kind = f"{NAME} untrained {batch.context.architecture}"
+    return batch.context.rows_once(kind, batch.names, compute)
+
+
 def distortion_rows(condition: str, batch: Batch, waves: list[Tensor]) -> list[Row]:
     """Mel-cepstral distortion of waves [T]."""
     log_mel = LogMel()
@@ -99,13 +110,6 @@ def distortion(log_mel: LogMel, reference: Tensor, output: Tensor) -> float:
     """Mel-cepstral distortion of two waves [T] by the model's own front end."""
     mels = (log_mel(wave[None])[0].numpy() for wave in (reference, output))
     return mel_cepstral_distortion(*mels)
-
-
-def untrained_twin(model: SpeechAutoencoder) -> SpeechAutoencoder:
-    """The same architecture with random weights of a fixed seed, in eval mode on the CPU."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(UNTRAINED_SEED)
-        return SpeechAutoencoder(**model.config).eval()
 
 
 def cells(context: EvalContext, clip: Clip) -> list[Cell]:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from analysis.metrics.probes import recording_groups, standardise
-from analysis.metrics.projection import tsne
 from analysis.metrics.score import Array, Unmeasurable
 from dcvae.data.manifest import Clip
 
@@ -86,11 +85,6 @@ class LatentSet:
         """Each clip's mean latent frame [N, D], standardised over the clips."""
         means = [self.flat(clip).mean(axis=1) for clip in range(len(self.clips))]
         return standardise(np.array(means).reshape(len(means), self.size))
-
-    @cached_property
-    def map(self) -> Array:
-        """Where each clip lies in the plane [N, 2]."""
-        return tsne(self.points)
 
     def frames_of(self, kind: str) -> tuple[Array, Array]:
         """The frames [N, D] of the clips whose label of this kind is known, and the labels [N]."""

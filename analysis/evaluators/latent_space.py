@@ -5,13 +5,14 @@ have unlike scales, so each measure is free of scale by itself or takes standard
 docstring, in analysis/metrics, says which.
 """
 
-import json
 import math
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from analysis.context import TEST, Batch, EvalContext
 from analysis.evaluator import Cell, Evaluator
@@ -21,7 +22,8 @@ from analysis.evaluators.separability import KINDS, LANGUAGE, LOG_MEL, UNTRAINED
 from analysis.metrics import latent_statistics
 from analysis.metrics.neighbours import neighbour_consistency, neighbour_vote
 from analysis.metrics.probes import most_frequent, silhouette
-from analysis.metrics.score import Score, Values, score, series
+from analysis.metrics.projection import tsne
+from analysis.metrics.score import Array, Score, Values, score, series
 from analysis.outputs.table import Row
 from dcvae.data.manifest import Clip, select_clips
 
@@ -64,11 +66,7 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
                 yield [Row(sample.name, *cell, math.nan, BROKEN) for cell in broken]
     shape = (int(context.model.config["latent_channels"]), context.model.latent_bins)
     latent_set = LatentSet(clips, sequences, shape)
-    yield clip_rows(latent_set)
-    for kind in KINDS:
-        yield label_rows(latent_set, kind)
-    yield set_rows(latent_set)
-    yield separability.rows_of(CONDITION, own.keep({clip.name for clip in clips}))
+    yield rows_of_all(latent_set, own.keep({clip.name for clip in clips}))
     yield from trivial.rows(read)
 
 
@@ -77,16 +75,14 @@ class Trivial:
 
     def __init__(self, context: EvalContext) -> None:
         self.context = context
-        architecture = json.dumps(context.model.config, sort_keys=True, default=str)
         self.kinds = {name: f"separability {name}" for name in (LOG_MEL, UNTRAINED, LANGUAGE)}
-        self.kinds[UNTRAINED] += f" {architecture}"
+        self.kinds[UNTRAINED] += f" {context.architecture}"
         asked = [clip.name for clip in labelled_clips(context)]
         self.pooled: dict[str, Pooled] = {}
         if not context.references.has(self.kinds[LOG_MEL], asked):
             self.pooled[LOG_MEL] = Pooled(lambda mel: mel)
         if not context.references.has(self.kinds[UNTRAINED], asked):
-            model = separability.untrained(context)
-            self.pooled[UNTRAINED] = Pooled(separability.latents_of(model, context))
+            self.pooled[UNTRAINED] = Pooled(separability.latents_of(context.untrained(), context))
 
     def add(self, batch: Batch) -> None:
         for one in self.pooled.values():
@@ -105,8 +101,20 @@ class Trivial:
         return separability.rows_of(name, self.pooled[name])
 
 
-def clip_rows(latents: LatentSet) -> list[Row]:
-    """Where each clip lies on the map, and how fast its latents change."""
+def rows_of_all(latents: LatentSet, pooled: Pooled) -> list[Row]:
+    """Every row of the clips whose latents are finite. The map is drawn beside the others.
+
+    One thread each: those of the libraries wait for each other longer than they compute.
+    """
+    with threadpool_limits(1), ThreadPoolExecutor(1) as beside:
+        places = beside.submit(tsne, latents.points)
+        others = [row for kind in KINDS for row in label_rows(latents, kind)]
+        others += set_rows(latents) + separability.rows_of(CONDITION, pooled)
+        return clip_rows(latents, places) + others
+
+
+def clip_rows(latents: LatentSet, places: Future[Array]) -> list[Row]:
+    """Where each clip lies on the map [N, 2], and how fast its latents change."""
 
     def energies() -> list[Score]:
         mean, std = latents.frames.mean(axis=0), latents.frames.std(axis=0)
@@ -117,8 +125,8 @@ def clip_rows(latents: LatentSet) -> list[Row]:
         ]
 
     return [
-        *rows(latents.names, "tsne_1", lambda: latents.map[:, 0]),
-        *rows(latents.names, "tsne_2", lambda: latents.map[:, 1]),
+        *rows(latents.names, "tsne_1", lambda: places.result()[:, 0]),
+        *rows(latents.names, "tsne_2", lambda: places.result()[:, 1]),
         *rows(latents.names, "sec", energies),
     ]
 

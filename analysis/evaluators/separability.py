@@ -123,14 +123,6 @@ def latents_of(model: SpeechAutoencoder, context: EvalContext) -> Encode:
     return encode
 
 
-def untrained(context: EvalContext) -> SpeechAutoencoder:
-    """The run's architecture with random weights, the same each time."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = SpeechAutoencoder(**context.model.config)
-    return model.eval().to(context.resources.device)
-
-
 def rows_of(condition: str, pooled: Pooled) -> list[Row]:
     """The rows of `clip_cells`, for every clip."""
     whole = np.array(pooled.whole)

@@ -8,7 +8,7 @@ from analysis.errors import Unavailable
 from analysis.evaluator import Cell, Evaluator
 from analysis.evaluators import audio_quality, speaker_similarity
 from analysis.outputs.table import Row
-from dcvae.data.manifest import Clip, read_manifest, select_clips
+from dcvae.data.manifest import Clip, select_clips
 
 
 def unseen_clips(context: EvalContext) -> list[Clip]:
@@ -16,7 +16,7 @@ def unseen_clips(context: EvalContext) -> list[Clip]:
     clips = context.split(UNSEEN)
     if not len(clips):
         raise Unavailable("the manifest has no clip of split 'unseen' that is long enough")
-    trained = read_manifest(context.run.manifest).where("train")
+    trained = context.manifest.where("train")
     shared = sorted(clips.unique("speaker") & trained.unique("speaker"))
     if shared:
         raise Unavailable(f"speaker {shared[0]!r} of split 'unseen' is in split 'train' too")

@@ -20,7 +20,6 @@ from analysis.latent_lm.presets import Preset
 from analysis.latent_lm.training import count_flops, train
 from analysis.metrics.score import Unmeasurable
 from analysis.resources import Resources
-from dcvae.data.manifest import read_manifest
 from dcvae.utils.threads import torch_threads
 
 Sequences = dict[str, Tensor]  # frames [L, D] by the clip's name
@@ -52,7 +51,7 @@ def encode_splits(held_out: Sequences, context: EvalContext, preset: Preset) -> 
     """
     if not held_out:
         raise Unmeasurable("no held-out clip can be scored")
-    clips = read_manifest(context.run.manifest)
+    clips = context.manifest
     spoken = encode_clips(choose_clips(clips, "train", preset.speech_hours), context)
     chosen_by = encode_clips(choose_clips(clips, "validation", preset.validation_hours), context)
     validation = {str(number): frames for number, frames in enumerate(chosen_by)}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from analysis.metrics.score import Array, Score, Unmeasurable
 
@@ -71,10 +72,15 @@ def held_out(
     Over `repeats` cross-validations: with one, which points share a fold decides the hits of those
     near the border. A point whose label is in no training fold, or whose training folds hold fewer
     than `fewest` points or a single label, cannot be scored in that one.
+
+    One thread: matrices of clips are so small that two take seven times as long and more, and
+    the order of sums would depend on the machine's cores.
     """
-    every = [
-        held_out_once(points, labels, groups, classifier, fewest, seed) for seed in range(repeats)
-    ]
+    with threadpool_limits(1):
+        every = [
+            held_out_once(points, labels, groups, classifier, fewest, seed)
+            for seed in range(repeats)
+        ]
     return [mean_score(scores) for scores in zip(*every, strict=True)]
 
 

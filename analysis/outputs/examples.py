@@ -28,6 +28,17 @@ def candidates(clips: Sequence[Clip]) -> list[Clip]:
     return sorted(clips, key=lambda clip: not shortest <= clip.duration <= longest)[:CANDIDATES]
 
 
+def examples(context: EvalContext) -> list[Output]:
+    """The first EXAMPLES that are usable; no more are vocoded than are needed."""
+    found: list[Output] = []
+    left = candidates(context.clips)
+    while left and len(found) < EXAMPLES:
+        count = EXAMPLES - len(found)
+        found += usable_outputs(context, left[:count])
+        left = left[count:]
+    return found
+
+
 def usable_outputs(context: EvalContext, clips: Sequence[Clip]) -> list[Output]:
     """Audible clips with finite outputs, in the order of `clips`."""
     outputs: dict[str, Output] = {}
@@ -42,9 +53,8 @@ def usable_outputs(context: EvalContext, clips: Sequence[Clip]) -> list[Output]:
 
 def write_examples(run: TrainedRun, context: EvalContext) -> None:
     """A folder for each example: three waves and both mels."""
-    outputs = usable_outputs(context, candidates(context.clips))
     with replacing_folder(run.analysis / "examples") as folder:
-        for sample, ceiling, wave, mel in outputs[:EXAMPLES]:
+        for sample, ceiling, wave, mel in examples(context):
             place = folder / sample.name
             place.mkdir()
             write_audio(place / "original.wav", sample.wave)

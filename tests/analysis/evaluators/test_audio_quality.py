@@ -83,7 +83,7 @@ def test_every_clip_has_a_row_in_every_cell_of_an_extra(here: EvalContext, modul
 
 def test_rows_are_the_metrics_of_the_models_own_output(here: EvalContext) -> None:
     rows = answers(audio_quality.EVALUATOR, here)
-    twin = replace(here, model=audio_quality.untrained_twin(here.model))
+    twin = replace(here, model=here.untrained())
     log_mel = LogMel()
     for batch in here.batches(here.clips):
         untrained = twin.decode(
@@ -169,10 +169,9 @@ def test_a_model_that_gives_nan_is_counted_and_never_scored(here: EvalContext) -
                 assert not row.reason
 
 
-def test_the_untrained_twin_repeats_and_leaves_the_generator_alone(tiny_model) -> None:
-    model = tiny_model()
+def test_the_untrained_twin_repeats_and_leaves_the_generator_alone(context: EvalContext) -> None:
     state = torch.random.get_rng_state()
-    first, second = audio_quality.untrained_twin(model), audio_quality.untrained_twin(model)
+    first, second = context.untrained(), context.untrained()
     assert torch.equal(state, torch.random.get_rng_state())
     pairs = zip(first.parameters(), second.parameters(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)

@@ -44,7 +44,7 @@ def make(make_context, monkeypatch):
 
     def context(manifest):
         made = make_context(manifest, count=5)
-        options = Options(budget="test", robustness_clips=3, noisy_words=False, noisy_voices=False)
+        options = Options(budget="test", robustness_clips=3, whisper="bundled-en")
         made.resources = Resources(torch.device("cpu"), options)
         return made
 

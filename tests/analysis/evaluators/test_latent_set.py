@@ -1,14 +1,16 @@
 """Rows of toy latents whose answers are known: what is told apart, and what is left out and why."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from analysis.evaluators.latent_set import LatentSet
-from analysis.evaluators.latent_space import clip_rows, label_rows, set_rows
-from analysis.evaluators.separability import Pooled, rows_of
+from analysis.evaluators.latent_space import rows_of_all
+from analysis.evaluators.separability import Pooled
 from analysis.outputs.table import Row
 from dcvae.data.manifest import Clip
 
@@ -30,11 +32,7 @@ def toy_set(labels: list[tuple[str, str]], factor: float = 1.0, frames: int = 9)
 
 
 def all_rows(latents: LatentSet) -> Iterator[Row]:
-    yield from clip_rows(latents)
-    for kind in ("speaker", "language"):
-        yield from label_rows(latents, kind)
-    yield from set_rows(latents)
-    yield from rows_of("latents", pooled(latents))
+    yield from rows_of_all(latents, pooled(latents))
 
 
 def pooled(latents: LatentSet) -> Pooled:
@@ -68,6 +66,16 @@ def test_no_row_depends_on_the_scale_of_the_latents() -> None:
         assert scaled[:3] == one[:3]
         factor = 64.0 if one.metric == "latent_rms" else 1.0
         assert scaled.value == pytest.approx(factor * one.value, nan_ok=True), one
+
+
+def test_the_rows_and_the_map_are_the_same_on_one_core_or_two() -> None:
+    labels = [("ann", "en"), ("ben", "en"), ("cat", "fr")] * 8
+    with threadpool_limits(1):
+        one = list(all_rows(toy_set(labels)))
+    with threadpool_limits(2):
+        two = list(all_rows(toy_set(labels)))
+    assert {row.metric for row in one if not math.isnan(row.value)} >= {"tsne_1", "speaker_probe"}
+    assert one == two
 
 
 def test_a_lone_clip_a_single_language_and_an_unknown_speaker_say_why() -> None:

@@ -96,7 +96,7 @@ def test_a_manifest_without_unseen_voices_is_skipped_with_a_reason(
     short = [replace(clip, duration=0.9) if clip.split == "unseen" else clip for clip in clips]
     write_manifest(corpus, short)
     with pytest.raises(Unavailable, match="no clip of split 'unseen'"):
-        unseen_voices.unseen_clips(context)
+        unseen_voices.unseen_clips(replace(context))  # reads the manifest again
 
 
 def test_a_voice_that_was_trained_on_is_not_unseen(context: EvalContext, corpus: Path) -> None:
@@ -104,10 +104,10 @@ def test_a_voice_that_was_trained_on_is_not_unseen(context: EvalContext, corpus:
     known = [replace(clip, speaker="June") if clip.language == "ru" else clip for clip in clips]
     write_manifest(corpus, known)
     with pytest.raises(Unavailable, match="speaker 'June' of split 'unseen' is in split 'train'"):
-        unseen_voices.unseen_clips(context)
+        unseen_voices.unseen_clips(replace(context))
     unnamed = [replace(clip, speaker="") for clip in clips]
     write_manifest(corpus, unnamed)
-    assert unseen_voices.unseen_clips(context)
+    assert unseen_voices.unseen_clips(replace(context))
 
 
 def test_labels_are_kept_of_every_split_that_is_scored(corpus: Path, tmp_path: Path) -> None:

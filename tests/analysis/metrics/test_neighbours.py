@@ -4,6 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from analysis.metrics.neighbours import neighbour_consistency, neighbour_vote
 from analysis.metrics.score import Unmeasurable
@@ -38,6 +42,28 @@ def test_separate_clusters_agree_with_their_neighbours_and_shuffled_ones_by_chan
     assert np.mean([hit.value for hit in neighbour_vote(points, labels, groups)]) > 0.99
     chance = np.mean([hit.value for hit in neighbour_vote(points, shuffled, groups)])
     assert chance == pytest.approx(0.25, abs=0.1)
+
+
+def test_the_votes_are_those_of_sklearns_own_cross_validation() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, size=60)
+    points, groups = rng.normal(size=(60, 5)) + labels[:, None], np.arange(60).astype(str)
+    voters = make_pipeline(
+        StandardScaler(), KNeighborsClassifier(5, weights="distance", metric="cosine")
+    )
+    hits = [
+        cross_val_predict(
+            voters,
+            points,
+            labels,
+            groups=groups,
+            cv=StratifiedGroupKFold(5, shuffle=True, random_state=seed),
+        )
+        == labels
+        for seed in range(10)
+    ]
+    found = [hit.value for hit in neighbour_vote(points, labels, groups)]
+    np.testing.assert_allclose(found, np.mean(hits, axis=0))
 
 
 @pytest.mark.parametrize("factor", [1e-3, 1e4])

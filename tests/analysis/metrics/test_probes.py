@@ -4,11 +4,17 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import silhouette_score
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from analysis.metrics.probes import (
     UNSEEN,
     grouped_folds,
+    held_out,
     linear_probe,
     most_frequent,
     recording_groups,
@@ -44,6 +50,43 @@ def test_the_probe_is_the_same_at_any_scale_and_on_any_call() -> None:
     assert 0.4 < mean(hits) < 0.95
     assert linear_probe(points, labels, groups) == hits
     assert linear_probe(points * 1024.0, labels, groups) == hits
+
+
+def test_the_hits_are_those_of_sklearns_own_cross_validation() -> None:
+    points, labels, groups = clusters(20)
+    points += np.random.default_rng(2).normal(size=points.shape) * 4
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    hits = [
+        cross_val_predict(
+            probe,
+            points,
+            labels,
+            groups=groups,
+            cv=StratifiedGroupKFold(5, shuffle=True, random_state=seed),
+        )
+        == labels
+        for seed in range(10)
+    ]
+    found = [score.value for score in linear_probe(points, labels, groups)]
+    np.testing.assert_allclose(found, np.mean(hits, axis=0))
+    assert len(set(found)) > 2  # some points are hit in some of the ten alone
+
+
+def test_the_probe_takes_one_thread_and_gives_the_others_back() -> None:
+    def threads() -> list[int]:
+        return [one["num_threads"] for one in threadpool_info()]
+
+    class Witness(LogisticRegression):
+        def fit(self, *arguments: object) -> "Witness":
+            seen.extend(threads())
+            return super().fit(*arguments)
+
+    seen: list[int] = []
+    with threadpool_limits(2):
+        before = threads()
+        held_out(*clusters(8), Witness(), repeats=1)
+        assert set(seen) == {1}
+        assert threads() == before
 
 
 def test_folds_share_no_group_and_hold_every_point_out_once() -> None:
