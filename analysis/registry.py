@@ -4,6 +4,7 @@ from analysis.evaluator import Evaluator
 from analysis.evaluators import (
     audio_quality,
     channels,
+    continuations,
     distillmos,
     dnsmos,
     interface,
@@ -39,6 +40,7 @@ EVALUATORS: dict[str, Evaluator] = {
         robustness.ROUND_TRIPS,
         interpolation.EVALUATOR,
         latent_lm.EVALUATOR,
+        continuations.EVALUATOR,
         interface.EVALUATOR,
         unseen_voices.QUALITY,
         unseen_voices.SPEAKER,

@@ -1,107 +1,75 @@
-"""How good is the speech that models of the latents go on with? In measures that all spaces share.
+"""How good is the speech that a model of the latents goes on with? In measures all spaces share.
 
-Continuations of held-out prompts, by condition: "modelability" of the models of standardised
-latents, "modelability_raw" of raw ones, "no_context" of a Gaussian, "reconstruction" of the clip's
-own latents, which is what a perfect model would reach, and "original" of the clip itself.
+Held-out prompts of 1.5 s, continued and vocoded, by condition: "modelability" by the models of the
+standardised latents, "modelability_raw" of raw ones, "no_context" by a Gaussian, "reconstruction"
+with the clip's own latents, which is what a perfect model would reach, and "original" as spoken.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from statistics import fmean
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.context import EvalContext
-from analysis.evaluator import Cell
-from analysis.evaluators.speaker_encoder import voice_encoder_missing
+from analysis.asr.recogniser import Recogniser
+from analysis.context import Batch, EvalContext
+from analysis.evaluator import Cell, Evaluator
+from analysis.evaluators import latent_lm
+from analysis.evaluators.degraded_scores import find_recogniser
+from analysis.evaluators.distillmos import EVALUATOR as DISTILLMOS
+from analysis.evaluators.speaker_similarity import EVALUATOR as SPEAKER
 from analysis.evaluators.speaker_similarity import embed, similarity
-from analysis.latent_lm.continuation import (
-    CONDITIONS,
-    PROMPT,
-    STANDARDISED,
-    Continuations,
-    Prompt,
-    changes,
-    spectra,
-)
+from analysis.latent_lm.continuation import CONDITIONS, PROMPT, STANDARDISED, Continuations, Prompt
+from analysis.latent_lm.probe import probe_of
 from analysis.metrics.distillmos import distillmos_scores
-from analysis.metrics.frechet import frechet_by_clip
-from analysis.metrics.score import Array, Score, Unmeasurable, series
+from analysis.metrics.score import Score
 from analysis.outputs.table import Row
 from dcvae.audio.io import write_audio
-from dcvae.audio.mel import HOP, SAMPLE_RATE
+from dcvae.audio.mel import FRAMES_PER_SECOND, HOP, SAMPLE_RATE
+from dcvae.data.manifest import Clip
 from dcvae.utils.files import replacing_folder
 
-CHANGE = 16  # mel frames, 0.19 s, over which the change of a spectrum is taken
-FEWEST = 8  # clips to be continued
-TOO_SHORT = "too short to be continued"
-HEARD = 40  # continuations that are vocoded and listened to, a condition
-LONG = 96  # mel frames of them at least, 1.1 s
+CLIPS = 40  # the first that are long enough
+LONG = 96  # mel frames that are heard of a continuation at least, 1.1 s
 EXAMPLES = 3  # kept as audio
 ORIGINAL = "original"
-Spread = Callable[[Sequence[Tensor]], list[Array]]  # mels [M, F] to rows [L, D] of each
-DISTANCES: dict[str, Spread] = {
-    "continuation_frechet": spectra,
-    "continuation_change_frechet": partial(changes, apart=CHANGE),
-}
+OPINION, VOICE = "continuation_distillmos", "continuation_similarity"
+WORDS = "continuation_nll"
 
 
-def continuation_cells() -> list[Cell]:
-    """What every clip has a row of."""
-    return [(condition, metric) for condition in CONDITIONS for metric in DISTANCES]
+def long_clips(context: EvalContext) -> list[Clip]:
+    """The first clips of which enough is left behind the prompt."""
+    shortest = (PROMPT + LONG + 1) / FRAMES_PER_SECOND
+    return [clip for clip in context.clips if clip.duration >= shortest][:CLIPS]
 
 
-def continuation_rows(
-    found: Continuations, clips: Sequence[str], context: EvalContext
-) -> Iterator[list[Row]]:
-    """The rows of every clip, in the selection's order; one that was not continued says why."""
-    continued = {prompt.name for prompt in found.prompts}
-    cells = continuation_cells()
-    missing = [name for name in clips if name not in continued]
-    yield [Row(name, *cell, math.nan, TOO_SHORT) for name in missing for cell in cells]
-    yield distance_rows(found)
-    heard = sorted(found.long(LONG), key=lambda number: clips.index(found.prompts[number].name))
-    yield from heard_rows(found, heard[:HEARD], context)
-    write_examples(found, heard[:EXAMPLES], context)
+def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row]]:
+    """What is heard of the continuations.
 
-
-def distance_rows(found: Continuations) -> list[Row]:
-    """Frechet distances to real speech at equal numbers of frames, as a jackknife gives each clip.
-
-    `continuation_frechet` is of log-mel frames. Frames without any order could have a low one, so
-    `continuation_change_frechet`, of how frames change within 0.19 s, stands beside it.
+    DistillMOS; how alike the voice is to the prompt's, a cosine; and, where there is a recogniser,
+    the negative log-likelihood of the words that it reads in it, in nats a token: where there are
+    none to be heard it guesses.
     """
-    names = [prompt.name for prompt in found.prompts]
-    rows = []
-    for metric, of in DISTANCES.items():
-        real = of([prompt.spoken for prompt in found.prompts])
-        for condition in CONDITIONS:
-            scores = series(len(names), partial(pseudo_values, found, condition, of, real))
-            pairs = zip(names, scores, strict=True)
-            rows += [Row(name, condition, metric, *one) for name, one in pairs]
-    return rows
+    names = [sample.name for batch in batches for sample in batch.samples]
+    probe = probe_of(context)
+    found = probe.continuations(context)
+    numbers = {prompt.name: number for number, prompt in enumerate(found.prompts)}
+    reasons = dict.fromkeys(names, probe.reason or "not among the continued clips") | probe.faults
+    missing = [name for name in names if name not in numbers]
+    every = all_cells(context)
+    yield [Row(name, *cell, math.nan, reasons[name]) for name in missing for cell in every]
+    heard = [numbers[clip.name] for clip in long_clips(context) if clip.name in numbers]
+    if heard:
+        yield from rows_of(found, heard, context)
+        write_examples(found, heard[:EXAMPLES], context)
 
 
-def pseudo_values(
-    found: Continuations, condition: str, of: Spread, real: Sequence[Array]
-) -> list[Score]:
-    """Each clip's, the mean over the draws."""
-    if len(real) < FEWEST:
-        raise Unmeasurable(
-            f"{len(real)} held-out clips are long enough to be continued, {FEWEST} needed"
-        )
-    draws = range(len(found.mels[condition]))
-    values = [frechet_by_clip(of(found.spoken(condition, draw)), real) for draw in draws]
-    return [Score(fmean(one)) for one in zip(*values, strict=True)]
-
-
-def heard_rows(
+def rows_of(
     found: Continuations, numbers: Sequence[int], context: EvalContext
 ) -> Iterator[list[Row]]:
-    """DistillMOS of the continuations, and how alike their voice is to the prompt's."""
+    """The rows of these prompts in every condition."""
     prompts = [found.prompts[number] for number in numbers]
     names = [prompt.name for prompt in prompts]
     originals = [prompt.wave for prompt in prompts]
@@ -110,31 +78,49 @@ def heard_rows(
     )
     for condition in CONDITIONS:
         mels = [found.mels[condition][0][number] for number in numbers]
-        waves = [vocode(mel, context) for mel in mels]
-        yield heard(condition, prompts, waves, context)
+        yield heard(condition, prompts, [vocode(mel, context) for mel in mels], context)
 
 
 def heard(
     condition: str, prompts: Sequence[Prompt], waves: Sequence[Tensor], context: EvalContext
 ) -> list[Row]:
-    """The rows of waves [F * HOP] of prompt and continuation, of which the latter is heard."""
+    """The rows of waves [F * HOP] of prompt and continuation, of which the latter is judged."""
     spoken = [wave[PROMPT * HOP :] for wave in waves]
+    pool = context.resources.pool
     pending = [
-        context.resources.pool.submit(distillmos_scores, wave.numpy(), wave.numpy(), SAMPLE_RATE)
-        for wave in spoken
+        pool.submit(distillmos_scores, wave.numpy(), wave.numpy(), SAMPLE_RATE) for wave in spoken
     ]
-    rows = []
-    if not voice_encoder_missing():
-        encoder = context.resources.voice_encoder
-        voices = embed(encoder, [prompt.wave[: PROMPT * HOP] for prompt in prompts])
-        rows += [
-            Row(prompt.name, condition, "continuation_similarity", *similarity(voice, output))
-            for prompt, voice, output in zip(prompts, voices, embed(encoder, spoken), strict=True)
-        ]
+    encoder = context.resources.voice_encoder
+    voices = embed(encoder, [prompt.wave[: PROMPT * HOP] for prompt in prompts])
+    rows = [
+        Row(prompt.name, condition, VOICE, *similarity(voice, output))
+        for prompt, voice, output in zip(prompts, voices, embed(encoder, spoken), strict=True)
+    ]
+    if recogniser := find_recogniser(context):
+        scores = own_words(recogniser, spoken, [prompt.language for prompt in prompts])
+        pairs = zip(prompts, scores, strict=True)
+        rows += [Row(prompt.name, condition, WORDS, *one) for prompt, one in pairs]
     for prompt, future in zip(prompts, pending, strict=True):
-        score = future.result()["distillmos"]
-        rows.append(Row(prompt.name, condition, "continuation_distillmos", *score))
+        rows.append(Row(prompt.name, condition, OPINION, *future.result()["distillmos"]))
     return rows
+
+
+def own_words(
+    recogniser: Recogniser, waves: Sequence[Tensor], languages: Sequence[str]
+) -> list[Score]:
+    """How likely the recogniser finds what it reads in each wave [T] itself."""
+    readings = recogniser.transcribe(waves, languages)
+    read = [number for number, one in enumerate(readings) if one.text.strip()]
+    found = recogniser.text_nll(
+        [waves[number] for number in read],
+        [readings[number].language for number in read],
+        [readings[number].text for number in read],
+    )
+    scores = dict(zip(read, found, strict=True))
+    return [
+        scores.get(number, Score(math.nan, one.reason or "no words are read"))
+        for number, one in enumerate(readings)
+    ]
 
 
 def write_examples(found: Continuations, numbers: Sequence[int], context: EvalContext) -> None:
@@ -157,3 +143,32 @@ def write_examples(found: Continuations, numbers: Sequence[int], context: EvalCo
 def vocode(mel: Tensor, context: EvalContext) -> Tensor:
     """A mel [M, F] to a wave [F * HOP] on the CPU."""
     return context.vocoder(mel[None].to(context.resources.device))[0].cpu()
+
+
+def all_cells(context: EvalContext) -> list[Cell]:
+    """What every clip has a row of."""
+    metrics = [OPINION, VOICE] + [WORDS] * (find_recogniser(context) is not None)
+    return [(condition, name) for condition in (ORIGINAL, *CONDITIONS) for name in metrics]
+
+
+def cells(context: EvalContext, clip: Clip) -> list[Cell]:
+    return all_cells(context)
+
+
+def settings(context: EvalContext) -> dict[str, Any]:
+    """Those of the models that continue, and who reads the words."""
+    recogniser = find_recogniser(context)
+    return latent_lm.settings(context) | {"recogniser": recogniser.name if recogniser else None}
+
+
+EVALUATOR = Evaluator(
+    name="continuations",
+    version=1,
+    measure=measure,
+    cells=cells,
+    clips=long_clips,
+    settings=settings,
+    libraries=(*DISTILLMOS.libraries, *SPEAKER.libraries),
+    install=f"{SPEAKER.install} && pip install {DISTILLMOS.install}",
+    by_clip=False,
+)

@@ -25,7 +25,7 @@ from analysis.latent_lm.data import to_frames, to_latents
 from analysis.latent_lm.fit import Fitted
 from analysis.latent_lm.heldout import noise_of
 from analysis.latent_lm.presets import Preset, preset_named
-from analysis.latent_lm.probe import build_probe
+from analysis.latent_lm.probe import probe_of
 from analysis.latent_lm.rollout import draw_frames
 from analysis.metrics.score import Score, score
 from analysis.outputs.table import Row
@@ -51,11 +51,9 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
     drawn as if nothing were known. `flops_to_bar` of the set is the training compute, in
     operations, after which the mean STOI of frames drawn given true history passes BAR.
     """
-    preset = preset_named(context.resources.options.budget)
-    if context.probe is None:
-        context.probe = build_probe(context.batches(context.clips), context, preset)
-    reason = context.probe.reason
-    if reason:
+    probe = probe_of(context)
+    preset = probe.preset
+    if reason := probe.reason:
         names = [(sample.name, sample.clip) for batch in batches for sample in batch.samples]
         yield [
             Row(name, *cell, math.nan, reason)
@@ -64,7 +62,7 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
         ]
         yield [Row("", *BAR_CELL, math.nan, reason)]
         return
-    fitted = context.probe.fitted[STANDARDISED]
+    fitted = probe.fitted[STANDARDISED]
     scorer = DegradedScorer(context, listening=True)
     rows: list[Row] = []
     with beside_the_pool():

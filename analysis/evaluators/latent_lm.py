@@ -23,22 +23,42 @@ follows; that is alike for every run of one architecture.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from statistics import fmean, stdev
 from typing import Any
 
+from torch import Tensor
+
 from analysis.context import Batch, EvalContext
 from analysis.evaluator import Cell, Evaluator
-from analysis.evaluators.continuations import continuation_cells, continuation_rows
-from analysis.latent_lm.continuation import NO_CONTEXT, RAW, STANDARDISED, continue_prompts
+from analysis.latent_lm.continuation import (
+    CONDITIONS,
+    NO_CONTEXT,
+    RAW,
+    STANDARDISED,
+    Continuations,
+    changes,
+    spectra,
+)
 from analysis.latent_lm.fit import mean
 from analysis.latent_lm.presets import SEED, Preset, preset_named
-from analysis.latent_lm.probe import Probe, build_probe
-from analysis.metrics.score import Score
+from analysis.latent_lm.probe import Probe, probe_of
+from analysis.metrics.frechet import frechet_by_clip
+from analysis.metrics.score import Array, Score, Unmeasurable, series
 from analysis.outputs.table import Row
 from dcvae.data.manifest import Clip
 
+Spread = Callable[[Sequence[Tensor]], list[Array]]  # mels [M, F] to rows [L, D] of each
+
+CHANGE = 16  # mel frames, 0.19 s, over which the change of a spectrum is taken
+FEWEST = 8  # clips to be continued
+TOO_SHORT = "too short to be continued"
+DISTANCES: dict[str, Spread] = {
+    "continuation_frechet": spectra,
+    "continuation_change_frechet": partial(changes, apart=CHANGE),
+}
 PER_DIM, PER_SECOND, GAIN = "heldout_loss", "heldout_loss_per_second", "context_gain"
 SCALE_GAIN = "standardising_gain"
 OF_CLIP = [(STANDARDISED, name) for name in (PER_DIM, PER_SECOND, GAIN, SCALE_GAIN)] + [(RAW, GAIN)]
@@ -51,21 +71,19 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
     at which the loss on the validation split was lowest and whose weights all of these are of, and
     `seed_deviation` of the loss. "step_<n>", "raw_step_<n>": the clips' means after n steps, and
     `train_flops`, the operations so far; a step takes the same seconds of speech in every space.
-    "no_context": the same of a Gaussian with the covariance of the training frames. Continuations:
-    see analysis/evaluators/continuations.py.
+    "no_context": the same of a Gaussian with the covariance of the training frames. Continuations
+    are judged by Frechet distances here, and heard in analysis/evaluators/continuations.py.
     """
-    preset = preset_named(context.resources.options.budget)
-    probe = context.probe = build_probe(batches, context, preset)
+    probe = probe_of(context, batches)
     yield [row for name, why in probe.faults.items() for row in failed_rows(name, why)]
     if not probe.fitted:
         yield [row for name in probe.sequences for row in failed_rows(name, probe.reason)]
-        yield [Row("", *cell, math.nan, probe.reason) for cell in set_cells(preset)]
+        yield [Row("", *cell, math.nan, probe.reason) for cell in set_cells(probe.preset)]
         return
     context.facts["train_seconds_per_step"] = probe.fitted[STANDARDISED].seconds
     yield clip_rows(probe, context)
     yield curve_rows(probe, context)
-    continued = continue_prompts(probe.prompts[: preset.watched], probe.fitted, preset, context)
-    yield from continuation_rows(continued, list(probe.sequences), context)
+    yield distance_rows(probe.continuations(context), list(probe.sequences))
 
 
 def clip_rows(probe: Probe, context: EvalContext) -> list[Row]:
@@ -112,6 +130,40 @@ def curve_rows(probe: Probe, context: EvalContext) -> list[Row]:
     return rows
 
 
+def distance_rows(found: Continuations, clips: Sequence[str]) -> list[Row]:
+    """Frechet distances to real speech at equal numbers of frames, as a jackknife gives each clip.
+
+    `continuation_frechet` is of log-mel frames. Frames without any order could have a low one, so
+    `continuation_change_frechet`, of how frames change within 0.19 s, stands beside it. By
+    condition: of the models of standardised and raw latents, of a Gaussian without context, and of
+    the clip's own latents ("reconstruction"), which is what a perfect model would reach.
+    """
+    names = [prompt.name for prompt in found.prompts]
+    short = [name for name in clips if name not in set(names)]
+    rows = []
+    for metric, of in DISTANCES.items():
+        real = of([prompt.spoken for prompt in found.prompts])
+        for condition in CONDITIONS:
+            scores = series(len(names), partial(pseudo_values, found, condition, of, real))
+            pairs = zip(names, scores, strict=True)
+            rows += [Row(name, condition, metric, *one) for name, one in pairs]
+            rows += [Row(name, condition, metric, math.nan, TOO_SHORT) for name in short]
+    return rows
+
+
+def pseudo_values(
+    found: Continuations, condition: str, of: Spread, real: Sequence[Array]
+) -> list[Score]:
+    """Each clip's, the mean over the draws."""
+    if len(real) < FEWEST:
+        raise Unmeasurable(
+            f"{len(real)} held-out clips are long enough to be continued, {FEWEST} needed"
+        )
+    draws = range(len(found.mels[condition]))
+    values = [frechet_by_clip(of(found.spoken(condition, draw)), real) for draw in draws]
+    return [Score(fmean(one)) for one in zip(*values, strict=True)]
+
+
 def measured(value: float) -> Score:
     return Score(value) if math.isfinite(value) else Score(math.nan, "the loss is not finite")
 
@@ -122,7 +174,7 @@ def failed_rows(name: str, reason: str) -> list[Row]:
 
 
 def all_cells() -> list[Cell]:
-    return [*OF_CLIP, *continuation_cells()]
+    return [*OF_CLIP, *((condition, metric) for condition in CONDITIONS for metric in DISTANCES)]
 
 
 def set_cells(preset: Preset) -> list[Cell]:

@@ -38,6 +38,7 @@ class Prompt:
     frames: Tensor  # latents [L, C * H] of prompt and continuation
     mel: Tensor  # log-mel [M, F] of both
     wave: Tensor  # [F * HOP]
+    language: str = ""
 
     @property
     def spoken(self) -> Tensor:
@@ -75,7 +76,7 @@ def make_prompt(sample: Sample, frames: Tensor, compression: int) -> Prompt | No
     stop = PROMPT + length
     # not views, which would keep the whole clip
     mel, wave = sample.mel[:, :stop].clone(), sample.wave[: stop * HOP].clone()
-    return Prompt(sample.name, frames[: stop // compression], mel, wave)
+    return Prompt(sample.name, frames[: stop // compression], mel, wave, sample.clip.language)
 
 
 def continue_prompts(

@@ -31,7 +31,7 @@ class Preset:
     draws: int = 4  # noises and times for each frame of a batch
     times: int = 8  # noises and times for each held-out frame
     watched: int = 256  # the first held-out clips: the curve is of them, and they are continued
-    solver_steps: int = 64  # of Euler's method, for each frame that is drawn
+    solver_steps: int = 32  # of Euler's method, for each frame that is drawn
     network: NetworkSize = field(default_factory=NetworkSize)
 
 

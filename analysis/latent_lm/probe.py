@@ -6,14 +6,21 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from analysis.context import Batch, EvalContext
-from analysis.latent_lm.continuation import RAW, STANDARDISED, Prompt, make_prompt
+from analysis.latent_lm.continuation import (
+    RAW,
+    STANDARDISED,
+    Continuations,
+    Prompt,
+    continue_prompts,
+    make_prompt,
+)
 from analysis.latent_lm.data import Scaling, fault, to_frames, whole_latents
 from analysis.latent_lm.fit import Fitted, encode_splits, fit
-from analysis.latent_lm.presets import Preset
+from analysis.latent_lm.presets import Preset, preset_named
 from analysis.metrics.score import Unmeasurable
 
 
-@dataclass(frozen=True)
+@dataclass
 class Probe:
     """Models of the latents as they are and standardised, and what they are judged on."""
 
@@ -23,6 +30,27 @@ class Probe:
     faults: dict[str, str]  # the reason, by the name of a clip that cannot be scored
     fitted: dict[str, Fitted]  # by condition; none where no model could be trained
     reason: str = ""  # why none could
+    known: Continuations | None = None
+
+    def continuations(self, context: EvalContext) -> Continuations:
+        """The prompts of the watched clips continued, drawn once; none where there is no model."""
+        if self.known is None:
+            watched = set(list(self.sequences)[: self.preset.watched])
+            prompts = [prompt for prompt in self.prompts if prompt.name in watched and self.fitted]
+            self.known = continue_prompts(prompts, self.fitted, self.preset, context)
+        return self.known
+
+
+def probe_of(context: EvalContext, batches: Iterator[Batch] | None = None) -> Probe:
+    """The run's models, trained by the first evaluator that asks for them.
+
+    `batches` are the held-out clips, where the evaluator has them all; else they are read here.
+    """
+    if context.probe is None:
+        preset = preset_named(context.resources.options.budget)
+        batches = context.batches(context.clips) if batches is None else batches
+        context.probe = build_probe(batches, context, preset)
+    return context.probe
 
 
 def build_probe(batches: Iterator[Batch], context: EvalContext, preset: Preset) -> Probe:

@@ -1,0 +1,125 @@
+"""Continuations as they are heard: every row is there, and the best ones are kept as audio."""
+
+import math
+from collections import defaultdict
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from analysis.asr.recogniser import Reading
+from analysis.evaluators import continuations, latent_lm
+from analysis.evaluators.continuations import own_words
+from analysis.latent_lm import presets
+from analysis.latent_lm.presets import NetworkSize, Preset
+from analysis.metrics.score import Score
+from analysis.resources import Options, Resources
+from dcvae.audio.io import read_audio
+from dcvae.data.manifest import read_manifest, write_manifest
+
+PRESET = Preset(
+    speech_hours=1.0,
+    validation_hours=0.0,
+    steps=4,
+    curve=(),
+    decoded=(4,),
+    batch_seconds=8.0,
+    learning_rate=5e-3,
+    warmup=2,
+    seeds=(0,),
+    solver_steps=4,
+    network=NetworkSize(width=32, layers=1, heads=2, head_layers=1),
+)
+
+
+@pytest.fixture
+def make(make_context, monkeypatch):
+    monkeypatch.setitem(presets.PRESETS, "test", PRESET)
+
+    def context(manifest):
+        made = make_context(manifest)
+        options = Options(budget="test", whisper="bundled-en")
+        made.resources = Resources(torch.device("cpu"), options)
+        return made
+
+    return context
+
+
+@pytest.fixture(scope="module")
+def corpus(spoken):
+    """The ten clips to train on and to be continued."""
+    clips = read_manifest(spoken)
+    path = spoken.parent / "train_and_test.csv"
+    splits = ("train", "test")
+    write_manifest(path, [replace(clip, split=split) for split in splits for clip in clips])
+    return path
+
+
+def measure(context, evaluator=continuations.EVALUATOR):
+    batches = context.batches(evaluator.clips(context))
+    return [row for rows in evaluator.measure(batches, context) for row in rows]
+
+
+def test_every_long_clip_has_its_rows_and_the_first_are_kept(make, corpus):
+    context = make(corpus)
+    rows = measure(context)
+    names = {clip.name for clip in continuations.long_clips(context)}
+    assert names
+    assert {row.clip for row in rows} == names
+    for clip in continuations.long_clips(context):
+        own = [(row.condition, row.metric) for row in rows if row.clip == clip.name]
+        assert sorted(own) == sorted(continuations.EVALUATOR.cells(context, clip))
+    folder = context.run.analysis / "continuations"
+    kept = {path.name for path in folder.iterdir()}
+    assert len(kept) == min(3, len(names))
+    for name in kept:
+        waves = [read_audio(folder / name / f"{one}.wav") for one in ("original", "continuation")]
+        assert len(waves[0]) == len(waves[1])
+        with np.load(folder / name / "mel.npz") as mels:
+            assert mels["original"].shape == mels["continuation"].shape
+            assert mels["original"].shape == (80, len(waves[0]) // 256)
+
+
+def test_the_clips_own_speech_is_more_like_the_prompt_than_a_gaussians(make, corpus):
+    values = defaultdict(list)
+    for row in measure(make(corpus)):
+        if row.metric == "continuation_similarity" and math.isfinite(row.value):
+            values[row.condition].append(row.value)
+    means = {condition: sum(found) / len(found) for condition, found in values.items()}
+    assert means["original"] > means["no_context"]
+
+
+def test_both_evaluators_draw_from_the_same_models(make, corpus):
+    context = make(corpus)
+    measure(context, latent_lm.EVALUATOR)
+    probe = context.probe
+    after = measure(context)
+    assert context.probe is probe
+    assert after == measure(make(corpus))  # and alone it trains the same ones
+
+
+def test_no_training_speech_gives_the_same_rows_with_the_reason(make, spoken):
+    rows = measure(make(spoken))
+    assert {row.reason for row in rows} == {"the training split has no clip that can be used"}
+
+
+class Parrot:
+    """Reads the same words in every wave, and none in a silent one."""
+
+    def transcribe(self, waves, languages):
+        return [
+            Reading("hello" if bool(wave.any()) else " ", language)
+            for wave, language in zip(waves, languages, strict=True)
+        ]
+
+    def text_nll(self, waves, languages, texts):
+        assert set(texts) == {"hello"}
+        return [Score(float(len(wave))) for wave in waves]
+
+
+def test_a_wave_without_words_has_no_likelihood_of_them():
+    waves = [torch.ones(3), torch.zeros(5), torch.ones(7)]
+    found = own_words(Parrot(), waves, ["en", "en", "de"])
+    assert [one.value for one in found[::2]] == [3, 7]
+    assert found[1].reason == "no words are read"
