@@ -1,6 +1,7 @@
 """What the evaluators share for the whole command: device, worker pool, listening models."""
 
 import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from analysis.asr.models import load_recogniser
 from analysis.asr.recogniser import Recogniser
 from analysis.evaluators.speaker_encoder import VoiceEncoder, load_voice_encoder
 from analysis.metrics.worker import one_thread
-from dcvae.utils.threads import torch_threads
+from dcvae.utils.threads import Result, on_one_thread, torch_threads
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,18 @@ class Resources:
         processes = get_context("forkserver")
         processes.set_forkserver_preload(["analysis.metrics.perceptual", "pesq", "pystoi"])
         return ProcessPoolExecutor(os.cpu_count(), mp_context=processes, initializer=one_thread)
+
+    def run_all(
+        self, function: Callable[..., Result], jobs: Sequence[tuple[object, ...]]
+    ) -> list[Result]:
+        """The function's result for the arguments of each job.
+
+        On a CPU the jobs run side by side in the pool, one thread each; else one after another.
+        """
+        if self.device.type != "cpu":
+            return [function(*job) for job in jobs]
+        futures = [self.pool.submit(on_one_thread, function, *job) for job in jobs]
+        return [future.result() for future in futures]
 
     @cached_property
     def recogniser(self) -> Recogniser:

@@ -90,37 +90,55 @@ def continue_prompts(
     NO_CONTEXT goes on with frames of a Gaussian, OWN with the clip's own latents.
     """
     ordered = sorted(prompts, key=lambda prompt: (len(prompt.frames), prompt.name))
+    groups = [list(alike) for _, alike in groupby(ordered, key=lambda one: len(one.frames))]
     found = Continuations(ordered)
-    for _, alike in groupby(ordered, key=lambda prompt: len(prompt.frames)):
-        group = list(alike)
-        for condition, draws in continued(group, fitted, preset, context).items():
-            mels = found.mels.setdefault(condition, [[] for _ in draws])
-            for kept, frames in zip(mels, draws, strict=True):
-                kept.extend(decoded(frames, context))
+    for condition, draws in drawn(groups, fitted, preset, context).items():
+        found.mels[condition] = [
+            [mel for frames in groups_of_draw for mel in decoded(frames, context)]
+            for groups_of_draw in draws
+        ]
     return found
 
 
-def continued(
-    group: Sequence[Prompt], fitted: dict[str, Fitted], preset: Preset, context: EvalContext
-) -> dict[str, list[Tensor]]:
-    """By condition and draw: latent frames [N, L, C * H] of N prompts of one length, continued."""
-    own = torch.stack([prompt.frames for prompt in group])
+def drawn(
+    groups: Sequence[list[Prompt]], fitted: dict[str, Fitted], preset: Preset, context: EvalContext
+) -> dict[str, list[list[Tensor]]]:
+    """By condition, draw and group: latent frames [N, L, C * H] of N prompts, continued.
+
+    The prompts of a group are of one length.
+    """
+    own = [torch.stack([prompt.frames for prompt in group]) for group in groups]
     start = prompt_length(context.model.compression)
-    draws: dict[str, list[Tensor]] = {}
+    draws: dict[str, list[list[Tensor]]] = {OWN: [own]}
     for condition, one in fitted.items():
-        known = one.scaling.apply(own)[:, :start]
-        shape = (len(one.models), own.shape[1] - start, one.scaling.dims)
-        noises = torch.stack([noise_of(prompt.name, "continuation", *shape) for prompt in group], 1)
-        draws[condition] = [
-            one.scaling.invert(continue_frames(model.network, known, noise, preset.solver_steps))
-            for model, noise in zip(one.models, noises, strict=True)
+        known = [one.scaling.apply(frames)[:, :start] for frames in own]
+        noises = [
+            noise_of_group(group, len(one.models), frames.shape[1] - start, one.scaling.dims)
+            for group, frames in zip(groups, own, strict=True)
         ]
+        jobs = [
+            (model.network, prompts, noise[draw], preset.solver_steps)
+            for draw, model in enumerate(one.models)
+            for prompts, noise in zip(known, noises, strict=True)
+        ]
+        frames = iter(map(one.scaling.invert, context.resources.run_all(continue_frames, jobs)))
+        draws[condition] = [[next(frames) for _ in groups] for _ in one.models]
         if condition == STANDARDISED:
             draws[NO_CONTEXT] = [
-                one.scaling.invert(torch.cat([known, one.gaussian.sample(noise)], 1))
-                for noise in noises
+                [
+                    one.scaling.invert(torch.cat([prompts, one.gaussian.sample(noise[draw])], 1))
+                    for prompts, noise in zip(known, noises, strict=True)
+                ]
+                for draw in range(len(one.models))
             ]
-    return draws | {OWN: [own]}
+    return draws
+
+
+def noise_of_group(group: Sequence[Prompt], draws: int, frames: int, dims: int) -> Tensor:
+    """Noise [draws, N, frames, dims] that the prompts' names decide."""
+    return torch.stack(
+        [noise_of(prompt.name, "continuation", draws, frames, dims) for prompt in group], 1
+    )
 
 
 @torch.no_grad()

@@ -4,7 +4,6 @@ import copy
 import math
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -20,7 +19,6 @@ from analysis.latent_lm.presets import Preset
 from analysis.latent_lm.training import count_flops, train
 from analysis.metrics.score import Unmeasurable
 from analysis.resources import Resources
-from dcvae.utils.threads import torch_threads
 
 Sequences = dict[str, Tensor]  # frames [L, D] by the clip's name
 
@@ -119,14 +117,10 @@ def fit(
     """
     scaled = {name: frames.scaled(scaling) for name, scaling in scalings.items()}
     asked = [(name, seed) for name in scalings for seed in preset.seeds]
-    if resources.device.type == "cpu":
-        futures = [
-            resources.pool.submit(fit_seed, scaled[name], seed, preset, resources.device)
-            for name, seed in asked
-        ]
-        trained = [future.result() for future in futures]
-    else:
-        trained = [fit_seed(scaled[name], seed, preset, resources.device) for name, seed in asked]
+    device = resources.device
+    trained = resources.run_all(
+        fit_seed, [(scaled[name], seed, preset, device) for name, seed in asked]
+    )
     models = dict(zip(asked, trained, strict=True))
     return {
         name: Fitted.of(
@@ -138,12 +132,6 @@ def fit(
 
 def fit_seed(frames: Frames, seed: int, preset: Preset, device: torch.device) -> Trained:
     """The model of one seed on scaled frames; of the first, weights of the decoded steps too."""
-    with torch_threads(1) if device.type == "cpu" else nullcontext():
-        return fit_on_device(frames, seed, preset, device)
-
-
-def fit_on_device(frames: Frames, seed: int, preset: Preset, device: torch.device) -> Trained:
-    """The part of `fit_seed` that computes."""
     kept = preset.decoded if seed == preset.seeds[0] else ()
     watched = dict(list(frames.held_out.items())[: preset.watched])
     curve, snapshots, best, seconds = {}, {}, math.nan, 0.0

@@ -73,8 +73,8 @@ def held_out(
     near the border. A point whose label is in no training fold, or whose training folds hold fewer
     than `fewest` points or a single label, cannot be scored in that one.
 
-    One thread: matrices of clips are so small that two take seven times as long and more, and
-    the order of sums would depend on the machine's cores.
+    One thread: on matrices as small as those of clips two wait for each other more than they
+    compute, and the order of sums would depend on the machine's cores.
     """
     with threadpool_limits(1):
         every = [

@@ -1,9 +1,12 @@
 """How many CPU threads torch computes with."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
+
+Result = TypeVar("Result")
 
 
 @contextmanager
@@ -19,3 +22,9 @@ def torch_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def on_one_thread(function: Callable[..., Result], *arguments: object) -> Result:
+    """Call a function that computes on one thread: one unit of work for a pool of processes."""
+    with torch_threads(1):
+        return function(*arguments)
