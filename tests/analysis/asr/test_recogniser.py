@@ -307,6 +307,11 @@ def test_a_likelihood_that_cannot_be_had_has_a_reason(recogniser, waves) -> None
         recogniser.text_nll(waves[:1], ["en"], [" "])
 
 
+def test_a_text_that_names_a_special_token_is_text(recogniser, waves):
+    (found,) = recogniser.text_nll(waves[:1], ["en"], ["yes <|th|>"])
+    assert math.isfinite(found.value)
+
+
 def test_the_said_text_is_likelier_than_another_and_noise_costs(recogniser, english, waves) -> None:
     texts, languages = [clip.text for clip in english], ["en"] * len(waves)
     noisy = [wave + 0.1 * torch.randn_like(wave) for wave in waves]
