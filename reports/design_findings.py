@@ -14,7 +14,8 @@ FIGURES = {  # by component, the names of what shows it, the best one first
     "dispersive": ("latent-separability", "latent-tsne"),
     "critics": ("quality-pesq-wb",),
     "compression": ("quality-stoi",),
-    "easy_to_model": ("modelability",),
+    "easy_to_model": ("interface", "modelability"),
+    "no_normalisation": ("modelability-flops",),
 }
 
 

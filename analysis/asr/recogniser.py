@@ -173,7 +173,9 @@ class Recogniser:
         )
         start = list(tokenizer.sot_sequence_including_notimestamps)
         room = model.dims.n_text_ctx - len(start)
-        said = [tokenizer.encode(f" {text.strip()}", disallowed_special=())[:room] for text in texts]
+        said = [
+            tokenizer.encode(f" {text.strip()}", disallowed_special=())[:room] for text in texts
+        ]
         longest = max(map(len, said))  # what pads the others comes after all that counts
         rows = [[*start, *tokens, *[tokenizer.eot] * (longest - len(tokens))] for tokens in said]
         given = torch.tensor(rows, device=self.device)

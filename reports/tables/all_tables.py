@@ -43,7 +43,8 @@ MODELABILITY = {  # condition and metric
     ("reconstruction", "continuation_distillmos"): Metric("its ceiling", digits=2),
     ("modelability", "continuation_similarity"): Metric("voice like the prompt's", "up"),
     ("interpolation", "mel_frechet"): Metric("Fréchet, interpolated", "down", digits=2),
-    ("interface", "flops_to_bar"): Metric("operations to STOI .5", "down", digits=0),
+    ("interface", "stoi"): Metric("STOI of drawn frames", "up"),
+    ("interface", "flops_to_bar"): Metric("operations to STOI .25", "down", digits=0),
 }
 
 
