@@ -79,16 +79,18 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_context(make_run, tmp_path: Path) -> Iterator[Callable[..., EvalContext]]:
     """What an evaluator measures: a run on the manifest, its first `count` clips."""
     made: list[EvalContext] = []
+    own: list[Resources] = []  # a test may give a context others, which are not closed here
 
     def make(manifest: Path, count: int = 10, **options: object) -> EvalContext:
         run = find_run(make_run(tmp_path, manifest, "baseline", **options))
         model = SpeechAutoencoder.from_pretrained(run.checkpoint)
         clips = select_clips(read_manifest(manifest), "test", count)
-        resources = Resources(torch.device("cpu"), Options(whisper="bundled-en"))
-        made.append(EvalContext(run, model, load_vocoder(**VOCODER), clips, resources, WaveCache()))
+        own.append(Resources(torch.device("cpu"), Options(whisper="bundled-en")))
+        made.append(EvalContext(run, model, load_vocoder(**VOCODER), clips, own[-1], WaveCache()))
         return made[-1]
 
     yield make
+    for resources in own:
+        resources.close()
     for context in made:
-        context.resources.close()
         context.waves.close()

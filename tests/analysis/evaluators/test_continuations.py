@@ -2,6 +2,7 @@
 
 import math
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -33,14 +34,22 @@ PRESET = Preset(
 )
 
 
+@pytest.fixture(scope="module")
+def resources() -> Iterator[Resources]:
+    """One pool for all tests: its processes take seconds to start."""
+    made = Resources(torch.device("cpu"), Options(budget="test", whisper="bundled-en"))
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def make(make_context, monkeypatch):
+def make(make_context, resources, monkeypatch):
     monkeypatch.setitem(presets.PRESETS, "test", PRESET)
+    monkeypatch.setattr(continuations, "LONG", 32)  # the clips here are short
 
     def context(manifest):
         made = make_context(manifest)
-        options = Options(budget="test", whisper="bundled-en")
-        made.resources = Resources(torch.device("cpu"), options)
+        made.resources = resources
         return made
 
     return context

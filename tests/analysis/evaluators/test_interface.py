@@ -1,6 +1,7 @@
 """The interface test: a generator's errors and white noise of their power, decoded and scored."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -38,15 +39,24 @@ CONDITIONS = {
 }
 
 
+@pytest.fixture(scope="module")
+def resources() -> Iterator[Resources]:
+    """One pool for all tests: its processes take seconds to start."""
+    made = Resources(
+        torch.device("cpu"), Options(budget="test", robustness_clips=3, whisper="bundled-en")
+    )
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def make(make_context, monkeypatch):
+def make(make_context, resources, monkeypatch):
     """A context of five clips, with PRESET and without what needs a network to listen."""
     monkeypatch.setitem(presets.PRESETS, "test", PRESET)
 
     def context(manifest):
         made = make_context(manifest, count=5)
-        options = Options(budget="test", robustness_clips=3, whisper="bundled-en")
-        made.resources = Resources(torch.device("cpu"), options)
+        made.resources = resources
         return made
 
     return context

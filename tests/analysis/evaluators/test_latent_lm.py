@@ -4,7 +4,7 @@ import dataclasses
 import math
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -77,14 +77,24 @@ def corpus(spoken: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def resources() -> Iterator[Resources]:
+    """One pool for all tests: its processes take seconds to start."""
+    made = Resources(torch.device("cpu"), Options(budget="test"))
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def make(make_context, monkeypatch: pytest.MonkeyPatch) -> Callable[..., EvalContext]:
+def make(
+    make_context, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., EvalContext]:
     """A context whose budget is PRESET."""
     monkeypatch.setitem(presets.PRESETS, "test", PRESET)
 
     def context(manifest: Path, **options: object) -> EvalContext:
         made = make_context(manifest, **options)
-        made.resources = Resources(torch.device("cpu"), Options(budget="test"))
+        made.resources = resources
         return made
 
     return context
