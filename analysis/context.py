@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,9 +21,6 @@ from dcvae import SpeechAutoencoder
 from dcvae.audio.mel import HOP
 from dcvae.data.manifest import Clip, Manifest, read_manifest
 from dcvae.vocoders import Vocoder
-
-if TYPE_CHECKING:
-    from analysis.latent_lm.probe import Probe
 
 TEST, UNSEEN = "test", "unseen"  # the splits that are scored
 SHORTEST = 1.0  # seconds of a clip that is
@@ -43,7 +40,7 @@ class EvalContext:
     references: References = field(default_factory=References)
     unreadable: dict[str, str] = field(default_factory=dict)  # reason by the clip's name
     facts: dict[str, Any] = field(default_factory=dict)  # that the evaluator at work notes
-    probe: "Probe | None" = None  # the models of its latents, once an evaluator has made them
+    probe: Any = None  # the run's latent_lm.probe.Probe, once an evaluator has asked for it
 
     @cached_property
     def manifest(self) -> Manifest:

@@ -50,7 +50,8 @@ def probe_of(context: EvalContext, batches: Iterator[Batch] | None = None) -> Pr
         preset = preset_named(context.resources.options.budget)
         batches = context.batches(context.clips) if batches is None else batches
         context.probe = build_probe(batches, context, preset)
-    return context.probe
+    probe: Probe = context.probe
+    return probe
 
 
 def build_probe(batches: Iterator[Batch], context: EvalContext, preset: Preset) -> Probe:

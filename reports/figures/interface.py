@@ -11,7 +11,7 @@ from reports.study import Study
 
 METRICS = ("stoi", "pesq_wb", "distillmos", "text_nll", "speaker_similarity")
 CONDITION = r"interface_(?:probe|white)_\d+_step_(\d+)"  # which errors, frames a run, step
-TITLES = {"1": "each frame given true history", "4": "runs of four frames"}
+TITLES = {"1": "true history", "4": "runs of four"}
 
 
 def table(study: Study) -> pd.DataFrame:
@@ -36,12 +36,12 @@ def draw(points: pd.DataFrame) -> Figure:
             colour = current().look(str(name)).colour
             axes.plot(line["step"], line["mean"], ":", color=colour, lw=1.2)
         if metric == rows[0]:
-            title = TITLES.get(run, f"runs of {run} frames")
+            title = TITLES.get(run, f"runs of {run}")
             axes.set_title(title, loc="center", fontsize=9, fontweight="normal")
         if run == columns[0]:
             axes.set_ylabel(metric_of(metric).title)
         if metric == rows[-1]:
-            axes.set_xlabel("training step of the latents' model")
+            axes.set_xlabel("training step")
     return figure
 
 
