@@ -46,6 +46,7 @@ def resources() -> Iterator[Resources]:
 def make(make_context, resources, monkeypatch):
     monkeypatch.setitem(presets.PRESETS, "test", PRESET)
     monkeypatch.setattr(continuations, "LONG", 32)  # the clips here are short
+    monkeypatch.setattr(continuations, "CLIPS", 3)
 
     def context(manifest):
         made = make_context(manifest)
