@@ -1,18 +1,13 @@
 """The interface test: a generator's errors and white noise of their power, decoded and scored."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
-import torch
 
 from analysis.evaluators import interface
 from analysis.evaluators.interface import flops_to_bar
 from analysis.latent_lm import presets
 from analysis.latent_lm.presets import NetworkSize, Preset
-from analysis.resources import Options, Resources
-from dcvae.data.manifest import read_manifest, write_manifest
 
 PRESET = Preset(
     speech_hours=1.0,
@@ -39,16 +34,6 @@ CONDITIONS = {
 }
 
 
-@pytest.fixture(scope="module")
-def resources() -> Iterator[Resources]:
-    """One pool for all tests: its processes take seconds to start."""
-    made = Resources(
-        torch.device("cpu"), Options(budget="test", robustness_clips=3, whisper="bundled-en")
-    )
-    yield made
-    made.close()
-
-
 @pytest.fixture
 def make(make_context, resources, monkeypatch):
     """A context of five clips, with PRESET and without what needs a network to listen."""
@@ -60,16 +45,6 @@ def make(make_context, resources, monkeypatch):
         return made
 
     return context
-
-
-@pytest.fixture(scope="module")
-def corpus(spoken):
-    """The ten clips to train on and to be judged on."""
-    clips = read_manifest(spoken)
-    path = spoken.parent / "train_and_test.csv"
-    splits = ("train", "test")
-    write_manifest(path, [replace(clip, split=split) for split in splits for clip in clips])
-    return path
 
 
 def measure(context):

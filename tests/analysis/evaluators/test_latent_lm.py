@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -60,28 +60,6 @@ CLIP_ROWS = CONTINUED | {
     ("modelability", "standardising_gain"),
     ("modelability_raw", "context_gain"),
 }
-
-
-@pytest.fixture(scope="module")
-def corpus(spoken: Path) -> Path:
-    """The ten clips in every split: what is measured here is not how well it generalises."""
-    clips = read_manifest(spoken)
-    again = [
-        dataclasses.replace(clip, split=split)
-        for split in ("train", "validation", "test")
-        for clip in clips
-    ]
-    path = spoken.parent / "all_splits.csv"
-    write_manifest(path, again)
-    return path
-
-
-@pytest.fixture(scope="module")
-def resources() -> Iterator[Resources]:
-    """One pool for all tests: its processes take seconds to start."""
-    made = Resources(torch.device("cpu"), Options(budget="test"))
-    yield made
-    made.close()
 
 
 @pytest.fixture
