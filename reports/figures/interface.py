@@ -11,6 +11,7 @@ from reports.study import Study
 
 METRICS = ("stoi", "pesq_wb", "distillmos", "text_nll", "speaker_similarity")
 CONDITION = r"interface_(?:probe|white)_\d+_step_(\d+)"  # which errors, frames a run, step
+LABELS = {"text_nll": "text NLL ↓", "speaker_similarity": "voice ↑"}  # that fit a panel's height
 TITLES = {"1": "true history", "4": "runs of four"}
 
 
@@ -39,7 +40,7 @@ def draw(points: pd.DataFrame) -> Figure:
             title = TITLES.get(run, f"runs of {run}")
             axes.set_title(title, loc="center", fontsize=9, fontweight="normal")
         if run == columns[0]:
-            axes.set_ylabel(metric_of(metric).title)
+            axes.set_ylabel(LABELS.get(metric, metric_of(metric).title))
         if metric == rows[-1]:
             axes.set_xlabel("training step")
     return figure

@@ -18,10 +18,10 @@ METRICS = {
     LOSS: Metric("held-out loss", "down"),
     GAIN: Metric("gain by context", "up"),
 }
-COSTS = {  # columns, and as the axis calls them
-    "step": "training step of the latents' model",
-    "flops": "training compute, operations",
-    "seconds": "training time on one core, s",
+COSTS = {  # columns, as the axis calls them, and the unit of its ticks with its size
+    "step": ("training step of the latents' model", "", 1),
+    "flops": ("training compute, operations", "G", 1e9),
+    "seconds": ("training time on one core, s", "", 1),
 }
 
 
@@ -64,14 +64,14 @@ def draw(points: pd.DataFrame, metric: str, cost: str) -> Figure:
     later = [one for one in costs if one > 0]
     if later:
         axes.set_xscale("symlog", linthresh=later[0], linscale=0.5)
-        if cost == "step":
-            shown = [step for step in costs if step == 0 or spaced(step, later)]
-            axes.xaxis.set_major_locator(FixedLocator(shown))
-            axes.xaxis.set_minor_locator(FixedLocator([]))
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:g}"))
+        shown = [one for one in costs if one == 0 or spaced(one, later)]
+        axes.xaxis.set_major_locator(FixedLocator(shown))
+        axes.xaxis.set_minor_locator(FixedLocator([]))
+        unit, divisor = COSTS[cost][1:]
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda one, _: f"{one / divisor:.3g}{unit}"))
     described = METRICS[metric]
     style.title(axes, f"Modelability: {described.label} ({described.wish})")
-    axes.set(xlabel=COSTS[cost], ylabel=metric.replace("_", " "))
+    axes.set(xlabel=COSTS[cost][0], ylabel=metric.replace("_", " "))
     name_lines(figure, axes, points, names)
     return figure
 
@@ -85,7 +85,7 @@ def draw_floors(axes: Axes, points: pd.DataFrame, systems: int) -> None:
         axes.axhline(loss, xmax=reach, color=colour, ls=(0, (4, 3)), lw=0.8)
 
 
-def spaced(step: int, steps: list[int]) -> bool:
+def spaced(step: float, steps: list[float]) -> bool:
     """Whether a tick fits here: the last step, and before it each some factors of two apart."""
     factor = max(2.0, (steps[-1] / steps[0]) ** 0.2)
     kept = [steps[-1]]
@@ -99,7 +99,7 @@ def plot(name: str, metric: str, cost: str, caption: str) -> Plot:
     label = METRICS[metric].label
     return Plot(
         name,
-        f"{label.capitalize()} of a small model of the latents against {COSTS[cost]}, by system",
+        f"{label.capitalize()} of a small model of the latents against {COSTS[cost][0]}, by system",
         f"{caption} In brackets the Fréchet distance of decoded continuations to real speech,"
         " which ranks spaces that the loss cannot compare.",
         "modelability",
