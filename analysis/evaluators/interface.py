@@ -38,7 +38,7 @@ RUNS = (1, 4)  # frames that are drawn from one true history
 KINDS = ("probe", "white")
 CLEAN, TRAINED = "interface_clean", "interface"
 ERROR = "error_share"
-BAR_METRIC, BAR = "stoi", 0.25
+BAR_METRIC, BAR = "stoi", 0.15  # low: passed by the tiny baseline on validation clips
 BAR_CELL = (TRAINED, "flops_to_bar")
 
 
@@ -129,17 +129,17 @@ def stoi_by_step(rows: Sequence[Row], preset: Preset) -> dict[int, float]:
     return {step: float(np.nanmean(found)) for step, found in values.items() if found}
 
 
-def flops_to_bar(curve: Mapping[int, float], flops: float) -> Score:
-    """Operations at which a curve by step first passes BAR, straight between its points."""
+def flops_to_bar(curve: Mapping[int, float], flops: float, bar: float = BAR) -> Score:
+    """Operations at which a curve by step first passes the bar, straight between its points."""
     steps, heights = list(curve), list(curve.values())
     for number, height in enumerate(heights):
-        if height >= BAR:
+        if height >= bar:
             if not number:
                 return Score(steps[0] * flops)
             before, low = steps[number - 1], heights[number - 1]
-            share = (BAR - low) / (height - low)
+            share = (bar - low) / (height - low)
             return Score((before + share * (steps[number] - before)) * flops)
-    return Score(math.nan, f"{BAR_METRIC} stays under {BAR:g} within {steps[-1]} steps")
+    return Score(math.nan, f"{BAR_METRIC} stays under {bar:g} within {steps[-1]} steps")
 
 
 def cells(context: EvalContext, clip: Clip) -> list[Cell]:

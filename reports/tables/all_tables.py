@@ -44,7 +44,7 @@ MODELABILITY = {  # condition and metric
     ("modelability", "continuation_similarity"): Metric("voice like the prompt's", "up"),
     ("interpolation", "mel_frechet"): Metric("Fréchet, interpolated", "down", digits=2),
     ("interface", "stoi"): Metric("STOI of drawn frames", "up"),
-    ("interface", "flops_to_bar"): Metric("operations to STOI .25", "down", digits=0),
+    ("interface", "flops_to_bar"): Metric("operations to STOI .15", "down", digits=0),
 }
 
 
