@@ -109,7 +109,7 @@ def draw(name: str, own: Tensor, fitted: Fitted, step: int, run: int, preset: Pr
     """A clip's latents [C, H, L], every frame drawn by the model at one step of its training."""
     frames = fitted.scaling.apply(to_frames(own))
     noise = noise_of(name, "interface", *frames.shape)
-    network = fitted.models[0].snapshots[step]
+    network = fitted.snapshots[step]
     drawn = draw_frames(network, frames, noise, run, preset.solver_steps)
     return to_latents(fitted.scaling.invert(drawn), own.shape[1])
 

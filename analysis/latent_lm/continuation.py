@@ -15,6 +15,7 @@ from analysis.latent_lm.fit import Fitted
 from analysis.latent_lm.heldout import noise_of
 from analysis.latent_lm.presets import Preset
 from analysis.latent_lm.sampling import continue_frames
+from analysis.latent_lm.training import Weights, restore_network
 from analysis.metrics.score import Array
 from dcvae.audio.mel import HOP
 
@@ -108,7 +109,7 @@ def drawn(
     The prompts of a group are of one length.
     """
     own = [torch.stack([prompt.frames for prompt in group]) for group in groups]
-    start = prompt_length(context.model.compression)
+    start, device = prompt_length(context.model.compression), context.resources.device
     draws: dict[str, list[list[Tensor]]] = {OWN: [own]}
     for condition, one in fitted.items():
         known = [one.scaling.apply(frames)[:, :start] for frames in own]
@@ -117,12 +118,14 @@ def drawn(
             for group, frames in zip(groups, own, strict=True)
         ]
         jobs = [
-            (model.network, prompts, noise[draw], preset.solver_steps)
+            (model.weights, prompts.numpy(), noise[draw].numpy(), preset, device)
             for draw, model in enumerate(one.models)
             for prompts, noise in zip(known, noises, strict=True)
         ]
-        frames = iter(map(one.scaling.invert, context.resources.run_all(continue_frames, jobs)))
-        draws[condition] = [[next(frames) for _ in groups] for _ in one.models]
+        frames = iter(context.resources.run_all(continue_arrays, jobs))
+        draws[condition] = [
+            [one.scaling.invert(torch.from_numpy(next(frames))) for _ in groups] for _ in one.models
+        ]
         if condition == STANDARDISED:
             draws[NO_CONTEXT] = [
                 [
@@ -132,6 +135,16 @@ def drawn(
                 for draw in range(len(one.models))
             ]
     return draws
+
+
+def continue_arrays(
+    weights: Weights, prompts: Array, noise: Array, preset: Preset, device: torch.device
+) -> Array:
+    """`continue_frames` by a model with these weights, on arrays: one unit of work for the pool."""
+    network = restore_network(weights, prompts.shape[-1], preset, device)
+    arguments = torch.from_numpy(prompts), torch.from_numpy(noise), preset.solver_steps
+    frames: Array = continue_frames(network, *arguments).numpy()
+    return frames
 
 
 def noise_of_group(group: Sequence[Prompt], draws: int, frames: int, dims: int) -> Tensor:

@@ -3,9 +3,11 @@
 import copy
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +18,13 @@ from analysis.latent_lm.flow_matching import Gaussian
 from analysis.latent_lm.heldout import heldout_losses
 from analysis.latent_lm.network import LatentTransformer
 from analysis.latent_lm.presets import Preset
-from analysis.latent_lm.training import count_flops, train
+from analysis.latent_lm.training import (
+    Weights,
+    count_flops,
+    restore_network,
+    train,
+    weights_of,
+)
 from analysis.metrics.score import Unmeasurable
 from analysis.resources import Resources
 
@@ -34,10 +42,14 @@ class Frames:
 
     def scaled(self, scaling: Scaling) -> "Frames":
         """The same, each dim scaled."""
+        return self.each(scaling.apply)
+
+    def each(self, change: Callable[[Any], Any]) -> "Frames":
+        """The same with every clip's frames changed."""
         return Frames(
-            [scaling.apply(frames) for frames in self.train],
-            {name: scaling.apply(frames) for name, frames in self.validation.items()},
-            {name: scaling.apply(frames) for name, frames in self.held_out.items()},
+            list(map(change, self.train)),
+            {name: change(frames) for name, frames in self.validation.items()},
+            {name: change(frames) for name, frames in self.held_out.items()},
             self.per_second,
         )
 
@@ -60,11 +72,11 @@ def encode_splits(held_out: Sequences, context: EvalContext, preset: Preset) -> 
 class Trained:
     """The model of one seed. Losses are of a frame and a dim."""
 
-    network: LatentTransformer  # at the chosen step
+    weights: Weights  # at the chosen step
     step: int  # the one with the lowest loss on the validation split; the last without such
     losses: dict[str, float]  # its own, by the held-out clip's name
     curve: dict[int, float]  # the mean loss of the watched clips, by step
-    snapshots: dict[int, LatentTransformer]  # at the steps whose frames are decoded
+    snapshots: dict[int, Weights]  # at the steps whose frames are decoded
     seconds: float  # of all training steps on this machine
 
 
@@ -76,19 +88,29 @@ class Fitted:
     gaussian: Gaussian
     bare: dict[str, float]  # the Gaussian's loss of a frame and a dim, by the held-out clip's name
     models: list[Trained]
+    networks: list[LatentTransformer]  # of the models
+    snapshots: dict[int, LatentTransformer]  # the first one's, by step
     flops: float  # of a training step, floating-point operations
     seconds: float  # of a training step on this machine, on one thread of a CPU
 
     @classmethod
     def of(
-        cls, scaling: Scaling, frames: Frames, models: list[Trained], preset: Preset
+        cls,
+        scaling: Scaling,
+        frames: Frames,
+        models: list[Trained],
+        preset: Preset,
+        device: torch.device,
     ) -> "Fitted":
         """From models of scaled frames."""
         gaussian = Gaussian(frames.train)
         bare = heldout_losses(gaussian, frames.held_out, preset.times, torch.device("cpu"))
-        flops = count_flops(models[0].network, frames.per_second, preset)
+        restore = partial(restore_network, dims=scaling.dims, preset=preset, device=device)
+        networks = [restore(one.weights) for one in models]
+        snapshots = {step: restore(weights) for step, weights in models[0].snapshots.items()}
+        flops = count_flops(networks[0], frames.per_second, preset)
         seconds = fmean(one.seconds for one in models) / preset.steps
-        return cls(scaling, gaussian, bare, models, flops, seconds)
+        return cls(scaling, gaussian, bare, models, networks, snapshots, flops, seconds)
 
     @property
     def losses(self) -> dict[str, float]:
@@ -118,20 +140,26 @@ def fit(
     scaled = {name: frames.scaled(scaling) for name, scaling in scalings.items()}
     asked = [(name, seed) for name in scalings for seed in preset.seeds]
     device = resources.device
+    arrays = {name: one.each(Tensor.numpy) for name, one in scaled.items()}
     trained = resources.run_all(
-        fit_seed, [(scaled[name], seed, preset, device) for name, seed in asked]
+        fit_seed, [(arrays[name], seed, preset, device) for name, seed in asked]
     )
     models = dict(zip(asked, trained, strict=True))
     return {
         name: Fitted.of(
-            scaling, scaled[name], [models[name, seed] for seed in preset.seeds], preset
+            scaling, scaled[name], [models[name, seed] for seed in preset.seeds], preset, device
         )
         for name, scaling in scalings.items()
     }
 
 
 def fit_seed(frames: Frames, seed: int, preset: Preset, device: torch.device) -> Trained:
-    """The model of one seed on scaled frames; of the first, weights of the decoded steps too."""
+    """The model of one seed on scaled frames; of the first, weights of the decoded steps too.
+
+    Frames come and weights go as arrays: through the pool's pipe each tensor would take a file
+    descriptor of its own.
+    """
+    frames = frames.each(torch.from_numpy)
     kept = preset.decoded if seed == preset.seeds[0] else ()
     watched = dict(list(frames.held_out.items())[: preset.watched])
     curve, snapshots, best, seconds = {}, {}, math.nan, 0.0
@@ -143,10 +171,10 @@ def fit_seed(frames: Frames, seed: int, preset: Preset, device: torch.device) ->
         if not loss >= best:
             best, chosen, chosen_step = loss, copy.deepcopy(network), step
         if step in kept:
-            snapshots[step] = copy.deepcopy(network)
+            snapshots[step] = weights_of(network)
         started = time.perf_counter()
     losses = heldout_losses(chosen, frames.held_out, preset.times, device)
-    return Trained(chosen, chosen_step, losses, curve, snapshots, seconds)
+    return Trained(weights_of(chosen), chosen_step, losses, curve, snapshots, seconds)
 
 
 def mean(losses: Mapping[str, float]) -> float:

@@ -16,7 +16,9 @@ from analysis.latent_lm.data import draw_batches, pad
 from analysis.latent_lm.flow_matching import flow_error
 from analysis.latent_lm.network import LatentTransformer
 from analysis.latent_lm.presets import Preset
-from analysis.metrics.score import Unmeasurable
+from analysis.metrics.score import Array, Unmeasurable
+
+Weights = dict[str, Array]  # a network's parameters by name
 
 BETAS = (0.9, 0.95)
 WEIGHT_DECAY = 0.01
@@ -30,6 +32,20 @@ def build_network(dims: int, seed: int, preset: Preset) -> LatentTransformer:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return LatentTransformer(dims, preset.network)
+
+
+def weights_of(network: LatentTransformer) -> Weights:
+    """A copy of the parameters, on the CPU."""
+    return {name: value.numpy(force=True).copy() for name, value in network.state_dict().items()}
+
+
+def restore_network(
+    weights: Weights, dims: int, preset: Preset, device: torch.device
+) -> LatentTransformer:
+    """The model with these parameters, which are not trained any more."""
+    network = LatentTransformer(dims, preset.network)
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    return network.requires_grad_(False).to(device)
 
 
 def train(
