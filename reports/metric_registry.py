@@ -63,6 +63,7 @@ QUALITY = {
     "mcd": Metric("MCD, dB", "down", digits=2),
     # best at 0, as the original has it: up while a model blurs, which is below
     "log_modulation_ratio": Metric("fast modulation, log ratio", "up", digits=2),
+    "mel_frechet": Metric("Fréchet of frames", "down", digits=2),
     "wer": Metric("WER", "down", digits=1, percent=True),
     "dwer": Metric("dWER", "down", digits=1, percent=True, drawn=True),
     "text_nll": Metric("text NLL, nats a token", "down", digits=2),
