@@ -20,7 +20,7 @@ from analysis.evaluators import latent_lm
 from analysis.evaluators.degraded_scores import find_recogniser
 from analysis.evaluators.distillmos import EVALUATOR as DISTILLMOS
 from analysis.evaluators.speaker_similarity import EVALUATOR as SPEAKER
-from analysis.evaluators.speaker_similarity import embed, similarity
+from analysis.evaluators.speaker_similarity import Voice, embed, similarity
 from analysis.latent_lm.continuation import CONDITIONS, PROMPT, STANDARDISED, Continuations, Prompt
 from analysis.latent_lm.probe import probe_of
 from analysis.metrics.distillmos import distillmos_scores
@@ -73,16 +73,24 @@ def rows_of(
     prompts = [found.prompts[number] for number in numbers]
     names = [prompt.name for prompt in prompts]
     originals = [prompt.wave for prompt in prompts]
+    encoder = context.resources.voice_encoder
+    voices = embed(encoder, [wave[: PROMPT * HOP] for wave in originals])
     yield context.rows_once(
-        "continuation of the original", names, lambda: heard(ORIGINAL, prompts, originals, context)
+        "continuation of the original",
+        names,
+        lambda: heard(ORIGINAL, prompts, voices, originals, context),
     )
     for condition in CONDITIONS:
         mels = [found.mels[condition][0][number] for number in numbers]
-        yield heard(condition, prompts, [vocode(mel, context) for mel in mels], context)
+        yield heard(condition, prompts, voices, [vocode(mel, context) for mel in mels], context)
 
 
 def heard(
-    condition: str, prompts: Sequence[Prompt], waves: Sequence[Tensor], context: EvalContext
+    condition: str,
+    prompts: Sequence[Prompt],
+    voices: Sequence[Voice],
+    waves: Sequence[Tensor],
+    context: EvalContext,
 ) -> list[Row]:
     """The rows of waves [F * HOP] of prompt and continuation, of which the latter is judged."""
     spoken = [wave[PROMPT * HOP :] for wave in waves]
@@ -90,11 +98,10 @@ def heard(
     pending = [
         pool.submit(distillmos_scores, wave.numpy(), wave.numpy(), SAMPLE_RATE) for wave in spoken
     ]
-    encoder = context.resources.voice_encoder
-    voices = embed(encoder, [prompt.wave[: PROMPT * HOP] for prompt in prompts])
+    outputs = embed(context.resources.voice_encoder, spoken)
     rows = [
         Row(prompt.name, condition, VOICE, *similarity(voice, output))
-        for prompt, voice, output in zip(prompts, voices, embed(encoder, spoken), strict=True)
+        for prompt, voice, output in zip(prompts, voices, outputs, strict=True)
     ]
     if recogniser := find_recogniser(context):
         scores = own_words(recogniser, spoken, [prompt.language for prompt in prompts])

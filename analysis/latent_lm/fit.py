@@ -88,7 +88,6 @@ class Fitted:
     gaussian: Gaussian
     bare: dict[str, float]  # the Gaussian's loss of a frame and a dim, by the held-out clip's name
     models: list[Trained]
-    networks: list[LatentTransformer]  # of the models
     snapshots: dict[int, LatentTransformer]  # the first one's, by step
     flops: float  # of a training step, floating-point operations
     seconds: float  # of a training step on this machine, on one thread of a CPU
@@ -106,11 +105,10 @@ class Fitted:
         gaussian = Gaussian(frames.train)
         bare = heldout_losses(gaussian, frames.held_out, preset.times, torch.device("cpu"))
         restore = partial(restore_network, dims=scaling.dims, preset=preset, device=device)
-        networks = [restore(one.weights) for one in models]
         snapshots = {step: restore(weights) for step, weights in models[0].snapshots.items()}
-        flops = count_flops(networks[0], frames.per_second, preset)
+        flops = count_flops(restore(models[0].weights), frames.per_second, preset)
         seconds = fmean(one.seconds for one in models) / preset.steps
-        return cls(scaling, gaussian, bare, models, networks, snapshots, flops, seconds)
+        return cls(scaling, gaussian, bare, models, snapshots, flops, seconds)
 
     @property
     def losses(self) -> dict[str, float]:

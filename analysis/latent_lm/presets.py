@@ -45,7 +45,7 @@ PRESETS = {
         batch_seconds=64.0,
         learning_rate=4e-3,
         warmup=30,
-        network=NetworkSize(width=128, layers=2, heads=2, head_layers=2),  # .7M parameters
+        network=NetworkSize(width=128, layers=2, heads=2, head_layers=2),  # .6M parameters
     ),
     "paper": Preset(
         speech_hours=100.0,
