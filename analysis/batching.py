@@ -37,11 +37,16 @@ class Sample:
 
     @property
     def padded_frames(self) -> int:
-        return -(-self.frames // BUCKET) * BUCKET
+        return padded(self.frames)
 
     @property
     def seconds(self) -> float:
         return len(self.wave) / SAMPLE_RATE
+
+
+def padded(frames: int) -> int:
+    """So many mel frames, up to a whole number of buckets."""
+    return -(-frames // BUCKET) * BUCKET
 
 
 def read_sample(clip: Clip, log_mel: LogMel) -> Sample:
@@ -78,15 +83,14 @@ def group(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
         yield from (alike[start : start + size] for start in range(0, len(alike), size))
 
 
-def pad_mels(samples: Sequence[Sample], mels: Sequence[Tensor]) -> Tensor:
-    """A mel [M, F] for each sample of one batch, padded with silence to [B, M, padded]."""
-    length = samples[0].padded_frames
+def pad_mels(mels: Sequence[Tensor], frames: int) -> Tensor:
+    """Mels [M, F] padded with silence to [B, M, frames]."""
     return torch.stack(
-        [functional.pad(mel, (0, length - mel.shape[1]), value=SILENCE) for mel in mels]
+        [functional.pad(mel, (0, frames - mel.shape[1]), value=SILENCE) for mel in mels]
     )
 
 
-def crop(batch: Tensor, samples: Sequence[Sample], unit: int = 1) -> list[Tensor]:
-    """A batch [B, ..., padded] as one CPU tensor a sample, `unit` values for each frame."""
-    pairs = zip(batch.cpu(), samples, strict=True)
-    return [row[..., : sample.frames * unit].clone() for row, sample in pairs]
+def crop(batch: Tensor, lengths: Sequence[int]) -> list[Tensor]:
+    """A batch [B, ..., padded] as one CPU tensor [..., length] a row."""
+    pairs = zip(batch.cpu(), lengths, strict=True)
+    return [row[..., :length].clone() for row, length in pairs]

@@ -14,11 +14,13 @@ from analysis import registry
 from analysis.latent_lm.presets import PRESETS
 from analysis.resources import Options, Resources
 from analysis.runner import AnalysisRunner
-from analysis.runs import find_run
-from dcvae.runs import PLAN, STATISTICS, read_plan
+from analysis.runs import find_run, find_system
+from analysis.systems.system import SystemFault
+from dcvae.runs import PEERS, PLAN, STATISTICS, read_plan
 from dcvae.utils.errors import user_errors
 
 DEFAULT_CLIPS = 200
+VOCODER = {"name": "griffin_lim"}  # of systems' ceilings, and of mel models among them
 CLIP_COUNTS = ("clips", "robustness_clips", "word_clips", "unseen_clips")
 
 
@@ -77,7 +79,25 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="leave the statistics of the runs together to a later call",
     )
-    it.add_argument("--manifest", type=Path, help="where the runs' manifest lies now, if moved")
+    it.add_argument(
+        "--manifest", type=Path, help="what systems are scored on; of runs, where it lies now"
+    )
+    it.add_argument(
+        "--system",
+        action="append",
+        default=[],
+        dest="systems",
+        metavar="[NAME=]SPEC",
+        help="score another system as well, in OUT/NAME; may be said again. SPEC is run:FOLDER,"
+        " checkpoint:FOLDER, ffmpeg:opus@6k, griffin_lim, bigvgan[:FOLDER],"
+        " python:MODULE:FACTORY[?OPTION=VALUE&...] or pairs:REFERENCES,OUTPUTS",
+    )
+    it.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs") / PEERS,
+        help="where systems are scored: a report shows those in RUNS/peers (%(default)s)",
+    )
     it.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return it
 
@@ -91,8 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Score every run given; any that cannot be scored is reported before work begins."""
     with user_errors("analysis"):
         options = parser().parse_args(arguments)
-        if not options.runs and options.study is None:
-            raise ValueError("name a run's folder, or a study's with --study")
+        if not options.runs and options.study is None and not options.systems:
+            raise ValueError("name a run's folder, a study's with --study, or a --system")
         for name in CLIP_COUNTS:
             if getattr(options, name) < 1:
                 flag = f"--{name.replace('_', '-')}"
@@ -107,6 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with AnalysisRunner(chosen, options.clips, resources) as scorer:
             for run in runs:
                 print(f"{run.name}: {scorer.score(run)}", file=sys.stderr)
+            failed = score_systems(options, scorer)
         studies: list[Path] = []
         if options.study is not None:
             if read_plan(options.study) is None:
@@ -114,11 +135,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
             studies = [options.study]
         elif not options.no_study:
             studies = list(dict.fromkeys(run.size_folder for run in runs))
+            studies += [options.out] * bool(options.systems and options.out.is_dir())
         summarise_studies(studies)
         tracked = [run.folder for run in runs if run.mlflow is not None]
         if tracked or options.study is not None:
             tracked += [study for study in studies if (study / STATISTICS).is_file()]
         sync_mlflow(tracked)
+        if failed:
+            sys.exit(2)
+
+
+def score_systems(options: argparse.Namespace, scorer: AnalysisRunner) -> bool:
+    """Score every system; whether one could not be, which is told in a line and stops no other."""
+    failed = False
+    for text in options.systems:
+        try:
+            run = find_system(text, options.out, options.manifest, VOCODER)
+            print(f"{run.name}: {scorer.score(run)}", file=sys.stderr)
+        except SystemFault as error:
+            reason = " ".join(str(error).split())
+            named = text.partition(":")[2] in reason
+            print(f"analysis: {reason if named else f'{text}: {reason}'}", file=sys.stderr)
+            failed = True
+    return failed
 
 
 def summarise_studies(folders: Sequence[Path]) -> None:

@@ -1,39 +1,36 @@
-"""What evaluators are given: a run's model and vocoder, and batches of test clips."""
+"""What evaluators are given: the system under study, and batches of test clips."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
-import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from analysis.batching import Sample, crop, pad_mels, read_batches
+from analysis.batching import Sample, read_batches
 from analysis.outputs.table import Row
 from analysis.resources import Resources
-from analysis.runs import TrainedRun
+from analysis.runs import ScoredRun
 from analysis.stores.reference_store import References
 from analysis.stores.result_store import to_json, to_row
 from analysis.stores.wave_cache import WaveCache
-from dcvae import SpeechAutoencoder
-from dcvae.audio.mel import HOP
+from analysis.systems.autoencoder import vocode
+from analysis.systems.system import LatentSystem, Outputs, System
 from dcvae.data.manifest import Clip, Manifest, read_manifest
 from dcvae.vocoders import Vocoder
 
 TEST, UNSEEN = "test", "unseen"  # the splits that are scored
 SHORTEST = 1.0  # seconds of a clip that is
-UNTRAINED_SEED = 0
 
 
 @dataclass
 class EvalContext:
-    """One run under study, with what is shared with the runs studied beside it."""
+    """One system under study, with what is shared with those studied beside it."""
 
-    run: TrainedRun
-    model: SpeechAutoencoder  # in eval mode, on the tools' device
-    vocoder: Vocoder
+    run: ScoredRun
+    system: System
+    vocoder: Vocoder  # of the ceiling, on the tools' device
     clips: list[Clip]  # the selection of the test split, the same for every run on the manifest
     resources: Resources
     waves: WaveCache
@@ -52,37 +49,19 @@ class EvalContext:
         return self.manifest.where(name, SHORTEST)
 
     @property
-    def architecture(self) -> str:
-        """The model's sizes, as the name of what depends on them and on no trained weights."""
-        return json.dumps(self.model.config, sort_keys=True, default=str)
-
-    def untrained(self) -> SpeechAutoencoder:
-        """The run's architecture with random weights, the same each time, in eval mode."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(UNTRAINED_SEED)
-            model = SpeechAutoencoder(**self.model.config)
-        return model.eval().to(self.resources.device)
+    def latent_system(self) -> LatentSystem:
+        """The system, for evaluators that need latents: they are asked of no other."""
+        assert isinstance(self.system, LatentSystem)
+        return self.system
 
     def batches(self, clips: Sequence[Clip]) -> Iterator["Batch"]:
         """The readable ones of these clips in batches; the others go to `unreadable`."""
         for samples in read_batches(clips, self.unreadable):
             yield Batch(samples, self)
 
-    @torch.no_grad()
-    def encode(self, samples: Sequence[Sample], mels: Sequence[Tensor]) -> Tensor:
-        """A mel [M, F] for each sample of one batch to clean latents [B, C, H, L], on the CPU."""
-        return self.model.encode(pad_mels(samples, mels).to(self.resources.device)).clean.cpu()
-
-    @torch.no_grad()
-    def decode(self, samples: Sequence[Sample], latents: Tensor) -> list[Tensor]:
-        """Latents [B, C, H, L] of one batch to a mel [M, F] for each sample."""
-        frames = samples[0].padded_frames
-        return crop(self.model.decode(latents.to(self.resources.device), frames), samples)
-
-    @torch.no_grad()
-    def vocode(self, samples: Sequence[Sample], mels: Sequence[Tensor]) -> list[Tensor]:
-        """A mel [M, F] for each sample of one batch to a wave [F * HOP] each."""
-        return crop(self.vocoder(pad_mels(samples, mels).to(self.resources.device)), samples, HOP)
+    def decode(self, samples: Sequence[Sample], latents: Tensor) -> Outputs:
+        """Latents [B, C, H, L] of the samples of one batch."""
+        return self.latent_system.decode(latents, [sample.frames for sample in samples])
 
     def rows_once(
         self, kind: str, clips: Sequence[str], compute: Callable[[], Sequence[Row]]
@@ -96,14 +75,10 @@ class EvalContext:
         values = self.references.once(kind, clips, by_clip)
         return [to_row(row) for rows in values for row in rows]
 
-    def latent_frames(self, sample: Sample) -> int:
-        """How many latent frames of a batch's row are the sample's own, and not padding."""
-        return -(-sample.frames // self.model.compression)
-
 
 @dataclass
 class Batch:
-    """Clips of one padded length, and what the run makes of them, computed when asked for."""
+    """Clips of one padded length, and what the system makes of them, computed when asked for."""
 
     samples: list[Sample]
     context: EvalContext
@@ -112,38 +87,52 @@ class Batch:
     def names(self) -> list[str]:
         return [sample.name for sample in self.samples]
 
+    @property
+    def frames(self) -> list[int]:
+        """Mel frames of each."""
+        return [sample.frames for sample in self.samples]
+
     @cached_property
     def latents(self) -> Tensor:
         """Clean latents [B, C, H, padded L]."""
-        return self.context.encode(self.samples, [sample.mel for sample in self.samples])
+        system = self.context.latent_system
+        return system.encode(self.samples, self.samples[0].padded_frames)
 
     @cached_property
     def clip_latents(self) -> list[Tensor]:
         """Each clip's own clean latents [C, H, L], without the padding."""
-        pairs = zip(self.latents, self.samples, strict=True)
-        return [row[..., : self.context.latent_frames(sample)] for row, sample in pairs]
+        system = self.context.latent_system
+        pairs = zip(self.latents, self.frames, strict=True)
+        return [row[..., : system.latent_frames(frames)] for row, frames in pairs]
 
     @cached_property
+    def outputs(self) -> Outputs:
+        """The clips coded and decoded; their waves are kept for other evaluators."""
+        system = self.context.system
+        if isinstance(system, LatentSystem):
+            outputs = system.decode_later(lambda: self.latents, self.frames)
+        else:
+            outputs = system.reconstruct(self.samples)
+        outputs.keep = partial(self.context.waves.get, self.context.run.name, self.names)
+        return outputs
+
+    @property
     def mels(self) -> list[Tensor]:
         """Reconstructed mels [M, F]."""
-        return self.context.decode(self.samples, self.latents)
+        return self.outputs.mels
 
-    @cached_property
+    @property
     def waves(self) -> list[Tensor]:
         """Reconstructed waves [F * HOP]."""
-        return self.context.waves.get(
-            self.context.run.name,
-            self.names,
-            lambda: self.context.vocode(self.samples, self.mels),
-        )
+        return self.outputs.waves
 
     @cached_property
     def ceilings(self) -> list[Tensor]:
         """The original mels through the vocoder, [F * HOP]: no model here can do better."""
-        return self.context.waves.get(
-            "ceiling",
-            self.names,
-            lambda: self.context.vocode(self.samples, [one.mel for one in self.samples]),
+        context = self.context
+        mels = [sample.mel for sample in self.samples]
+        return context.waves.get(
+            "ceiling", self.names, lambda: vocode(mels, context.vocoder, context.resources.device)
         )
 
 

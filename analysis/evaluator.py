@@ -2,14 +2,25 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import Enum, auto
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from analysis.context import Batch, EvalContext
 from analysis.outputs.table import Row
+from analysis.systems.system import LatentSystem, System
 from dcvae.data.manifest import Clip
 
 Cell = tuple[str, str]  # condition, metric
+
+
+class Needs(Enum):
+    """What a measurement needs of a system."""
+
+    OUTPUTS = auto()  # of the clips that are scored
+    CODING = auto()  # of any speech
+    LATENTS = auto()
+    MEL_GRID = auto()  # latents of whole mel frames
 
 
 def every_clip(context: EvalContext) -> list[Clip]:
@@ -40,11 +51,22 @@ class Evaluator:
     libraries: tuple[str, ...] = ()  # distributions whose versions the rows depend on
     install: str = ""  # what `pip install` takes to bring them
     by_clip: bool = True  # the rows of a clip need no other clip: resume where it stopped
+    needs: Needs = Needs.OUTPUTS  # of the system
 
     def stamp(self) -> str:
         """The version with those of its libraries: rows of another stamp are measured again."""
         libraries = ", ".join(f"{name} {version(name)}" for name in self.libraries)
         return f"{self.version} ({libraries})" if libraries else str(self.version)
+
+    def lacks(self, system: System) -> str:
+        """One line that says what a system would have to have; "" where it has it."""
+        if self.needs is Needs.CODING and not system.takes_any_speech:
+            return "it has outputs for its own inputs alone"
+        if self.needs in {Needs.LATENTS, Needs.MEL_GRID} and not isinstance(system, LatentSystem):
+            return "it has no latents"
+        if self.needs is Needs.MEL_GRID and getattr(system, "compression", None) is None:
+            return "its latents are not on the grid of mel frames"
+        return ""
 
     def missing(self) -> str:
         """One line that says what must be installed, and how; "" where nothing must."""

@@ -22,11 +22,11 @@ from analysis.outputs.model_card import write_card
 from analysis.outputs.table import Row, describe, make_table, write_table
 from analysis.registry import EVALUATORS
 from analysis.resources import Resources
-from analysis.runs import TrainedRun
+from analysis.runs import ScoredRun, TrainedRun
 from analysis.stores.reference_store import References
 from analysis.stores.result_store import Key, ResultStore
 from analysis.stores.wave_cache import WaveCache
-from dcvae import SpeechAutoencoder
+from analysis.systems.autoencoder import AutoencoderSystem
 from dcvae.data.manifest import Clip, ManifestError, read_manifest, select_clips
 from dcvae.runs import CLIPS, SUMMARY
 from dcvae.utils.files import files_sha256, replace_json
@@ -58,14 +58,15 @@ class AnalysisRunner:
         self.resources.close()
         self.waves.close()
 
-    def score(self, run: TrainedRun) -> str:
+    def score(self, run: ScoredRun) -> str:
         """Measure what is not measured yet, write the run's table and sum it up in one line."""
         context = self.context(run)
-        basis = basis_of(run)
+        basis = basis_of(context)
+        run.describe(context.system)
         with folder_lock(run.analysis):  # two that append to one part would spoil it
             return self.score_locked(run, context, basis)
 
-    def score_locked(self, run: TrainedRun, context: EvalContext, basis: Key) -> str:
+    def score_locked(self, run: ScoredRun, context: EvalContext, basis: Key) -> str:
         """The part of `score` that writes."""
         evaluated, skipped = 0, {}
         for evaluator in self.evaluators:
@@ -86,9 +87,8 @@ class AnalysisRunner:
         self.waves.forget(run.name)
         return summary
 
-    def context(self, run: TrainedRun) -> EvalContext:
+    def context(self, run: ScoredRun) -> EvalContext:
         """The run with its model loaded, and what it shares with other runs."""
-        model = SpeechAutoencoder.from_pretrained(run.checkpoint).to(self.resources.device)
         if run.manifest not in self.selections:
             clips = select_clips(read_manifest(run.manifest), TEST, self.clips, SHORTEST)
             self.selections[run.manifest] = clips
@@ -98,17 +98,17 @@ class AnalysisRunner:
             self.vocoders[name] = (
                 vocoder.to(self.resources.device) if isinstance(vocoder, nn.Module) else vocoder
             )
+        vocoder = self.vocoders[name]
+        system = run.load(vocoder, self.resources.device)
         path = reference_path(run)
         if path not in self.references:
             self.references[path] = References(path)
         references = self.references[path]
         clips = self.selections[run.manifest]
-        return EvalContext(
-            run, model, self.vocoders[name], clips, self.resources, self.waves, references
-        )
+        return EvalContext(run, system, vocoder, clips, self.resources, self.waves, references)
 
     def write(
-        self, run: TrainedRun, context: EvalContext, basis: Key, skipped: dict[str, str]
+        self, run: ScoredRun, context: EvalContext, basis: Key, skipped: dict[str, str]
     ) -> str:
         """The table of all that is measured for this checkpoint, and what is beside it."""
         from analysis.outputs.overview import write_overview  # seaborn and scipy.stats: 2 s
@@ -126,10 +126,11 @@ class AnalysisRunner:
         write_examples(run, context)
         write_clips(run.analysis / CLIPS, chain(*map(context.manifest.where, (TEST, UNSEEN))))
         write_table(run.table, table)
-        write_card(run, context.model, table, TEST)
+        if isinstance(context.system, AutoencoderSystem) and isinstance(run, TrainedRun):
+            write_card(run, context.system.model, table, TEST)
         write_overview(run)
         summary = {
-            "checkpoint": run.checkpoint.name,
+            **({"checkpoint": run.checkpoint.name} if isinstance(run, TrainedRun) else {}),
             **basis,
             "manifest": describe_manifest(run.manifest),
             "clips": [clip.name for clip in context.clips],
@@ -141,7 +142,7 @@ class AnalysisRunner:
         return describe(table)
 
 
-def reference_path(run: TrainedRun) -> Path:
+def reference_path(run: ScoredRun) -> Path:
     """Beside the runs of a size: what depends on manifest, vocoder and versions alone."""
     basis = vocoder_basis(run) | {"manifest": files_sha256(run.manifest)}
     stamps = {one.name: one.stamp() for one in EVALUATORS.values() if not one.missing()}
@@ -149,12 +150,12 @@ def reference_path(run: TrainedRun) -> Path:
     return run.size_folder / f"references-{key[:12]}.jsonl"
 
 
-def basis_of(run: TrainedRun) -> Key:
+def basis_of(context: EvalContext) -> Key:
     """What all rows depend on."""
-    return {"checkpoint_sha256": run.checkpoint_sha256()} | vocoder_basis(run)
+    return dict(context.system.identity) | vocoder_basis(context.run)
 
 
-def vocoder_basis(run: TrainedRun) -> Key:
+def vocoder_basis(run: ScoredRun) -> Key:
     """The vocoder's settings, and its weights where it has some."""
     basis: Key = {"vocoder": run.vocoder}
     if folder := run.vocoder.get("path"):  # other weights can come to lie there
@@ -168,7 +169,7 @@ def describe_manifest(manifest: Path) -> str:
     return f"{manifest.name} ({files_sha256(manifest)[:12]})"
 
 
-def is_written(run: TrainedRun) -> bool:
+def is_written(run: ScoredRun) -> bool:
     """Whether the run's table was written after the last of its parts."""
     summary = run.analysis / SUMMARY
     if not summary.is_file():
@@ -179,7 +180,7 @@ def is_written(run: TrainedRun) -> bool:
 
 def fit_clips(evaluator: Evaluator, context: EvalContext) -> tuple[list[Clip], str]:
     """The clips of an evaluator; none, and the reason, where it must be skipped."""
-    reason = evaluator.missing()
+    reason = evaluator.missing() or evaluator.lacks(context.system)
     if reason:
         return [], reason
     try:

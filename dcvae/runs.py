@@ -2,6 +2,7 @@
 
     RUNS/SIZE/ABLATION/seed<N>/     run.json, metrics.jsonl, last/, best/
         analysis/                   table.csv, clips.csv, analysis.json, summary.csv, figures/
+    RUNS/peers/NAME/seed0/          the same of other systems, which are not trained here
     RUNS/SIZE/, RUNS/studies/NAME/  statistics.json, statistics.csv, claims.csv, interactions.csv
     RUNS/studies/NAME/              study.json: the runs and claims that are planned
 
@@ -25,11 +26,12 @@ SYSTEM_METRICS = "machine.jsonl"
 ANALYSIS = "analysis"  # folder of a run
 TABLE, CLIPS, SUMMARY = "table.csv", "clips.csv", "analysis.json"  # in it
 OVERVIEW, FIGURES = "summary.csv", "figures"  # in it: what MLflow shows of the table
-STUDIES = "studies"  # folder of RUNS
+STUDIES, PEERS = "studies", "peers"  # folders of RUNS
 PLAN = "study.json"
 STATISTICS, CLAIMS, INTERACTIONS = "statistics.csv", "claims.csv", "interactions.csv"
 STATISTICS_RECORD = "statistics.json"
 FINISHED = "finished"
+RATES = "rates"  # in run.json of a system that was not trained here: what it sends a second
 REQUIRED = ("ablation", "size", "seed")
 WRITING = threading.Lock()  # training writes from one thread, the MLflow sync from another
 
@@ -53,6 +55,16 @@ class Run:
     def parts(self) -> frozenset[str]:
         """The ablations that the run composes; the baseline has none."""
         return frozenset(self.record.get("parts") or {self.ablation}) - {BASELINE}
+
+    @property
+    def rates(self) -> Mapping[str, Any] | None:
+        """What a peer sends for a second of speech; None of a run of the suite's own training."""
+        return self.record.get(RATES)
+
+    @property
+    def title(self) -> str:
+        """What a reader calls it."""
+        return str(self.record.get("title") or self.system)
 
     @property
     def budget(self) -> int | None:

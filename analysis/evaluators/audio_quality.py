@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import cache
 
 from torch import Tensor
@@ -15,6 +14,7 @@ from analysis.metrics.perceptual import METRICS, wave_scores
 from analysis.metrics.score import score
 from analysis.metrics.spectral import mel_cepstral_distortion, mel_l1
 from analysis.outputs.table import Row
+from analysis.systems.system import LatentSystem
 from dcvae import LogMel
 from dcvae.data.manifest import Clip
 
@@ -35,8 +35,10 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
     mel_rows: deque[list[Row]] = deque()
 
     @cache
-    def untrained() -> EvalContext:
-        return replace(context, model=context.untrained())
+    def untrained() -> LatentSystem:
+        system = context.latent_system.untrained()
+        assert system is not None
+        return system
 
     def compared() -> Iterator[Batch]:
         """Each batch on its way to the pool, which is busy with the one before."""
@@ -79,15 +81,23 @@ def rows_of_bands(batch: Batch, mels: list[Tensor]) -> list[Row]:
     ]
 
 
-def untrained_rows(batch: Batch, untrained: Callable[[], EvalContext]) -> list[Row]:
-    """Mel L1 of random weights, once for all runs of an architecture."""
+def untrained_rows(batch: Batch, untrained: Callable[[], LatentSystem]) -> list[Row]:
+    """Mel L1 of random weights, once for all runs of an architecture, where it is the suite's."""
+    architecture = architecture_of(batch.context)
+    if not architecture:
+        return []
 
     def compute() -> list[Row]:
-        mels = Batch(batch.samples, untrained()).mels
+        mels = untrained().reconstruct(batch.samples).mels
         return rows_of_mels("untrained", batch, mels, {"mel_l1": mel_l1})
 
-    kind = f"{NAME} untrained {batch.context.architecture}"
+    kind = f"{NAME} untrained {architecture}"
     return batch.context.rows_once(kind, batch.names, compute)
+
+
+def architecture_of(context: EvalContext) -> str:
+    """Of the system, "" where none is known."""
+    return context.system.architecture if isinstance(context.system, LatentSystem) else ""
 
 
 def distortion_rows(condition: str, batch: Batch, waves: list[Tensor]) -> list[Row]:
@@ -116,7 +126,8 @@ def cells(context: EvalContext, clip: Clip) -> list[Cell]:
     waves = [(condition, metric) for condition in CONDITIONS for metric in (*METRICS, "mcd")]
     mels = [("reconstruction", metric) for metric in MEL_METRICS]
     bands = [(f"bands_{name}", BLUR) for name in band_groups()]
-    return [*waves, *mels, *bands, ("untrained", "mel_l1")]
+    untrained = [("untrained", "mel_l1")] if architecture_of(context) else []
+    return [*waves, *mels, *bands, *untrained]
 
 
 EVALUATOR = Evaluator(

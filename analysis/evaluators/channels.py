@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from analysis.context import Batch, EvalContext
-from analysis.evaluator import Cell, Evaluator
+from analysis.evaluator import Cell, Evaluator, Needs
 from analysis.evaluators.robustness import first_clips
 from analysis.metrics.latent_statistics import effective_number
 from analysis.metrics.score import Score, score
@@ -39,7 +39,7 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
         for channel, mean in enumerate(means):
             silenced = batch.latents.clone()
             silenced[:, channel] = mean
-            mels = context.decode(batch.samples, silenced)
+            mels = context.decode(batch.samples, silenced).mels
             for sample, before, pair in zip(
                 batch.samples, clean, mel_pairs(batch, mels), strict=True
             ):
@@ -64,10 +64,16 @@ def cell(channel: int) -> str:
 
 
 def cells(context: EvalContext, clip: Clip) -> list[Cell]:
-    channels = range(int(context.model.config["latent_channels"]))
+    channels = range(context.latent_system.latent_shape[0])
     return [(cell(channel), "mel_l1_rise") for channel in channels]
 
 
 EVALUATOR = Evaluator(
-    name="channels", version=1, measure=measure, cells=cells, clips=first_clips, by_clip=False
+    name="channels",
+    version=1,
+    measure=measure,
+    cells=cells,
+    clips=first_clips,
+    needs=Needs.LATENTS,
+    by_clip=False,
 )

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from analysis.asr.recogniser import Recogniser
 from analysis.context import Batch, EvalContext
-from analysis.evaluator import Cell, Evaluator
+from analysis.evaluator import Cell, Evaluator, Needs
 from analysis.evaluators import latent_lm
 from analysis.evaluators.degraded_scores import find_recogniser
 from analysis.evaluators.distillmos import EVALUATOR as DISTILLMOS
@@ -81,8 +81,8 @@ def rows_of(
         lambda: heard(ORIGINAL, prompts, voices, originals, context),
     )
     for condition in CONDITIONS:
-        mels = [found.mels[condition][0][number] for number in numbers]
-        yield heard(condition, prompts, voices, [vocode(mel, context) for mel in mels], context)
+        waves = [found.outputs[condition][number].waves[0] for number in numbers]
+        yield heard(condition, prompts, voices, waves, context)
 
 
 def heard(
@@ -134,8 +134,8 @@ def write_examples(found: Continuations, numbers: Sequence[int], context: EvalCo
     """A folder for each example, for the listening page: two waves and both mels."""
     with replacing_folder(context.run.analysis / "continuations") as folder:
         for number in numbers:
-            prompt, mel = found.prompts[number], found.mels[STANDARDISED][0][number]
-            wave = vocode(mel, context)
+            prompt, output = found.prompts[number], found.outputs[STANDARDISED][number]
+            mel, wave = output.mels[0], output.waves[0]
             if not bool(torch.isfinite(wave).all()):
                 continue
             place = folder / prompt.name
@@ -145,11 +145,6 @@ def write_examples(found: Continuations, numbers: Sequence[int], context: EvalCo
             np.savez_compressed(
                 place / "mel.npz", original=prompt.mel.numpy(), continuation=mel.numpy()
             )
-
-
-def vocode(mel: Tensor, context: EvalContext) -> Tensor:
-    """A mel [M, F] to a wave [F * HOP] on the CPU."""
-    return context.vocoder(mel[None].to(context.resources.device))[0].cpu()
 
 
 def all_cells(context: EvalContext) -> list[Cell]:
@@ -170,12 +165,13 @@ def settings(context: EvalContext) -> dict[str, Any]:
 
 EVALUATOR = Evaluator(
     name="continuations",
-    version=1,
+    version=2,
     measure=measure,
     cells=cells,
     clips=long_clips,
     settings=settings,
     libraries=(*DISTILLMOS.libraries, *SPEAKER.libraries),
     install=f"{SPEAKER.install} && pip install {DISTILLMOS.install}",
+    needs=Needs.LATENTS,
     by_clip=False,
 )

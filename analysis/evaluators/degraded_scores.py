@@ -18,6 +18,7 @@ from analysis.metrics.perceptual import pesq_and_stoi
 from analysis.metrics.score import score
 from analysis.metrics.spectral import mel_l1
 from analysis.outputs.table import Row
+from analysis.systems.system import Outputs
 from dcvae.audio.mel import SAMPLE_RATE
 from dcvae.data.manifest import Clip
 
@@ -67,14 +68,17 @@ class DegradedScorer:
         if self.hears_voices:
             self.voices = original_voices(batch)
 
-    def score_outputs(
-        self, condition: str, mels: Sequence[Tensor] | None, waves: Sequence[Tensor] | None
-    ) -> None:
-        """Judge, for each sample, a mel [M, F] and a wave [F * HOP], where there are such."""
-        if mels is not None:
-            self.rows += mel_l1_rows(condition, self.batch, mels)
-        if waves is None:
-            return
+    def score_outputs(self, condition: str, outputs: Outputs) -> None:
+        """Judge the mels and the waves of the batch's clips."""
+        self.score_mels(condition, outputs.mels)
+        self.score_waves(condition, outputs.waves)
+
+    def score_mels(self, condition: str, mels: Sequence[Tensor]) -> None:
+        """Judge a mel [M, F] for each clip."""
+        self.rows += mel_l1_rows(condition, self.batch, mels)
+
+    def score_waves(self, condition: str, waves: Sequence[Tensor]) -> None:
+        """Judge a wave [F * HOP] for each clip."""
         pool = self.context.resources.pool
         for sample, wave in zip(self.batch.samples, waves, strict=True):
             pair = sample.wave.numpy(), wave.numpy(), SAMPLE_RATE

@@ -17,7 +17,7 @@ import numpy as np
 from torch import Tensor
 
 from analysis.context import Batch, EvalContext
-from analysis.evaluator import Cell, Evaluator
+from analysis.evaluator import Cell, Evaluator, Needs
 from analysis.evaluators import latent_lm
 from analysis.evaluators.degraded_scores import DegradedScorer
 from analysis.evaluators.noise import fixed_noise
@@ -70,7 +70,7 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
     with beside_the_pool():
         for batch in batches:
             scorer.start(batch)
-            scorer.score_outputs(CLEAN, batch.mels, batch.waves)
+            scorer.score_outputs(CLEAN, batch.outputs)
             errors = []
             for step in preset.decoded:
                 for run in RUNS:
@@ -99,9 +99,8 @@ def score_errors(
         share = power / fitted.scaling.std.square().mean()
         rows.append(Row(sample.name, condition("probe", run, step), ERROR, *score(float, share)))
     for kind, disturbed in latents.items():
-        mels = context.decode(batch.samples, disturbed)
-        waves = context.vocode(batch.samples, mels)
-        scorer.score_outputs(condition(kind, run, step), mels, waves)
+        outputs = context.decode(batch.samples, disturbed)
+        scorer.score_outputs(condition(kind, run, step), outputs)
     return rows
 
 
@@ -164,5 +163,6 @@ EVALUATOR = Evaluator(
     clips=first_clips,
     settings=settings,
     libraries=("pesq", "pystoi"),
+    needs=Needs.LATENTS,
     by_clip=False,  # the compute to the bar is of all clips together
 )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from analysis.context import Batch, EvalContext
-from analysis.evaluator import Cell, Evaluator
+from analysis.evaluator import Cell, Evaluator, Needs
 from analysis.metrics.frechet import frechet_distance
 from analysis.metrics.score import Array, Score, Unmeasurable, score
 from analysis.outputs.table import Row
@@ -21,10 +21,9 @@ AT_ONCE = 64  # windows decoded together
 Window = tuple[str, Tensor, Tensor]  # clip, latents [C, H, l], mel [M, WINDOW]
 
 
-def windows(batches: Iterator[Batch], compression: int) -> list[Window]:
-    """The whole windows of every clip, side by side."""
+def windows(batches: Iterator[Batch], length: int) -> list[Window]:
+    """The whole windows of every clip, side by side, of so many latent frames each."""
     found: list[Window] = []
-    length = WINDOW // compression
     for batch in batches:
         for sample, latents in zip(batch.samples, batch.clip_latents, strict=True):
             for number in range(sample.frames // WINDOW):
@@ -52,15 +51,16 @@ def midpoints(latents: Tensor, clips: list[str]) -> Tensor:
 def decode_frames(latents: Tensor, context: EvalContext) -> Array:
     """Windows of latents [N, C, H, l] to log-mel frames [N * WINDOW, M]."""
     mels = [
-        context.model.decode(part.to(context.resources.device), WINDOW).cpu()
+        mel
         for part in latents.split(AT_ONCE)
+        for mel in context.latent_system.decode(part, [WINDOW] * len(part)).mels
     ]
-    return to_frames(torch.cat(mels))
+    return to_frames(torch.stack(mels))
 
 
 def decode_midpoints(latents: Tensor, clips: list[str], context: EvalContext) -> Array:
     """Midpoints as frames, each through the model's latent norm, as all that it decodes is."""
-    middle = context.model.bottleneck.normalise(midpoints(latents, clips))
+    middle = context.latent_system.normalise(midpoints(latents, clips))
     return decode_frames(middle, context)
 
 
@@ -77,7 +77,7 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
     no speech. The idea of iFID (arXiv 2603.05630), with log-mel frames in place of an image
     network's features. Windows are decoded without their context in both.
     """
-    found = windows(batches, context.model.compression)
+    found = windows(batches, context.latent_system.whole_latent_frames(WINDOW))
     values = {name: Score(float("nan"), "no clip is long enough") for name in CONDITIONS}
     if found:
         clips, latents, mels = zip(*found, strict=True)
@@ -96,4 +96,11 @@ def cells(context: EvalContext, clip: Clip) -> list[Cell]:
     return []  # what is measured is of the set
 
 
-EVALUATOR = Evaluator(name="interpolation", version=2, measure=measure, cells=cells, by_clip=False)
+EVALUATOR = Evaluator(
+    name="interpolation",
+    version=2,
+    measure=measure,
+    cells=cells,
+    needs=Needs.MEL_GRID,
+    by_clip=False,
+)

@@ -32,7 +32,7 @@ from typing import Any
 from torch import Tensor
 
 from analysis.context import Batch, EvalContext
-from analysis.evaluator import Cell, Evaluator
+from analysis.evaluator import Cell, Evaluator, Needs
 from analysis.latent_lm.continuation import (
     CONDITIONS,
     NO_CONTEXT,
@@ -89,7 +89,7 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
 def clip_rows(probe: Probe, context: EvalContext) -> list[Row]:
     """The loss and the gains of every clip."""
     standardised, raw = probe.fitted[STANDARDISED], probe.fitted[RAW]
-    per_second = standardised.scaling.dims * context.model.latent_frames_per_second
+    per_second = standardised.scaling.dims * context.latent_system.latent_rate
     raw_gains = raw.gains
     return [
         row
@@ -110,7 +110,7 @@ def curve_rows(probe: Probe, context: EvalContext) -> list[Row]:
     """The set's numbers: at every step, without context, and how far the seeds lie apart."""
     watched = list(probe.sequences)[: probe.preset.watched]
     one = probe.fitted[STANDARDISED]
-    per_second = one.scaling.dims * context.model.latent_frames_per_second
+    per_second = one.scaling.dims * context.latent_system.latent_rate
     rows = []
     for step, (loss, gain) in one.curve(watched).items():
         rows.append(Row("", f"step_{step}", PER_SECOND, *measured(loss * per_second)))
@@ -206,5 +206,6 @@ EVALUATOR = Evaluator(
     measure=measure,
     cells=cells,
     settings=settings,
+    needs=Needs.LATENTS,
     by_clip=False,  # one set of models is trained for all clips
 )

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from analysis.context import Batch, EvalContext
-from analysis.evaluator import Cell, Evaluator
+from analysis.evaluator import Cell, Evaluator, Needs
 from analysis.evaluators.degraded_scores import DegradedScorer, mel_l1_rows
 from analysis.evaluators.noise import fixed_noise
 from analysis.metrics.score import Score, score
 from analysis.outputs.table import Row
 from analysis.resources import beside_the_pool
+from analysis.systems.system import Outputs
 from dcvae.data.manifest import Clip
 
 SPACE, PER_DIM = "latent_noise", "latent_noise_per_dim"  # conditions, before the level of noise
@@ -50,10 +51,10 @@ def unit_noise(batch: Batch) -> Tensor:
     return torch.stack([fixed_noise(name, batch.latents.shape[1:]) for name in batch.names])
 
 
-def noisy_mels(batch: Batch, noise: Tensor, sigma: float) -> Sequence[Tensor]:
-    """A mel [M, F] for each clip, decoded from its latents with `sigma` times the noise."""
+def noisy_outputs(batch: Batch, noise: Tensor, sigma: float) -> Outputs:
+    """What is decoded from each clip's latents with `sigma` times the noise."""
     if not sigma:
-        return batch.mels
+        return batch.outputs
     return batch.context.decode(batch.samples, batch.latents + sigma * noise)
 
 
@@ -72,8 +73,8 @@ def measure_latent_noise(batches: Iterator[Batch], context: EvalContext) -> Iter
         noise, rows = unit_noise(batch), []
         for condition, deviation in zip((SPACE, PER_DIM), deviations, strict=True):
             for sigma in SIGMAS:
-                mels = noisy_mels(batch, deviation * noise, sigma)
-                rows += mel_l1_rows(f"{condition}_{sigma}", batch, mels)
+                outputs = noisy_outputs(batch, deviation * noise, sigma)
+                rows += mel_l1_rows(f"{condition}_{sigma}", batch, outputs.mels)
         yield rows + costs(rows)
     yield scale_rows(deviations)
 
@@ -87,10 +88,8 @@ def measure_audio(batches: Iterator[Batch], context: EvalContext) -> Iterator[li
             noise = deviation * unit_noise(batch)
             scorer.start(batch)
             for sigma in AUDIO_SIGMAS:
-                waves = batch.waves
-                if sigma:
-                    waves = context.vocode(batch.samples, noisy_mels(batch, noise, sigma))
-                scorer.score_outputs(f"{SPACE}_{sigma}", None, waves)
+                outputs = noisy_outputs(batch, noise, sigma)
+                scorer.score_waves(f"{SPACE}_{sigma}", outputs.waves)
             rows = scorer.finish()
             yield rows + costs(rows)
 
@@ -181,12 +180,14 @@ LATENT_NOISE = Evaluator(
     version=2,
     measure=measure_latent_noise,
     cells=noise_cells,
+    needs=Needs.LATENTS,
 )
 LATENT_NOISE_AUDIO = Evaluator(
     name="latent_noise_audio",
     version=1,
     measure=measure_audio,
     cells=audio_cells,
+    needs=Needs.LATENTS,
     settings=audio_settings,
     libraries=("pesq", "pystoi"),
 )

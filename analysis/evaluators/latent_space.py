@@ -15,7 +15,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from analysis.context import TEST, Batch, EvalContext
-from analysis.evaluator import Cell, Evaluator
+from analysis.evaluator import Cell, Evaluator, Needs
 from analysis.evaluators import separability
 from analysis.evaluators.latent_set import LatentSet, labelled
 from analysis.evaluators.separability import KINDS, LANGUAGE, LOG_MEL, UNTRAINED, Pooled
@@ -25,6 +25,7 @@ from analysis.metrics.probes import most_frequent, silhouette
 from analysis.metrics.projection import tsne
 from analysis.metrics.score import Array, Score, Values, score, series
 from analysis.outputs.table import Row
+from analysis.systems.system import LatentSystem
 from dcvae.data.manifest import Clip, select_clips
 
 LIMIT = 2000  # clips, a fixed subset of more: cost grows with the square for map and neighbours
@@ -45,13 +46,16 @@ def cells(context: EvalContext, clip: Clip) -> list[Cell]:
     """What every clip has a row of."""
     by_label = [f"{kind}_{measure}" for kind in KINDS for measure in OF_LABEL]
     own = [(CONDITION, metric) for metric in (*OF_CLIP, *by_label)]
-    return [*own, *separability.clip_cells(CONDITION), *separability.cells()]
+    conditions = trivial_conditions(context.latent_system)
+    trivial_cells = [cell for one in conditions for cell in separability.clip_cells(one)]
+    return [*own, *separability.clip_cells(CONDITION), *trivial_cells]
 
 
 def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row]]:
     """The rows of every clip and of the set, once the last batch is encoded."""
     read, clips, sequences = [], [], []
-    own = Pooled(separability.latents_of(context.model, context))
+    system = context.latent_system
+    own = separability.pooled_latents(system)
     trivial = Trivial(context)
     for batch in batches:
         own.add(batch, batch.latents.flatten(1, 2).float())
@@ -64,8 +68,7 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
             else:
                 broken = [cell for cell in cells(context, sample.clip) if cell[0] == CONDITION]
                 yield [Row(sample.name, *cell, math.nan, BROKEN) for cell in broken]
-    shape = (int(context.model.config["latent_channels"]), context.model.latent_bins)
-    latent_set = LatentSet(clips, sequences, shape)
+    latent_set = LatentSet(clips, sequences, system.latent_shape)
     yield rows_of_all(latent_set, own.keep({clip.name for clip in clips}))
     yield from trivial.rows(read)
 
@@ -75,14 +78,20 @@ class Trivial:
 
     def __init__(self, context: EvalContext) -> None:
         self.context = context
-        self.kinds = {name: f"separability {name}" for name in (LOG_MEL, UNTRAINED, LANGUAGE)}
-        self.kinds[UNTRAINED] += f" {context.architecture}"
+        system = context.latent_system
+        pools: dict[str, Callable[[], Pooled]] = {
+            LOG_MEL: separability.pooled_mels,
+            UNTRAINED: partial(pooled_untrained, system),
+        }
+        self.kinds = {name: f"separability {name}" for name in trivial_conditions(system)}
+        if UNTRAINED in self.kinds:
+            self.kinds[UNTRAINED] += f" {system.architecture}"
         asked = [clip.name for clip in labelled_clips(context)]
-        self.pooled: dict[str, Pooled] = {}
-        if not context.references.has(self.kinds[LOG_MEL], asked):
-            self.pooled[LOG_MEL] = Pooled(lambda mel: mel)
-        if not context.references.has(self.kinds[UNTRAINED], asked):
-            self.pooled[UNTRAINED] = Pooled(separability.latents_of(context.untrained(), context))
+        self.pooled: dict[str, Pooled] = {
+            name: make()
+            for name, make in pools.items()
+            if name in self.kinds and not context.references.has(self.kinds[name], asked)
+        }
 
     def add(self, batch: Batch) -> None:
         for one in self.pooled.values():
@@ -91,7 +100,9 @@ class Trivial:
     def rows(self, clips: Sequence[Clip]) -> Iterator[list[Row]]:
         """Those of the clips that were read."""
         names = [clip.name for clip in clips]
-        for name in (LOG_MEL, UNTRAINED):
+        for name in self.kinds:
+            if name == LANGUAGE:
+                continue
             yield self.context.rows_once(self.kinds[name], names, partial(self.compute, name))
         yield self.context.rows_once(
             self.kinds[LANGUAGE], names, lambda: separability.language_rows(clips)
@@ -99,6 +110,18 @@ class Trivial:
 
     def compute(self, name: str) -> list[Row]:
         return separability.rows_of(name, self.pooled[name])
+
+
+def trivial_conditions(system: LatentSystem) -> list[str]:
+    """Those that there are: not every system's architecture can be had without its weights."""
+    return [LOG_MEL, *([UNTRAINED] if system.architecture else []), LANGUAGE]
+
+
+def pooled_untrained(system: LatentSystem) -> Pooled:
+    """Of the system's architecture with random weights."""
+    untrained = system.untrained()
+    assert untrained is not None
+    return separability.pooled_latents(untrained)
 
 
 def rows_of_all(latents: LatentSet, pooled: Pooled) -> list[Row]:
@@ -185,5 +208,6 @@ EVALUATOR = Evaluator(
     cells=cells,
     clips=labelled_clips,
     libraries=("scikit-learn",),
+    needs=Needs.LATENTS,
     by_clip=False,
 )

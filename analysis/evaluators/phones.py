@@ -6,13 +6,14 @@ mel frames. What the latents hold is to be compared with that, and never across 
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from analysis.batching import Sample
 from analysis.context import TEST, Batch, EvalContext
-from analysis.evaluator import Cell, Evaluator
+from analysis.evaluator import Cell, Evaluator, Needs
 from analysis.evaluators.words import has_text
 from analysis.metrics.alignment import Phone, align, frame_labels
 from analysis.metrics.probes import FOLDS, linear_probe, mean_score, most_frequent
@@ -68,11 +69,15 @@ def align_or_reason(wave: Array, sample_rate: int, text: str) -> list[list[objec
     return score(run).reason or found
 
 
-def pool_mel(mel: Array, compression: int) -> Array:
+def pool_mel(mel: Array, length: int, per_latent: float) -> Array:
     """Log-mel [M, F] at the latents' rate [L, M]: the mean over each latent frame's frames."""
-    length = -(-mel.shape[1] // compression)
+    edges = np.floor(np.arange(length + 1) * per_latent).astype(int)
+    last = mel.shape[1] - 1  # of a latent frame that lies beyond the end the last one is taken
     return np.array(
-        [mel[:, one * compression : (one + 1) * compression].mean(axis=1) for one in range(length)]
+        [
+            mel[:, min(start, last) : max(stop, start + 1)].mean(axis=1)
+            for start, stop in pairwise(edges.tolist())
+        ]
     )
 
 
@@ -83,18 +88,19 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
     there are folds is left out. `phone_chance` of the set is the share of the most frequent phone.
     """
     spoken: list[Spoken] = []
+    per_latent = context.latent_system.frames_per_latent
     for batch in batches:
         found = alignments(batch.samples, context)
         for sample, latents, phones in zip(batch.samples, batch.clip_latents, found, strict=True):
             if isinstance(phones, str):
                 yield [Row(sample.name, one, METRIC, math.nan, phones) for one in CONDITIONS]
                 continue
-            compression = context.model.compression
+            length = latents.shape[-1]
             frames = {
                 "latents": latents.flatten(0, 1).T.double().numpy(),
-                "log_mel": pool_mel(sample.mel.double().numpy(), compression),
+                "log_mel": pool_mel(sample.mel.double().numpy(), length, per_latent),
             }
-            edges = np.arange(len(frames["latents"]) + 1) * compression / FRAMES_PER_SECOND
+            edges = np.arange(length + 1) * per_latent / FRAMES_PER_SECOND
             spoken.append(Spoken(sample.name, frames, frame_labels(phones, edges)))
     for condition in CONDITIONS:
         yield probe_rows(condition, spoken)
@@ -144,5 +150,6 @@ EVALUATOR = Evaluator(
     clips=english_clips,
     libraries=("pocketsphinx", "scikit-learn"),
     install="--no-deps pocketsphinx",  # it names sounddevice, which only its own tools need
+    needs=Needs.LATENTS,
     by_clip=False,
 )

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from analysis.batching import Sample
 from analysis.context import Batch, EvalContext
-from analysis.evaluator import Cell, Evaluator
+from analysis.evaluator import Cell, Evaluator, Needs
 from analysis.evaluators.degraded_scores import DegradedScorer
 from analysis.evaluators.noise import add_at_ratio, babble, fixed_noise
 from analysis.outputs.table import Row
@@ -38,14 +38,19 @@ def measure_input_noise(batches: Iterator[Batch], context: EvalContext) -> Itera
                 noises = [make_noise(kind, sample, context) for sample in batch.samples]
                 for ratio in RATIOS:
                     pairs = zip(batch.samples, noises, strict=True)
-                    noisy = [add_at_ratio(one.wave, noise, ratio) for one, noise in pairs]
-                    mels = [log_mel(wave[None])[0] for wave in noisy]
-                    coded = context.decode(batch.samples, context.encode(batch.samples, mels))
-                    scorer.score_outputs(f"noisy_{kind}_{ratio}", mels, noisy)
-                    scorer.score_outputs(
-                        f"input_{kind}_{ratio}", coded, context.vocode(batch.samples, coded)
-                    )
+                    noisy = [
+                        with_wave(one, add_at_ratio(one.wave, noise, ratio), log_mel)
+                        for one, noise in pairs
+                    ]
+                    scorer.score_mels(f"noisy_{kind}_{ratio}", [one.mel for one in noisy])
+                    scorer.score_waves(f"noisy_{kind}_{ratio}", [one.wave for one in noisy])
+                    scorer.score_outputs(f"input_{kind}_{ratio}", context.system.reconstruct(noisy))
             yield scorer.finish()
+
+
+def with_wave(sample: Sample, wave: Tensor, log_mel: LogMel) -> Sample:
+    """The sample with another wave [T] and the mel of that."""
+    return Sample(sample.clip, wave, log_mel(wave[None])[0])
 
 
 def make_noise(kind: str, sample: Sample, context: EvalContext) -> Tensor:
@@ -56,20 +61,22 @@ def make_noise(kind: str, sample: Sample, context: EvalContext) -> Tensor:
 
 
 def measure_round_trips(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row]]:
-    """Coded once and again: each trip's output mel is the next one's input.
+    """Coded once and again: each trip's output is the next one's input.
 
-    No vocoder lies between trips, so its own error is in none of them.
+    Of a system that makes mels no vocoder lies between trips, so its own error is in none of
+    them; another one's output wave is the next input.
     """
     scorer = DegradedScorer(context, listening=False)
     with beside_the_pool():
         for batch in batches:
             scorer.start(batch)
-            mels = [sample.mel for sample in batch.samples]
+            samples = batch.samples
             for trip in range(1, TRIPS + 1):
-                mels = context.decode(batch.samples, context.encode(batch.samples, mels))
-                vocoded = trip in VOCODED_TRIPS
-                waves = context.vocode(batch.samples, mels) if vocoded else None
-                scorer.score_outputs(f"round_trip_{trip}", mels, waves)
+                outputs = context.system.reconstruct(samples)
+                samples = outputs.as_inputs(samples)
+                scorer.score_mels(f"round_trip_{trip}", outputs.mels)
+                if trip in VOCODED_TRIPS:
+                    scorer.score_waves(f"round_trip_{trip}", outputs.waves)
             yield scorer.finish()
 
 
@@ -101,6 +108,7 @@ INPUT_NOISE = Evaluator(
     measure=measure_input_noise,
     cells=input_cells,
     clips=first_clips,
+    needs=Needs.CODING,
     libraries=LIBRARIES,
 )
 ROUND_TRIPS = Evaluator(
@@ -109,5 +117,6 @@ ROUND_TRIPS = Evaluator(
     measure=measure_round_trips,
     cells=trip_cells,
     clips=first_clips,
+    needs=Needs.CODING,
     libraries=LIBRARIES,
 )

@@ -10,20 +10,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from torch import Tensor
-from torch.nn import functional
 
 from analysis.batching import Sample, pad_mels
-from analysis.context import Batch, EvalContext
+from analysis.context import Batch
 from analysis.evaluator import Cell
 from analysis.evaluators.latent_set import labelled, labels_of
 from analysis.metrics.probes import linear_probe, standardise
 from analysis.metrics.retrieval import clip_retrieval
 from analysis.metrics.score import Array, Score, series
 from analysis.outputs.table import Row
-from dcvae import SpeechAutoencoder
-from dcvae.audio.mel import SILENCE
+from analysis.systems.system import LatentSystem
+from dcvae.audio.mel import HOP
 from dcvae.data.manifest import Clip
 
 KINDS = ("speaker", "language")
@@ -32,7 +30,7 @@ SHORTEST_HALF = 64  # mel frames, three quarters of a second
 SHORT = "shorter than two halves of 0.75 s"
 LOG_MEL, UNTRAINED, LANGUAGE = "log_mel", "untrained", "language"
 
-Encode = Callable[[Tensor], Tensor]  # log-mel [B, M, F] to [B, D, F / frames a step]
+Encode = Callable[[Sequence[Sample], int], Tensor]  # samples padded to F mel frames to [B, D, L]
 
 
 def clip_cells(condition: str) -> list[Cell]:
@@ -41,21 +39,16 @@ def clip_cells(condition: str) -> list[Cell]:
     return [(condition, name) for name in metrics + ["clip_retrieval"] * (condition != LANGUAGE)]
 
 
-def cells() -> list[Cell]:
-    """Those of the trivial representations."""
-    return [cell for name in (LOG_MEL, UNTRAINED, LANGUAGE) for cell in clip_cells(name)]
-
-
 @dataclass
 class Pooled:
     """Clips in one representation: means over time of the whole, and of each half by itself."""
 
     encode: Encode
+    steps: Callable[[int], int]  # of its L, those of so many mel frames
     clips: list[Clip] = field(default_factory=list)
     whole: list[Array] = field(default_factory=list)  # [D] each
     halves: list[Array] = field(default_factory=list)  # [2, D] each, NaN of a clip too short
 
-    @torch.no_grad()
     def add(self, batch: Batch, features: Tensor | None = None) -> None:
         """Pool the clips of a batch. No half sees the other: each is encoded alone.
 
@@ -63,11 +56,10 @@ class Pooled:
         """
         samples = batch.samples
         if features is None:
-            features = self.encode(pad_mels(samples, [sample.mel for sample in samples]))
-        per_step = samples[0].padded_frames // features.shape[2]
+            features = self.encode(samples, samples[0].padded_frames)
         self.clips += [sample.clip for sample in samples]
         self.whole += [
-            one[:, : -(-sample.frames // per_step)].mean(dim=1).double().numpy()
+            one[:, : self.steps(sample.frames)].mean(dim=1).double().numpy()
             for one, sample in zip(features, samples, strict=True)
         ]
         self.halves += self.pool_halves(samples, features.shape[1])
@@ -78,16 +70,10 @@ class Pooled:
         long = [one for one, length in zip(samples, lengths, strict=True) if length]
         found = dict.fromkeys((one.name for one in samples), np.full((2, size), math.nan))
         if long:
-            padded = max(lengths)
-            parts = [
-                functional.pad(part, (0, padded - part.shape[1]), value=SILENCE)
-                for sample in long
-                for part in split(sample.mel, half_frames(sample))
-            ]
-            features = self.encode(torch.stack(parts)).unflatten(0, (-1, 2))
-            per_step = padded // features.shape[3]
+            parts = [part for sample in long for part in split(sample, half_frames(sample))]
+            features = self.encode(parts, max(lengths)).unflatten(0, (-1, 2))
             for sample, both in zip(long, features, strict=True):
-                steps = half_frames(sample) // per_step
+                steps = self.steps(half_frames(sample))
                 found[sample.name] = both[..., :steps].mean(dim=2).double().numpy()
         return [found[sample.name] for sample in samples]
 
@@ -96,6 +82,7 @@ class Pooled:
         used = [number for number, clip in enumerate(self.clips) if clip.name in names]
         return Pooled(
             self.encode,
+            self.steps,
             [self.clips[number] for number in used],
             [self.whole[number] for number in used],
             [self.halves[number] for number in used],
@@ -108,19 +95,26 @@ def half_frames(sample: Sample) -> int:
     return frames if frames >= SHORTEST_HALF else 0
 
 
-def split(mel: Tensor, frames: int) -> tuple[Tensor, Tensor]:
-    """The first and the last so many frames of a mel [M, F]."""
-    return mel[:, :frames], mel[:, -frames:]
+def split(sample: Sample, frames: int) -> tuple[Sample, Sample]:
+    """The first and the last so many mel frames of a sample."""
+    clip, wave, mel = sample.clip, sample.wave, sample.mel
+    first = Sample(clip, wave[: frames * HOP], mel[:, :frames])
+    return first, Sample(clip, wave[-frames * HOP :], mel[:, -frames:])
 
 
-def latents_of(model: SpeechAutoencoder, context: EvalContext) -> Encode:
-    """Clean latents with channels and bins as one axis."""
-    device = context.resources.device
+def pooled_latents(system: LatentSystem) -> Pooled:
+    """Of clean latents, with channels and bins as one axis."""
+    return Pooled(
+        lambda samples, frames: system.encode(samples, frames).flatten(1, 2), system.latent_frames
+    )
 
-    def encode(mel: Tensor) -> Tensor:
-        return model.encode(mel.to(device)).clean.flatten(1, 2).float().cpu()
 
-    return encode
+def pooled_mels() -> Pooled:
+    """Of log-mel frames."""
+    return Pooled(
+        lambda samples, frames: pad_mels([sample.mel for sample in samples], frames),
+        lambda frames: frames,
+    )
 
 
 def rows_of(condition: str, pooled: Pooled) -> list[Row]:

@@ -1,8 +1,9 @@
 """What models of latents continue held-out speech with, as mel and as latents."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from math import ceil
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from analysis.latent_lm.presets import Preset
 from analysis.latent_lm.sampling import continue_frames
 from analysis.latent_lm.training import Weights, restore_network
 from analysis.metrics.score import Array
+from analysis.systems.system import LatentSystem, Outputs
 from dcvae.audio.mel import HOP
 
 PROMPT = 128  # mel frames, 1.5 s: a multiple of every compression up to 128x
@@ -49,10 +51,14 @@ class Prompt:
 
 @dataclass
 class Continuations:
-    """By condition and draw: decoded mels [M, F] of prompt and continuation, one a prompt."""
+    """By condition and draw: decoded mels [M, F] of prompt and continuation, one a prompt.
+
+    Of the first draw the outputs are held, so that they can be heard.
+    """
 
     prompts: list[Prompt]
     mels: dict[str, list[list[Tensor]]] = field(default_factory=dict)
+    outputs: dict[str, list[Outputs]] = field(default_factory=dict)
 
     def long(self, frames: int) -> list[int]:
         """The numbers of the prompts whose continuation has at least so many mel frames."""
@@ -63,21 +69,18 @@ class Continuations:
         return [mel[:, PROMPT:] for mel in self.mels[condition][draw]]
 
 
-def prompt_length(compression: int) -> int:
-    """Latent frames of a prompt."""
-    return PROMPT // compression
-
-
-def make_prompt(sample: Sample, frames: Tensor, compression: int) -> Prompt | None:
+def make_prompt(sample: Sample, frames: Tensor, system: LatentSystem) -> Prompt | None:
     """From a clip and its latents [L, C * H]; None where it is too short."""
-    unit = max(UNIT, compression)
+    unit = max(UNIT, ceil(system.frames_per_latent))
     length = min(sample.frames - PROMPT, LONGEST) // unit * unit
     if length < unit:
         return None
     stop = PROMPT + length
     # not views, which would keep the whole clip
     mel, wave = sample.mel[:, :stop].clone(), sample.wave[: stop * HOP].clone()
-    return Prompt(sample.name, frames[: stop // compression], mel, wave, sample.clip.language)
+    return Prompt(
+        sample.name, frames[: system.whole_latent_frames(stop)], mel, wave, sample.clip.language
+    )
 
 
 def continue_prompts(
@@ -93,11 +96,17 @@ def continue_prompts(
     ordered = sorted(prompts, key=lambda prompt: (len(prompt.frames), prompt.name))
     groups = [list(alike) for _, alike in groupby(ordered, key=lambda one: len(one.frames))]
     found = Continuations(ordered)
+    lengths = [group[0].mel.shape[1] for group in groups]
     for condition, draws in drawn(groups, fitted, preset, context).items():
-        found.mels[condition] = [
-            [mel for frames in groups_of_draw for mel in decoded(frames, context)]
-            for groups_of_draw in draws
-        ]
+        found.mels[condition] = []
+        for groups_of_draw in draws:
+            outputs = [
+                one
+                for frames, length in zip(groups_of_draw, lengths, strict=True)
+                for one in decoded(frames, length, context.latent_system)
+            ]
+            found.outputs.setdefault(condition, outputs)
+            found.mels[condition].append([one.mels[0] for one in outputs])
     return found
 
 
@@ -109,7 +118,8 @@ def drawn(
     The prompts of a group are of one length.
     """
     own = [torch.stack([prompt.frames for prompt in group]) for group in groups]
-    start, device = prompt_length(context.model.compression), context.resources.device
+    start = context.latent_system.whole_latent_frames(PROMPT)
+    device = context.resources.device
     draws: dict[str, list[list[Tensor]]] = {OWN: [own]}
     for condition, one in fitted.items():
         known = [one.scaling.apply(frames)[:, :start] for frames in own]
@@ -154,14 +164,12 @@ def noise_of_group(group: Sequence[Prompt], draws: int, frames: int, dims: int) 
     )
 
 
-@torch.no_grad()
-def decoded(frames: Tensor, context: EvalContext) -> list[Tensor]:
-    """Latent frames [N, L, C * H] to mels [M, F]."""
-    mels: list[Tensor] = []
+def decoded(frames: Tensor, length: int, system: LatentSystem) -> Iterator[Outputs]:
+    """Of latent frames [N, L, C * H] the outputs of `length` mel frames, one for each row."""
     for part in frames.split(AT_ONCE):
-        latents = to_latents(part, context.model.latent_bins)
-        mels += list(context.model.decode(latents.to(context.resources.device)).cpu())
-    return mels
+        latents = to_latents(part, system.latent_shape[1])
+        outputs = system.decode(latents, [length] * len(part))
+        yield from map(outputs.one, range(len(part)))
 
 
 def spectra(mels: Sequence[Tensor]) -> list[Array]:

@@ -26,9 +26,9 @@ def to_frames(latents: Tensor) -> Tensor:
 
 def whole_latents(batch: Batch) -> list[Tensor]:
     """Each clip's latents [C, H, L] that lie within it: one that padding fills up is no speech."""
-    compression = batch.context.model.compression
-    pairs = zip(batch.samples, batch.latents, strict=True)
-    return [latents[..., : sample.frames // compression] for sample, latents in pairs]
+    whole = batch.context.latent_system.whole_latent_frames
+    pairs = zip(batch.frames, batch.latents, strict=True)
+    return [latents[..., : whole(frames)] for frames, latents in pairs]
 
 
 def fault(latents: Tensor) -> str:

@@ -65,7 +65,7 @@ def encode_splits(held_out: Sequences, context: EvalContext, preset: Preset) -> 
     spoken = encode_clips(choose_clips(clips, "train", preset.speech_hours), context)
     chosen_by = encode_clips(choose_clips(clips, "validation", preset.validation_hours), context)
     validation = {str(number): frames for number, frames in enumerate(chosen_by)}
-    return Frames(spoken, validation, held_out, context.model.latent_frames_per_second)
+    return Frames(spoken, validation, held_out, context.latent_system.latent_rate)
 
 
 @dataclass

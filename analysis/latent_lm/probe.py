@@ -81,7 +81,7 @@ def encode_held_out(
                 faults[sample.name] = reason
                 continue
             frames = to_frames(latents)
-            found[sample.name] = frames, make_prompt(sample, frames, context.model.compression)
+            found[sample.name] = frames, make_prompt(sample, frames, context.latent_system)
     ordered = [clip.name for clip in context.clips if clip.name in found]
     prompts = [found[name][1] for name in ordered]
     return (

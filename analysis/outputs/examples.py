@@ -10,7 +10,7 @@ from torch import Tensor
 
 from analysis.batching import Sample
 from analysis.context import EvalContext
-from analysis.runs import TrainedRun
+from analysis.runs import ScoredRun
 from dcvae.audio.io import write_audio
 from dcvae.data.manifest import Clip
 from dcvae.utils.files import replacing, replacing_folder
@@ -51,7 +51,7 @@ def usable_outputs(context: EvalContext, clips: Sequence[Clip]) -> list[Output]:
     return [outputs[clip.name] for clip in clips if clip.name in outputs]
 
 
-def write_examples(run: TrainedRun, context: EvalContext) -> None:
+def write_examples(run: ScoredRun, context: EvalContext) -> None:
     """A folder for each example: three waves and both mels."""
     with replacing_folder(run.analysis / "examples") as folder:
         for sample, ceiling, wave, mel in examples(context):

@@ -83,10 +83,11 @@ def make_context(make_run, tmp_path: Path) -> Iterator[Callable[..., EvalContext
 
     def make(manifest: Path, count: int = 10, **options: object) -> EvalContext:
         run = find_run(make_run(tmp_path, manifest, "baseline", **options))
-        model = SpeechAutoencoder.from_pretrained(run.checkpoint)
+        vocoder = load_vocoder(**VOCODER)
+        system = run.load(vocoder, torch.device("cpu"))
         clips = select_clips(read_manifest(manifest), "test", count)
         own.append(Resources(torch.device("cpu"), Options(whisper="bundled-en")))
-        made.append(EvalContext(run, model, load_vocoder(**VOCODER), clips, own[-1], WaveCache()))
+        made.append(EvalContext(run, system, vocoder, clips, own[-1], WaveCache()))
         return made[-1]
 
     yield make

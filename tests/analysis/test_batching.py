@@ -18,7 +18,7 @@ def test_every_readable_clip_is_in_one_batch_and_the_others_are_named(spoken: Pa
     assert list(unreadable.values()) == ["/gone.wav: there is no such audio file"]
     for batch in batches:
         assert len({sample.padded_frames for sample in batch}) == 1
-        assert pad_mels(batch, [sample.mel for sample in batch]).shape[2] % 64 == 0
+        assert pad_mels([sample.mel for sample in batch], batch[0].padded_frames).shape[2] % 64 == 0
 
 
 def test_few_clips_are_held_at_once(spoken: Path, monkeypatch) -> None:
@@ -55,8 +55,8 @@ def test_a_clip_is_coded_alike_in_any_batch(spoken: Path, make_context) -> None:
 def test_padding_is_cropped_away_again() -> None:
     clip = Clip(Path("a.wav"), 1.0, 22050)
     sample = Sample(clip, torch.zeros(33 * 256), torch.randn(80, 33))
-    (batch,) = group([sample])
-    padded = pad_mels(batch, [sample.mel])
+    assert [len(batch) for batch in group([sample])] == [1]
+    padded = pad_mels([sample.mel], sample.padded_frames)
     assert padded.shape == (1, 80, 64)
-    assert torch.equal(crop(padded, batch)[0], sample.mel)
-    assert crop(torch.zeros(1, 64 * 256), batch, 256)[0].shape == sample.wave.shape
+    assert torch.equal(crop(padded, [sample.frames])[0], sample.mel)
+    assert crop(torch.zeros(1, 64 * 256), [sample.frames * 256])[0].shape == sample.wave.shape

@@ -4,7 +4,6 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pesq as pesq_library
@@ -83,12 +82,10 @@ def test_every_clip_has_a_row_in_every_cell_of_an_extra(here: EvalContext, modul
 
 def test_rows_are_the_metrics_of_the_models_own_output(here: EvalContext) -> None:
     rows = answers(audio_quality.EVALUATOR, here)
-    twin = replace(here, model=here.untrained())
+    twin = here.system.untrained()
     log_mel = LogMel()
     for batch in here.batches(here.clips):
-        untrained = twin.decode(
-            batch.samples, twin.encode(batch.samples, [s.mel for s in batch.samples])
-        )
+        untrained = twin.reconstruct(batch.samples).mels
         for number, sample in enumerate(batch.samples):
             if sample.name not in spoken_clips(here):
                 continue
@@ -158,7 +155,7 @@ def test_a_library_that_raises_leaves_the_other_metrics(here: EvalContext, monke
 
 def test_a_model_that_gives_nan_is_counted_and_never_scored(here: EvalContext) -> None:
     with torch.no_grad():
-        next(here.model.backbone.decoder.parameters()).fill_(math.nan)
+        next(here.system.model.backbone.decoder.parameters()).fill_(math.nan)
     rows = answers(audio_quality.EVALUATOR, here)
     for clip in spoken_clips(here):
         for key, row in rows.items():
@@ -171,7 +168,7 @@ def test_a_model_that_gives_nan_is_counted_and_never_scored(here: EvalContext) -
 
 def test_the_untrained_twin_repeats_and_leaves_the_generator_alone(context: EvalContext) -> None:
     state = torch.random.get_rng_state()
-    first, second = context.untrained(), context.untrained()
+    first, second = (context.system.untrained().model for _ in range(2))
     assert torch.equal(state, torch.random.get_rng_state())
     pairs = zip(first.parameters(), second.parameters(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)

@@ -23,9 +23,9 @@ def first_convolution(decoder: torch.nn.Module) -> torch.nn.Conv2d:
 
 def test_a_channel_that_the_decoder_does_not_read_is_worth_nothing(spoken, make_context) -> None:
     context = make_context(spoken, 3, latent_shortcut=False)
-    channels = int(context.model.config["latent_channels"])
+    channels = int(context.system.model.config["latent_channels"])
     with torch.no_grad():
-        first_convolution(context.model.backbone.decoder).weight[:, 1:] = 0
+        first_convolution(context.system.model.backbone.decoder).weight[:, 1:] = 0
     rows = measured(context)
     names = {clip.name for clip in EVALUATOR.clips(context)}
     cells = {(row.clip, row.condition, row.metric) for row in rows if row.clip}
@@ -44,14 +44,14 @@ def test_a_channel_that_the_decoder_does_not_read_is_worth_nothing(spoken, make_
 
 def test_a_channel_that_never_varies_is_worth_nothing(spoken, make_context) -> None:
     context = make_context(spoken, 2, layernorm=False)
-    encode = context.encode
+    encode = context.system.encode
 
-    def constant(samples, mels):
-        latents = encode(samples, mels)
+    def constant(samples, frames):
+        latents = encode(samples, frames)
         latents[:, 2] = 0.5
         return latents
 
-    context.encode = constant
+    context.system.encode = constant
     rises = [row.value for row in measured(context) if row.condition == "channel_02"]
     assert rises == pytest.approx([0.0] * len(rises), abs=1e-6)
 

@@ -21,7 +21,7 @@ def test_midpoints_by_hand() -> None:
 
 def test_windows_are_whole_and_aligned(spoken: Path, make_context) -> None:
     context = make_context(spoken, 3)
-    found = windows(context.batches(context.clips), context.model.compression)
+    found = windows(context.batches(context.clips), 64 // context.system.compression)
     for name, latents, mel in found:
         assert latents.shape == (8, 5, 4)
         assert mel.shape == (80, 64)

@@ -17,6 +17,8 @@ from analysis.latent_lm.continuation import changes, make_prompt
 from analysis.latent_lm.presets import NetworkSize, Preset
 from analysis.outputs.table import Row
 from analysis.resources import Options, Resources
+from analysis.systems.autoencoder import AutoencoderSystem
+from dcvae import SpeechAutoencoder, load_vocoder
 from dcvae.audio.io import write_audio
 from dcvae.data.manifest import Clip, read_manifest, write_manifest
 
@@ -97,7 +99,7 @@ def test_every_clip_and_the_set_have_their_rows(make, corpus, compression):
     assert cells(row for row in rows if row.clip) == CLIP_ROWS
     assert cells(row for row in rows if not row.clip) == SET_ROWS
     assert {row.clip for row in rows} == names | {""}
-    rate = context.model.floats_per_second
+    rate = context.system.rates.floats_per_second
     for name in names:
         per_dim = values[name, "modelability", "heldout_loss"]
         per_second = values[name, "modelability", "heldout_loss_per_second"]
@@ -146,7 +148,7 @@ def test_the_scale_of_a_space_changes_no_loss(make, corpus):
     losses, deviations = [], []
     for factor in (1.0, 100.0):
         context = make(corpus, layernorm=False, latent_shortcut=False)
-        last = context.model.backbone.encoder.conv_out
+        last = context.system.model.backbone.encoder.conv_out
         with torch.no_grad():
             last.weight *= factor
             last.bias *= factor
@@ -173,7 +175,7 @@ def test_less_training_speech_than_a_batch_says_so(make, corpus, monkeypatch):
 
 def test_a_model_whose_latents_are_nan_gives_rows_with_the_reason(make, corpus):
     context = make(corpus)
-    for parameter in context.model.parameters():
+    for parameter in context.system.model.parameters():
         torch.nn.init.constant_(parameter, math.nan)
     rows = measure(context)
     assert cells(rows) == CLIP_ROWS | SET_ROWS
@@ -221,20 +223,32 @@ def test_the_settings_hold_every_number_of_the_budget(make, spoken):
     assert settings["budget"] == "test"
 
 
+def compressing(compression: int) -> AutoencoderSystem:
+    model = SpeechAutoencoder(
+        compression=compression,
+        channels=(8,) * 6,
+        encoder_layers=(1,) * 6,
+        decoder_layers=(1,) * 6,
+        latent_channels=8,
+    )
+    return AutoencoderSystem(model, load_vocoder("griffin_lim"), torch.device("cpu"))
+
+
 def test_the_same_stretch_is_continued_at_every_compression():
     mel = torch.arange(300.0).expand(80, -1)
     sample = Sample(Clip(Path("clip.wav"), 3.5, 22050), torch.zeros(300 * 256), mel)
     for compression in (4, 8, 16, 32):
         frames = torch.zeros(300 // compression, 8)
-        prompt = make_prompt(sample, frames, compression)
+        system = compressing(compression)
+        prompt = make_prompt(sample, frames, system)
         assert prompt.spoken[0].tolist() == list(range(128, 288))
         assert len(prompt.wave) == 288 * 256
         assert len(prompt.frames) == 288 // compression
         cut = dataclasses.replace(sample, mel=mel[:, :230])
-        shorter = make_prompt(cut, frames[: 230 // compression], compression)
+        shorter = make_prompt(cut, frames[: 230 // compression], system)
         assert shorter.spoken[0].tolist() == list(range(128, 224))
         cut = dataclasses.replace(sample, mel=mel[:, :159])
-        assert make_prompt(cut, frames[: 159 // compression], compression) is None
+        assert make_prompt(cut, frames[: 159 // compression], system) is None
 
 
 def test_changes_are_differences_within_a_clip():
@@ -246,7 +260,7 @@ def test_changes_are_differences_within_a_clip():
 def test_raw_latents_far_from_unit_variance_cost_gain(make, corpus):
     """A space a hundred times as large: standardised it is the same, as it is it is not."""
     context = make(corpus, layernorm=False, latent_shortcut=False)
-    last = context.model.backbone.encoder.conv_out
+    last = context.system.model.backbone.encoder.conv_out
     with torch.no_grad():
         last.weight *= 100
         last.bias *= 100

@@ -118,7 +118,7 @@ def test_noise_is_in_units_of_the_runs_own_latents(spoken: Path, make_context: M
     noise = torch.stack([fixed_noise(name, batch.latents.shape[1:]) for name in batch.names])
     for name, deviation in (("", space), ("per_dim_", per_dim[..., None])):
         noisy = batch.latents + 0.5 * torch.as_tensor(deviation, dtype=torch.float32) * noise
-        mel = context.decode(batch.samples, noisy)[0]
+        mel = context.decode(batch.samples, noisy).mels[0]
         expected = float((mel - sample.mel).abs().mean())
         row = rows[sample.name, f"latent_noise_{name}0.5", "mel_l1"]
         assert row.value == pytest.approx(expected, rel=1e-4)

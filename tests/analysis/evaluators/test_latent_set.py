@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from threadpoolctl import threadpool_limits
 
 from analysis.evaluators.latent_set import LatentSet
@@ -37,7 +38,7 @@ def all_rows(latents: LatentSet) -> Iterator[Row]:
 
 def pooled(latents: LatentSet) -> Pooled:
     """Means over time of the whole clips, and of their halves."""
-    found = Pooled(lambda mel: mel, latents.clips)
+    found = Pooled(lambda samples, frames: torch.zeros(0), lambda frames: frames, latents.clips)
     for clip in range(len(latents.clips)):
         frames = latents.flat(clip)
         found.whole.append(frames.mean(axis=1))

@@ -15,6 +15,7 @@ from analysis.outputs.table import Row
 from analysis.resources import Options, Resources
 from analysis.runs import TrainedRun
 from analysis.stores.wave_cache import WaveCache
+from analysis.systems.autoencoder import AutoencoderSystem
 from dcvae import SpeechAutoencoder, load_vocoder
 from dcvae.audio.io import read_audio, write_audio
 from dcvae.data.manifest import Clip, read_manifest, write_manifest
@@ -48,9 +49,10 @@ def make_context(folder: Path, clips: list[Clip]) -> EvalContext:
     torch.manual_seed(0)
     model = SpeechAutoencoder(**TINY, decoder_layers=(1,) * 5).eval()
     record = {"ablation": "baseline", "size": "debug", "seed": 0}
-    run = TrainedRun(folder, record, folder / "last", folder / "manifest.csv", {})
-    resources = Resources(torch.device("cpu"), Options())
-    return EvalContext(run, model, load_vocoder("griffin_lim"), [], resources, WaveCache())
+    run = TrainedRun(folder, record, folder / "manifest.csv", {}, folder / "last")
+    device, vocoder = torch.device("cpu"), load_vocoder("griffin_lim")
+    system = AutoencoderSystem(model, vocoder, device)
+    return EvalContext(run, system, vocoder, [], Resources(device, Options()), WaveCache())
 
 
 def ask(context: EvalContext) -> list[Row]:
@@ -162,7 +164,7 @@ def test_a_diverged_models_latents_are_counted_and_not_measured(
 ) -> None:
     context = make_context(tmp_path, halves[:3])
     with torch.no_grad():
-        next(context.model.backbone.encoder.parameters()).fill_(math.nan)
+        next(context.system.model.backbone.encoder.parameters()).fill_(math.nan)
     rows = ask(context)
     own = [row for row in rows if row.condition not in ("log_mel", "untrained", "language")]
     assert all(math.isnan(row.value) and row.reason for row in own)

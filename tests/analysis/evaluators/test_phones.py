@@ -49,7 +49,14 @@ def test_a_phone_of_fewer_clips_than_folds_is_left_out() -> None:
 
 def test_the_mel_is_pooled_as_the_latents_are() -> None:
     mel = np.arange(10.0).reshape(1, 10)
-    np.testing.assert_allclose(pool_mel(mel, 4), [[1.5], [5.5], [8.5]])
+    np.testing.assert_allclose(pool_mel(mel, 3, 4), [[1.5], [5.5], [8.5]])
+
+
+def test_frames_of_a_rate_that_is_none_of_the_mels_begin_where_their_time_does() -> None:
+    """2.5 mel frames a latent frame: from 0, 2, 5, 7 and, filled up beyond the end, 10."""
+    mel = np.arange(9.0).reshape(1, 9)
+    means = [0.5, 3.0, 5.5, 7.5, 8.0]
+    np.testing.assert_allclose(pool_mel(mel, 5, 2.5)[:, 0], means)
 
 
 def test_every_english_clip_with_text_has_its_rows(spoken, make_context) -> None:
