@@ -15,7 +15,8 @@ from dcvae.data.manifest import Clip
 
 LONGEST = 10.0  # seconds; of a longer clip the start is scored, so memory stays small
 BUCKET = 64  # frames; clips are padded to a multiple, so a batch never changes a clip's padding
-FRAMES_AT_ONCE = 4096  # of one batch
+FRAMES_AT_ONCE = 4096  # of one batch on a GPU
+ALONE = 1  # on a CPU, which gains little from a batch, a clip's numbers depend on it alone
 READ_AT_ONCE = 64  # clips held in memory
 
 
@@ -56,7 +57,9 @@ def read_sample(clip: Clip, log_mel: LogMel) -> Sample:
     return Sample(clip, wave[: mel.shape[1] * HOP], mel)
 
 
-def read_batches(clips: Sequence[Clip], unreadable: dict[str, str]) -> Iterator[list[Sample]]:
+def read_batches(
+    clips: Sequence[Clip], unreadable: dict[str, str], frames: int = ALONE
+) -> Iterator[list[Sample]]:
     """Samples in batches of one padded length, shorter ones first, READ_AT_ONCE held at once.
 
     A clip that cannot be read goes into `unreadable`, with the reason, and into no batch.
@@ -70,16 +73,16 @@ def read_batches(clips: Sequence[Clip], unreadable: dict[str, str]) -> Iterator[
                 samples.append(read_sample(clip, log_mel))
             except (AudioError, ValueError, OSError) as error:
                 unreadable[clip.name] = " ".join(str(error).split())
-        yield from group(samples)
+        yield from group(samples, frames)
 
 
-def group(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
-    """Samples of equal padded length together, shortest first, FRAMES_AT_ONCE at most."""
+def group(samples: Sequence[Sample], frames: int) -> Iterator[list[Sample]]:
+    """Samples of equal padded length together, shortest first, so many frames at most."""
     by_length: dict[int, list[Sample]] = defaultdict(list)
     for sample in samples:
         by_length[sample.padded_frames].append(sample)
     for length, alike in sorted(by_length.items()):
-        size = max(1, FRAMES_AT_ONCE // length)
+        size = max(1, frames // length)
         yield from (alike[start : start + size] for start in range(0, len(alike), size))
 
 

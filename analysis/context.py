@@ -56,7 +56,7 @@ class EvalContext:
 
     def batches(self, clips: Sequence[Clip]) -> Iterator["Batch"]:
         """The readable ones of these clips in batches; the others go to `unreadable`."""
-        for samples in read_batches(clips, self.unreadable):
+        for samples in read_batches(clips, self.unreadable, self.resources.frames_at_once):
             yield Batch(samples, self)
 
     def decode(self, samples: Sequence[Sample], latents: Tensor) -> Outputs:

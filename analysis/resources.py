@@ -12,6 +12,7 @@ import torch
 
 from analysis.asr.models import load_recogniser
 from analysis.asr.recogniser import Recogniser
+from analysis.batching import ALONE, FRAMES_AT_ONCE
 from analysis.evaluators.speaker_encoder import VoiceEncoder, load_voice_encoder
 from analysis.metrics.worker import one_thread
 from dcvae.utils.threads import Result, on_one_thread, torch_threads
@@ -34,6 +35,11 @@ class Resources:
     def __init__(self, device: torch.device, options: Options) -> None:
         self.device = device
         self.options = options
+
+    @property
+    def frames_at_once(self) -> int:
+        """Mel frames of a batch of clips, of which there is one at least."""
+        return ALONE if self.device.type == "cpu" else FRAMES_AT_ONCE
 
     @cached_property
     def pool(self) -> ProcessPoolExecutor:

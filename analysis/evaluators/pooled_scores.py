@@ -1,5 +1,7 @@
-"""Metrics of waves in the process pool, one batch there while the next one is vocoded here."""
+"""Metrics of waves in the process pool, some batches there while the next one is vocoded here."""
 
+import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
@@ -13,6 +15,7 @@ from analysis.outputs.table import Row
 from analysis.resources import beside_the_pool
 from dcvae.audio.mel import SAMPLE_RATE
 
+AHEAD = os.cpu_count() or 1  # batches in the pool
 Wave = npt.NDArray[np.float32]
 WaveScores = Callable[[Wave, Wave, int], dict[str, Score]]  # original, output, Hz -> by metric
 Pending = list[tuple[str, str, "Future[dict[str, Score]]"]]  # clip, condition, scores to come
@@ -51,14 +54,13 @@ def score_waves(
         return rows(pending) + context.rows_once(evaluator, batch.names, lambda: rows(common))
 
     with beside_the_pool():
-        before = None
+        started: deque[tuple[Batch, Pending, Pending]] = deque()
         for batch in batches:
-            started = start(batch)
-            if before:
-                yield finish(*before)
-            before = started
-        if before:
-            yield finish(*before)
+            started.append(start(batch))
+            if len(started) > AHEAD:
+                yield finish(*started.popleft())
+        for one in started:
+            yield finish(*one)
 
 
 def rows(pending: Pending) -> list[Row]:

@@ -112,7 +112,7 @@ def encode_clips(clips: Sequence[Clip], context: EvalContext) -> list[Tensor]:
     """The frames [L, C * H] of every clip that can be read and has no fault; a few at a time."""
     sequences: list[Tensor] = []
     with tqdm(total=len(clips), desc="encoding", unit="clip", disable=None, leave=False) as bar:
-        for samples in read_batches(clips, {}):
+        for samples in read_batches(clips, {}, context.resources.frames_at_once):
             found = whole_latents(Batch(samples, context))
             sequences += [to_frames(latents) for latents in found if not fault(latents)]
             bar.update(len(samples))
