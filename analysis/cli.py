@@ -80,7 +80,10 @@ def parser() -> argparse.ArgumentParser:
         help="leave the statistics of the runs together to a later call",
     )
     it.add_argument(
-        "--manifest", type=Path, help="what systems are scored on; of runs, where it lies now"
+        "--manifest",
+        type=Path,
+        help="what systems are scored on, or a run's folder for the run's; of runs, where theirs"
+        " lies now, if moved",
     )
     it.add_argument(
         "--system",

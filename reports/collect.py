@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dcvae.claims import BASELINE
 from dcvae.runs import (
+    PEERS,
     PLAN,
     RECORD,
     STATISTICS_RECORD,
@@ -17,6 +18,7 @@ from dcvae.runs import (
     read_run,
 )
 from dcvae.utils.files import files_sha256
+from reports.peers import with_peers
 from reports.results import Results, read_results
 from reports.study import Study
 
@@ -46,7 +48,8 @@ def collect(runs: Path, size: str | None = None, name: str | None = None) -> Stu
             f"{runs}: there is no such folder; train a first run with"
             " `accelerate launch experiments/run.py`"
         )
-    found = [read_run(path.parent) for path in sorted(runs.glob(f"*/*/seed*/{RECORD}"))]
+    read = [read_run(path.parent) for path in sorted(runs.glob(f"*/*/seed*/{RECORD}"))]
+    found = [run for run in read if run.rates is None]  # others are peers, of no study
     sizes = Counter(size_of(run) for run in found if run.summary is not None)
     usual = size or (USUAL_SIZE if USUAL_SIZE in sizes else min(sizes, default=""))
     if size is None and not (runs / usual / STATISTICS_RECORD).is_file():
@@ -70,7 +73,8 @@ def collect(runs: Path, size: str | None = None, name: str | None = None) -> Stu
         *chosen.notes,
         *stale(analysed, results, chosen.command),
     ]
-    return Study(scored[0].size, scored, results, missing, chosen.name)
+    study = Study(scored[0].size, scored, results, missing, chosen.name)
+    return with_peers(study, runs / PEERS)
 
 
 def size_of(run: Run) -> str:

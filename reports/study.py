@@ -19,6 +19,7 @@ class Study:
     results: Results
     missing: list[str] = field(default_factory=list)
     name: str = ""  # of RUNS/studies/NAME; "" for all runs of a size
+    peers: "Study | None" = None  # other systems that were scored on the study's clips
 
     @property
     def systems(self) -> list[str]:

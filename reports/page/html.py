@@ -21,6 +21,7 @@ from reports.page.embed import figure_uris
 from reports.study import Study
 from reports.tables import page_rows, robustness
 from reports.tables.claims import interactions
+from reports.tables.peers import peers
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -83,6 +84,7 @@ def render(study: Study, date: str, measured: Measured) -> str:
         figures=figures(study, measured),
         players=audio_grid.players(study),
         looks=looks(study.systems, LIGHT),
+        peers=peers(study),
         vocoder=vocoder(study),
         versions=dict(sorted(((study.runs[0].summary or {}).get("versions") or {}).items())),
     )

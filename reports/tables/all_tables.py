@@ -9,6 +9,7 @@ from reports.tables import page_rows
 from reports.tables.claims import claims, interactions
 from reports.tables.conditions import condition_tables
 from reports.tables.cost import cost
+from reports.tables.peers import peers
 from reports.tables.table import (
     Cell,
     Column,
@@ -56,6 +57,7 @@ def all_tables(study: Study) -> list[Table]:
         *condition_tables(study),
         separability(study),
         modelability(study),
+        peers(study),
         claims(study),
         interactions(study),
         cost(study),
