@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -17,15 +17,15 @@ from dcvae.utils.threads import Result
 
 @contextmanager
 def worker_pool(
-    count: int, preload: str, prepare: Callable[[Any], None], gifts: Iterable[Any]
+    count: int, preload: Sequence[str], prepare: Callable[[Any], None], gifts: Iterable[Any]
 ) -> Iterator[ProcessPoolExecutor]:
-    """`count` processes, forked from one that has the module `preload` and no threads.
+    """`count` processes, forked from one that has the modules `preload` and no threads.
 
     Each calls prepare(gift) first, with a gift of its own. They end with this process, however it
     ends, and at once where the block fails. OSError where the system ended one.
     """
     processes = get_context("forkserver")
-    processes.set_forkserver_preload([preload])
+    processes.set_forkserver_preload(list(preload))
     queue, before = processes.SimpleQueue(), set(active_children())
     for gift in gifts:
         queue.put(gift)

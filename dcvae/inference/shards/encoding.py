@@ -39,6 +39,7 @@ from dcvae.utils.threads import torch_threads
 from dcvae.utils.workers import run_ahead, worker_pool
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
+PRELOAD = (__name__, "diffusers.models.autoencoders.autoencoder_dc", "soundfile", "soxr")  # slow
 Job = tuple[int, dict[str, list[Any]]]  # a shard and the plan's rows of it
 
 
@@ -115,7 +116,7 @@ def encode_missing(
     try:
         if workers > 1:
             gifts = [(encoder, devices[one % len(devices)]) for one in range(workers)]
-            with worker_pool(workers, __name__, prepare, gifts) as pool:
+            with worker_pool(workers, PRELOAD, prepare, gifts) as pool:
                 yield from run_ahead(pool, encode_shard, jobs, workers + 1)
         elif missing:
             codec = encoder.load(devices[0])

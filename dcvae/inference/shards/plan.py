@@ -62,16 +62,16 @@ class Plan:
 
     def begin(self, folder: Path, overwrite: bool) -> None:
         """Write the plan, or find it there; ValueError where the folder has another, or others'
-        files. `overwrite` clears away what another plan left.
+        files. `overwrite` clears away what a plan left, be it the same.
         """
-        if (folder / PLAN).is_file():
-            if not (named := self.difference(read_json(folder / PLAN))):
-                return
-            if not overwrite:
-                raise ValueError(f"{folder} was begun with {named}: --overwrite begins anew")
+        if (folder / PLAN).is_file() and overwrite:
             for pattern in OURS:
                 for path in folder.glob(pattern):
                     path.unlink()
+        elif (folder / PLAN).is_file():
+            if named := self.difference(read_json(folder / PLAN)):
+                raise ValueError(f"{folder} was begun with {named}: --overwrite begins anew")
+            return
         if any(not path.name.startswith(".") for path in folder.iterdir()):
             raise ValueError(f"{folder} holds other files: shards want a folder of their own")
         replace_json(folder / PLAN, self.settings)
