@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,11 @@ def encode_shards(
     with folder_lock(shards), interruptible():
         plan.begin(shards, overwrite)
         encoder = ShardEncoder(asked.model, facts["checkpoint"], precision, dtype, shards, plan.id)
-        with tqdm(total=plan.clips.num_rows, unit="clip", disable=None) as bar:
-            for done in encode_missing(encoder, plan, devices, workers):
+        with (
+            tqdm(total=plan.clips.num_rows, unit="clip", disable=None) as bar,
+            closing(encode_missing(encoder, plan, devices, workers)) as written,
+        ):
+            for done in written:
                 seconds += done.seconds
                 bar.update(len(done.clips) + len(done.failed))
         dataset = finish(shards, plan, facts | making)

@@ -6,7 +6,7 @@ its last bits.
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -102,7 +102,7 @@ def checked(latents: Tensor, path: Path) -> Tensor:
 
 def encode_missing(
     encoder: ShardEncoder, plan: Plan, devices: Sequence[str], workers: int
-) -> Iterator[ShardFacts]:
+) -> Generator[ShardFacts, None, None]:
     """Write the shards that are not there, or not whole, and give the facts of each.
 
     Each worker has one thread, and one of the devices in turn.
