@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from dcvae.public import (
         Codec,
         Latent,
+        LatentShards,
         LogMel,
         Reconstruction,
         SpeechAutoencoder,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Codec",
     "Latent",
+    "LatentShards",
     "LogMel",
     "Reconstruction",
     "SpeechAutoencoder",

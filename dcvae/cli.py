@@ -6,10 +6,12 @@ from functools import partial
 from pathlib import Path
 
 from dcvae.commands import PRECISIONS, export_model, import_model, transcode
+from dcvae.encode_command import CLIPS_PER_SHARD, encode
+from dcvae.inference.shards.encoding import DTYPES
 from dcvae.inference.transcode.operations import Decode, Encode, Operation, Reconstruct
 from dcvae.utils.errors import user_errors
 
-SOURCES = "an audio file, a folder, a text file of paths (.txt) or a manifest (.csv)"
+SOURCES = "an audio file, a folder, a text file of paths (.txt) or a manifest (.csv, .parquet)"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -31,10 +33,13 @@ def build_parser() -> argparse.ArgumentParser:
     add_model(command, Reconstruct)
     add_vocoder(command)
 
-    command = commands.add_parser("encode", help="audio to latents, one safetensors file each")
+    command = commands.add_parser("encode", help="audio to latents, a file each or in shards")
     command.add_argument("sources", type=Path, nargs="+", metavar="IN", help=SOURCES)
-    command.add_argument("--out", type=Path, required=True, metavar="DIR")
+    target = command.add_mutually_exclusive_group(required=True)
+    target.add_argument("--out", type=Path, metavar="DIR", help="for one safetensors file each")
+    target.add_argument("--shards", type=Path, metavar="DIR", help="for a data set to train on")
     add_model(command, Encode)
+    add_shards(command)
 
     command = commands.add_parser("decode", help="latents to WAV of the original's length and rate")
     command.add_argument("sources", type=Path, nargs="+", metavar="IN", help="files or folders")
@@ -73,6 +78,14 @@ def add_model(command: argparse.ArgumentParser, operation: type[Operation]) -> N
     command.set_defaults(run=partial(transcode, operation))
 
 
+def add_shards(command: argparse.ArgumentParser) -> None:
+    """What goes with --shards alone."""
+    command.add_argument("--workers", type=int, help="processes (default: one a GPU, or a core)")
+    command.add_argument("--dtype", choices=DTYPES, help="of what is kept (default: float32)")
+    command.add_argument("--clips-per-shard", type=int, help=f"default: {CLIPS_PER_SHARD}")
+    command.set_defaults(run=encode)
+
+
 def add_vocoder(command: argparse.ArgumentParser) -> None:
     command.add_argument("--vocoder", default="griffin_lim", help="griffin_lim or bigvgan")
     command.add_argument("--vocoder-path", type=Path, help="bigvgan's folder of weights")
@@ -80,3 +93,7 @@ def add_vocoder(command: argparse.ArgumentParser) -> None:
 
 def add_overwrite(command: argparse.ArgumentParser) -> None:
     command.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+
+
+if __name__ == "__main__":
+    main()

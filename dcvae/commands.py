@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,15 +70,22 @@ def transcode(
     }
     tasks, output_log = plan(sources, out, operation, settings, overwrite)
     began = time.perf_counter()
-    try:
+    with interruptible():
         outcome = Job(operation, output_log, codec.device).run(tasks)
-    except KeyboardInterrupt:
-        print("dcvae: interrupted; the same command goes on from here", file=sys.stderr)
-        raise SystemExit(130) from None
     if outcome.done or len(tasks) > 1:
         print(f"{out}: {operation.verb} {summary(outcome, time.perf_counter() - began)}")
     if outcome.failures:
         raise SystemExit(2)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """What Ctrl-C does to a command that goes on from where it was."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("dcvae: interrupted; the same command goes on from here", file=sys.stderr)
+        raise SystemExit(130) from None
 
 
 def plan(

@@ -3,6 +3,7 @@
 from dcvae.audio.io import read_audio, write_audio
 from dcvae.audio.mel import LogMel
 from dcvae.inference.codec import Codec
+from dcvae.latents import LatentShards
 from dcvae.models.autoencoder import Reconstruction, SpeechAutoencoder
 from dcvae.models.bottleneck import Latent
 from dcvae.vocoders import load_vocoder
@@ -10,6 +11,7 @@ from dcvae.vocoders import load_vocoder
 __all__ = [
     "Codec",
     "Latent",
+    "LatentShards",
     "LogMel",
     "Reconstruction",
     "SpeechAutoencoder",

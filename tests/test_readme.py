@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dcvae import LatentShards
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"(<!-- not run: [^\n]*-->\n)?```(bash|python|yaml)\n(.*?)```", re.DOTALL)
@@ -72,6 +74,7 @@ def smaller(command: str) -> str:
     """The same command at debug size, on the clips in tests/data."""
     command = command.replace("make report", "python -m reports.build")
     command = command.replace("runs/demo", "runs/debug").replace("size=demo ", "")
+    command = command.replace("data/debian_speech/manifest-*.csv", "tests/data/manifest.csv")
     if "experiments/run.py" in command:
         data = "" if "data=" in command else " data=filelist data.train=tests/data/manifest.csv"
         command += f" {SMALL}{data}"
@@ -97,6 +100,7 @@ def test_commands_run(used):
     assert (used / "reports" / "out" / "index.html").is_file()
     assert (used / "out.wav").is_file()
     assert len(list((used / "latents").glob("*.safetensors"))) == 10
+    assert len(LatentShards(used / "shards")) == 10
     assert len(list((used / "decoded").glob("*.wav"))) == 10
 
 

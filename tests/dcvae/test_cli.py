@@ -14,7 +14,7 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
-from dcvae import Codec, SpeechAutoencoder, read_audio
+from dcvae import Codec, LatentShards, SpeechAutoencoder, read_audio
 from dcvae.cli import main
 from dcvae.utils.threads import torch_threads
 
@@ -102,6 +102,54 @@ def test_long_and_short_give_the_same_latents(tmp_path, model, clips, monkeypatc
     torch.testing.assert_close(parts, whole, **ROUNDING)
     output = soundfile.info(tmp_path / "c" / f"{source.stem}.wav")
     assert output.frames == soundfile.info(source).frames
+
+
+def test_a_corpus_goes_into_shards(tmp_path, model, clips, capfd):
+    manifest, out = clips[0].path.parent / "manifest.csv", tmp_path / "shards"
+    command = ["encode", manifest, "--shards", out, "--clips-per-shard", 4, "--workers", 1]
+    assert dcvae(*command, "--model", model) == 0
+    said = capfd.readouterr().out
+    assert "10 clips, 0.00784 h of speech; 0.00784 h encoded in" in said
+    assert "h an hour" in said
+    codec, shards = Codec.from_pretrained(model), LatentShards(out, "test")
+    assert [record["id"] for _, record in shards] == [
+        "en_tt_weasels.flac",
+        "fr_queue_youarenext.flac",
+    ]
+    for frames, record in shards:
+        wave = read_audio(clips[0].path.parent / record["id"], 16000)[None]
+        assert torch.equal(frames, codec.encode(wave, 16000)[0].T)
+    before = {path.name: path.stat() for path in out.glob("shard-*")}
+    assert dcvae(*command, "--model", model) == 0
+    assert "all of it encoded before" in capfd.readouterr().out
+    torch.manual_seed(1)
+    SpeechAutoencoder(**SMALL).save_pretrained(tmp_path / "other")
+    assert dcvae(*command, "--model", tmp_path / "other") == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert f"{out} was begun with another checkpoint" in line
+    assert {path.name: path.stat() for path in out.glob("shard-*")} == before
+    assert dcvae(*command, "--model", tmp_path / "other", "--overwrite") == 0
+    assert not torch.equal(LatentShards(out, "test")[0][0], shards[0][0])
+
+
+def test_options_of_shards_that_fit_nothing(tmp_path, model, clips, capfd):
+    command = ["encode", clips[0].path, "--model", model]
+    (tmp_path / "file").touch()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").touch()
+    for options, words in (
+        (["--out", tmp_path / "o", "--workers", 2], "--workers goes with --shards"),
+        (["--out", tmp_path / "o", "--clips-per-shard", 2], "--clips-per-shard goes with"),
+        (["--out", tmp_path / "o", "--shards", tmp_path / "o"], "not allowed with"),
+        ([], "one of the arguments --out --shards is required"),
+        (["--shards", tmp_path / "o", "--workers", 0], "1 or more"),
+        (["--shards", tmp_path / "file"], "is a file"),
+        (["--shards", tmp_path / "full"], "holds other files"),
+        (["--shards", tmp_path / "o", "--device", "gpu9"], "there is no device gpu9"),
+    ):
+        assert dcvae(*command, *options) == 2, options
+        assert words in capfd.readouterr().err.splitlines()[-1], options
+    assert not (tmp_path / "o").exists()
 
 
 def bad_files(folder: Path) -> dict[str, str]:

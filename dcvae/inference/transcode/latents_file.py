@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from dcvae.utils.files import replacing
+from dcvae.utils.tensors import write_tensors
 
 SUFFIX = ".safetensors"
 FIELDS = ("sample_rate", "samples", "frame_rate", "model")
@@ -36,11 +35,7 @@ def write_encoded(path: Path, encoded: Encoded) -> None:
     """Write the file whole or not at all; the fields are strings in safetensors' metadata."""
     metadata = {name: str(getattr(encoded, name)) for name in FIELDS}
     latents = encoded.latents.float().cpu().contiguous()
-    with replacing(path) as temporary:
-        try:
-            save_file({"latents": latents}, temporary, metadata)
-        except SafetensorError as error:  # what a full disk becomes there
-            raise OSError(str(error)) from error
+    write_tensors(path, {"latents": latents}, metadata)
 
 
 def read_encoded(path: Path) -> Encoded:

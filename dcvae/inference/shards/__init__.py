@@ -1,0 +1,1 @@
+"""A corpus through a codec's encoder, into shards: planned, by several workers, resumable."""
