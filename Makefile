@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 ENV := . $(BIN)/activate &&
 PORT ?= 5000
 
-.PHONY: help setup corpus demo test check chaos bench report report-pdf lint mlflow clean
+.PHONY: help setup corpus demo peers test check chaos bench report report-pdf lint mlflow clean
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,7 +21,17 @@ $(VENV)/.ready: pyproject.toml constraints.txt setup.sh
 
 demo: setup  ## Train three seeds of three systems on real speech, test their claims, report; resumes
 	@$(ENV) python -m experiments.study study=demo
+	@$(MAKE) --no-print-directory peers
 	@echo "Open reports/out/index.html in a browser; 'make mlflow' compares the runs."
+
+PEERS := opus@6k opus@12k codec2@1300 codec2@3200 speex@24k gsm
+CLIPS := 16
+SCORED := runs/demo/baseline/seed0
+
+peers: setup  ## Score classical codecs on the demo's clips, and put them into the report
+	@$(ENV) python -m analysis $(PEERS:%=--system ffmpeg:%) --manifest $(SCORED) --clips $(CLIPS) \
+	    --only quality
+	@$(ENV) python -m reports.build
 
 test: setup  ## Run all tests, on two cores: three at once, since a quarter of their time is waiting
 	@$(ENV) OMP_NUM_THREADS=1 DCVAE_THREADS=1 pytest -n 3 --dist loadfile --no-loadscope-reorder

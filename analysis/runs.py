@@ -106,6 +106,8 @@ def find_system(
     if spec.kind == PAIRS:
         manifest = folder / "pairs.csv"
         find_pairs(spec.place).write_manifest(manifest)
+    elif manifest is not None and (manifest / RECORD).is_file():
+        manifest = Path(read_run(manifest).record["manifest"])
     elif manifest is None:
         raise SystemFault(f"{spec.text}: say on what it is to be scored, with --manifest")
     record = {

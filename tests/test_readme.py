@@ -18,6 +18,9 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"(<!-- not run: [^\n]*-->\n)?```(bash|python|yaml)\n(.*?)```", re.DOTALL)
 BLOCKS = [(kind, text) for skipped, kind, text in BLOCK.findall(README) if not skipped]
+MODULES = {  # snippets that begin with a file's name, by it
+    found[1]: text for kind, text in BLOCKS if (found := re.match(r"# (\w+\.py)\n", text))
+}
 COMMANDS = [line for kind, text in BLOCKS if kind == "bash" for line in text.splitlines()]
 FORKED = """
 python() {{ {client} "$@"; }}
@@ -43,6 +46,8 @@ def place(tmp_path_factory) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
     (folder / ".venv").symlink_to(sys.prefix)
+    for name, text in MODULES.items():
+        (folder / name).write_text(text)
     return folder
 
 
@@ -102,6 +107,7 @@ def test_commands_run(used):
     assert len(list((used / "latents").glob("*.safetensors"))) == 10
     assert len(LatentShards(used / "shards")) == 10
     assert len(list((used / "decoded").glob("*.wav"))) == 10
+    assert (used / "runs/peers/EveryOther/seed0/analysis/table.csv").is_file()
 
 
 def test_python_snippets_run(used, shell):

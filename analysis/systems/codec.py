@@ -26,7 +26,7 @@ from analysis.systems.system import LatentSystem, Rates, System, SystemFault, Wa
 from dcvae.audio.mel import FRAMES_PER_SECOND, HOP, SAMPLE_RATE
 from dcvae.audio.streaming import resampled
 
-TRIAL_SECONDS = 1.0  # of noise, through every codec before it is scored
+RATE_SECONDS = (8, 24)  # between which latent frames are counted, where no rate is told
 
 
 @runtime_checkable
@@ -137,16 +137,18 @@ class CodecSystem(LatentSystem):
         trial = torch.randn(codec.sample_rate, generator=torch.Generator().manual_seed(0)) / 10
         latents = self.encode_wave(trial)
         self.latent_shape = len(latents), 1
-        rate = getattr(codec, "latent_rate", None) or self.measured_rate(latents)
+        rate = getattr(codec, "latent_rate", None) or self.measured_rate()
         self.rates = rates_of(codec, float(rate), len(latents))
         self.decode_wave(latents, len(trial))
         self.lengths: dict[int, int] = {}  # latent frames by mel frames, once encoded
 
-    def measured_rate(self, latents: Tensor) -> float:
-        """Latent frames a second, of twenty seconds of silence, so that its ends count little."""
-        seconds = 20
-        longer = self.encode_wave(torch.zeros(seconds * self.codec.sample_rate) + 1e-4)
-        return (longer.shape[1] - latents.shape[1]) / (seconds - TRIAL_SECONDS)
+    def measured_rate(self) -> float:
+        """Latent frames a second: what so many seconds more have more, whatever the ends add."""
+        short, long = (
+            self.encode_wave(torch.full((seconds * self.codec.sample_rate,), 1e-4)).shape[1]
+            for seconds in RATE_SECONDS
+        )
+        return (long - short) / (RATE_SECONDS[1] - RATE_SECONDS[0])
 
     def encode(self, samples: Sequence[Sample], frames: int) -> Tensor:
         """Each wave by itself, without padding; the latents are filled up with zeros."""

@@ -69,7 +69,7 @@ def test_latents_are_those_of_the_wave_at_the_codecs_rate() -> None:
     assert isinstance(system, CodecSystem)
     assert system.identity == {"weights": "none"}
     assert system.latent_shape == (2 * DIMS, 1)
-    assert system.latent_rate == pytest.approx(50, rel=1e-3)
+    assert system.latent_rate == pytest.approx(50, rel=1e-6)
     samples = [sample(90), sample(100)]
     latents = system.encode(samples, 128)
     for number, one in enumerate(samples):
@@ -116,7 +116,7 @@ def test_what_a_codec_says_of_itself_is_kept() -> None:
     assert (rates.sample_rate, rates.bits_per_second, rates.codebooks) == (16_000, 6000, 8)
     assert rates.floats_per_second is None
     spectra = wrap(Spectra(), {}).rates
-    assert spectra.floats_per_second == pytest.approx(2 * DIMS * 50, rel=1e-3)
+    assert spectra.floats_per_second == pytest.approx(2 * DIMS * 50, rel=1e-6)
 
 
 class Faulty(Echo):

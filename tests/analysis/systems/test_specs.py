@@ -128,8 +128,8 @@ def test_a_users_codec_is_scored_with_its_latents_and_not_again(
     assert run.title == "my codec"
     assert run.rates is not None
     assert run.rates["dims"] == 4
-    assert run.rates["latent_rate"] == pytest.approx(2000, rel=1e-3)
-    assert run.rates["floats_per_second"] == pytest.approx(8000, rel=1e-3)
+    assert run.rates["latent_rate"] == pytest.approx(2000, rel=1e-6)
+    assert run.rates["floats_per_second"] == pytest.approx(8000, rel=1e-6)
     table = read_table(run.table)
     assert not table["value"].isna().any()
     rises = table[(table["metric"] == "mel_l1_rise")]["value"]

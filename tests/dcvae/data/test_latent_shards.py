@@ -26,7 +26,9 @@ FRAMES = {f"{number:08d}": torch.randn(number + 1, 6) for number in range(3)}
 
 def facts(frames=FRAMES, plan="p"):
     lengths = {name: [len(one), 4096 * len(one), 22050] for name, one in frames.items()}
-    return ShardFacts(plan, lengths, {"00000009": "lost"}, Moments.of(torch.cat([*frames.values()])))
+    return ShardFacts(
+        plan, lengths, {"00000009": "lost"}, Moments.of(torch.cat([*frames.values()]))
+    )
 
 
 def test_moments_are_numpys_whatever_the_order_of_the_parts():
@@ -45,7 +47,9 @@ def test_moments_are_numpys_whatever_the_order_of_the_parts():
 
 
 def test_moments_by_hand():
-    merged = Moments.merged([Moments.of(torch.tensor([[1.0]])), Moments.of(torch.tensor([[4.0], [7.0]]))])
+    merged = Moments.merged(
+        [Moments.of(torch.tensor([[1.0]])), Moments.of(torch.tensor([[4.0], [7.0]]))]
+    )
     assert (merged.count, merged.mean, merged.std) == (3, [4.0], [math.sqrt(6)])
 
 
@@ -128,7 +132,11 @@ def test_the_index_comes_back(tmp_path):
 def test_bad_json_is_one_line(tmp_path):
     (tmp_path / "cut.json").write_text('{"a": ')
     (tmp_path / "list.json").write_text("[]")
-    for name, words in (("none.json", "not there"), ("cut.json", "damaged"), ("list.json", "object")):
+    for name, words in (
+        ("none.json", "not there"),
+        ("cut.json", "damaged"),
+        ("list.json", "object"),
+    ):
         with pytest.raises(ShardError, match=words) as told:
             read_json(tmp_path / name)
         assert name in str(told.value)

@@ -1,0 +1,122 @@
+"""Everything that takes latents, of a codec whose latents lie on no grid of mel frames."""
+
+import math
+
+import pytest
+import torch
+
+from analysis.context import EvalContext
+from analysis.evaluators import interpolation, robustness
+from analysis.latent_lm import presets
+from analysis.latent_lm.presets import NetworkSize, Preset
+from analysis.outputs.table import Row
+from analysis.registry import EVALUATORS
+from analysis.systems.codec import wrap
+from analysis.systems.system import LatentSystem
+
+PRESET = Preset(
+    speech_hours=1.0,
+    validation_hours=1.0,
+    steps=2,
+    curve=(0,),
+    decoded=(0,),
+    batch_seconds=8.0,
+    learning_rate=5e-3,
+    warmup=1,
+    seeds=(0,),
+    solver_steps=2,
+    network=NetworkSize(width=32, layers=1, heads=2, head_layers=1),
+)
+FRAME = 1280  # samples at 16 kHz: 12.5 latent frames a second
+KEPT = 24  # of each frame's cosine transform
+
+
+class Cosines:
+    """The lowest cosines of each frame."""
+
+    name, sample_rate = "cosines", 16_000
+
+    def __init__(self) -> None:
+        steps = torch.arange(FRAME) + 0.5
+        basis = torch.cos(math.pi / FRAME * torch.arange(1, KEPT + 1)[:, None] * steps)
+        self.basis = basis * math.sqrt(2 / FRAME)  # orthonormal
+
+    def encode(self, wave):
+        frames = -(-len(wave) // FRAME)
+        padded = torch.nn.functional.pad(wave, (0, frames * FRAME - len(wave)))
+        return self.basis @ padded.view(frames, FRAME).T
+
+    def decode(self, latents):
+        return (latents.T @ self.basis).flatten()
+
+
+@pytest.fixture
+def context(make_context, resources, corpus, monkeypatch) -> EvalContext:
+    monkeypatch.setitem(presets.PRESETS, "test", PRESET)
+    made = make_context(corpus, count=9)
+    made.resources, made.system = resources, wrap(Cosines(), {})
+    return made
+
+
+def measured(name: str, context: EvalContext) -> tuple[list[Row], set[tuple[str, str, str]]]:
+    """An evaluator's rows, and those that the clips must have."""
+    evaluator = EVALUATORS[name]
+    assert not evaluator.lacks(context.system)
+    clips = evaluator.clips(context)
+    rows = [row for some in evaluator.measure(context.batches(clips), context) for row in some]
+    cells = {(clip.name, *cell) for clip in clips for cell in evaluator.cells(context, clip)}
+    return rows, cells
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "quality",
+        "latents",
+        "phones",
+        "channels",
+        "latent_noise",
+        "round_trips",
+        "modelability",
+        "interface",
+        "continuations",
+    ],
+)
+@pytest.mark.slow
+def test_every_clip_has_its_rows_as_those_of_a_trained_run(name: str, context, capsys) -> None:
+    if EVALUATORS[name].missing():
+        pytest.skip(EVALUATORS[name].missing())
+    rows, cells = measured(name, context)
+    found = {(row.clip, row.condition, row.metric) for row in rows if row.clip}
+    assert found == cells
+    assert all(math.isfinite(row.value) or row.reason for row in rows)
+    if name not in {"phones", "continuations"}:  # of clips this few and short
+        assert any(math.isfinite(row.value) for row in rows if row.clip)
+
+
+def test_no_row_speaks_of_an_untrained_twin(context: EvalContext) -> None:
+    for name in ("quality", "latents"):
+        assert not any(row.condition == "untrained" for row in measured(name, context)[0])
+
+
+def test_the_continuation_begins_where_the_prompt_ends(context: EvalContext) -> None:
+    """18 latent frames of .08 s lie within the 1.49 s of a prompt."""
+    assert isinstance(context.system, LatentSystem)
+    assert context.system.whole_latent_frames(128) == 18
+    assert context.system.frames_per_latent == pytest.approx(22_050 / 256 / 12.5, rel=1e-6)
+
+
+def test_latent_noise_is_of_the_deviation_that_the_latents_have(context: EvalContext) -> None:
+    """With orthonormal cosines noise of s adds s^2 a dim to the wave's energy."""
+    (batch, *_) = context.batches(context.clips)
+    noise = torch.randn(batch.latents.shape, generator=torch.Generator().manual_seed(0))
+    system = Cosines()
+    clean, noisy = (system.decode(one[0, :, 0]) for one in (batch.latents, batch.latents + noise))
+    energy = (noisy - clean).square().sum()
+    assert energy == pytest.approx(float(noise[0].square().sum()), rel=1e-4)
+
+
+def test_what_needs_the_mels_grid_or_any_speech_says_so(context: EvalContext) -> None:
+    assert "grid of mel frames" in interpolation.EVALUATOR.lacks(context.system)
+    context.system.takes_any_speech = False
+    assert "its own inputs alone" in robustness.ROUND_TRIPS.lacks(context.system)
