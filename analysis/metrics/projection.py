@@ -23,6 +23,10 @@ def tsne(points: Array) -> Array:
 
     if len(points) < FEWEST:
         raise Unmeasurable(f"{len(points)} clips, fewer than {FEWEST}")
+    if not points.std(axis=0).any():  # the library would divide by 0, and crash
+        raise Unmeasurable("the latents of all clips are alike")
+    if points.shape[1] == 1:
+        points = np.hstack([points, np.zeros_like(points)])
     perplexity = min(PERPLEXITY, (len(points) - 1) / 3)
     embedding = TSNE(perplexity=perplexity, init="pca", random_state=SEED)
     with threadpool_limits(1):

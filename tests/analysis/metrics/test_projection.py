@@ -25,3 +25,22 @@ def test_a_handful_of_points_has_a_map_and_fewer_say_why() -> None:
     assert np.isfinite(tsne(points)).all()
     with pytest.raises(Unmeasurable, match="4 clips"):
         tsne(points[:4])
+
+
+@pytest.mark.parametrize("value", [0.0, 3.25])
+def test_points_that_are_all_alike_have_no_map(value: float) -> None:
+    with pytest.raises(Unmeasurable, match="all clips are alike"):
+        tsne(np.full((300, 8), value))
+
+
+def test_points_of_one_dimension_have_a_map() -> None:
+    points = np.random.default_rng(0).normal(size=(40, 1))
+    places = tsne(points)
+    assert places.shape == (40, 2)
+    assert np.isfinite(places).all()
+
+
+def test_points_of_which_most_are_alike_have_a_map() -> None:
+    points = np.zeros((300, 4))
+    points[:2] = [[1, 0, 2, 0], [0, 3, 0, 1]]
+    assert np.isfinite(tsne(points)).all()
