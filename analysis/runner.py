@@ -27,7 +27,7 @@ from analysis.stores.reference_store import References
 from analysis.stores.result_store import Key, ResultStore
 from analysis.stores.wave_cache import WaveCache
 from analysis.systems.autoencoder import AutoencoderSystem
-from dcvae.data.manifest import Clip, ManifestError, read_manifest, select_clips
+from dcvae.data.manifest import Clip, Manifest, ManifestError, read_manifest, select_clips
 from dcvae.runs import CLIPS, SUMMARY
 from dcvae.utils.files import files_sha256, replace_json
 from dcvae.utils.locks import folder_lock
@@ -90,8 +90,9 @@ class AnalysisRunner:
     def context(self, run: ScoredRun) -> EvalContext:
         """The run with its model loaded, and what it shares with other runs."""
         if run.manifest not in self.selections:
-            clips = select_clips(read_manifest(run.manifest), TEST, self.clips, SHORTEST)
-            self.selections[run.manifest] = clips
+            manifest = read_manifest(run.manifest)
+            check_names(manifest, run.manifest)
+            self.selections[run.manifest] = select_clips(manifest, TEST, self.clips, SHORTEST)
         name = json.dumps(run.vocoder, sort_keys=True)
         if name not in self.vocoders:
             vocoder = load_vocoder(**run.vocoder)
@@ -140,6 +141,17 @@ class AnalysisRunner:
         }
         replace_json(run.analysis / SUMMARY, summary)
         return describe(table)
+
+
+def check_names(manifest: Manifest, path: Path) -> None:
+    """ManifestError where a clip stands twice among those that are scored: its rows would too."""
+    names: set[str] = set()
+    for clip in chain(*map(manifest.where, (TEST, UNSEEN))):
+        if clip.name in names:
+            raise ManifestError(
+                f"{path} has the clip {clip.key or clip.path} twice among those to score"
+            )
+        names.add(clip.name)
 
 
 def reference_path(run: ScoredRun) -> Path:

@@ -1,13 +1,18 @@
 """Vocoded waves on disk for as long as the analysis runs: several evaluators ask for the same."""
 
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from dcvae.utils.locks import NAME, folder_lock, is_locked
+
+PREFIX = "dcvae-analysis-"  # of the folders' names
 LIMIT = 4 << 30  # bytes on disk; what would exceed them is computed again when it is asked for
 
 
@@ -15,7 +20,10 @@ class WaveCache:
     """Waves by kind (the ceiling, or a run's name) and clip, in a temporary folder."""
 
     def __init__(self, limit: int = LIMIT) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="dcvae-analysis-")
+        remove_abandoned()
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self.lock = folder_lock(self.folder)
+        self.lock.__enter__()
         self.limit = limit
         self.used = 0
         self.count = 0
@@ -30,12 +38,21 @@ class WaveCache:
         waves = compute()
         for name, wave in zip(names, waves, strict=True):
             if (kind, name) not in self.known and self.used < self.limit:
-                self.count += 1
-                path = Path(self.folder.name) / f"{self.count}.npy"
-                np.save(path, wave.contiguous().numpy())
-                self.known[kind, name] = path
-                self.used += path.stat().st_size
+                self.keep((kind, name), wave)
         return waves
+
+    def keep(self, key: tuple[str, str], wave: Tensor) -> None:
+        """Write one wave; where the disk is full it is not kept, nor is any other."""
+        self.count += 1
+        path = self.folder / f"{self.count}.npy"
+        try:
+            np.save(path, wave.contiguous().numpy())
+        except OSError:
+            path.unlink(missing_ok=True)
+            self.limit = 0
+            return
+        self.known[key] = path
+        self.used += path.stat().st_size
 
     def forget(self, kind: str) -> None:
         """Give back the room of one kind."""
@@ -46,4 +63,14 @@ class WaveCache:
 
     def close(self) -> None:
         self.known.clear()
-        self.folder.cleanup()
+        self.lock.__exit__(None, None, None)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def remove_abandoned() -> None:
+    """Remove the folders of processes that were killed: their lock is free."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        if folder.is_dir() and not folder.is_symlink() and (folder / NAME).is_file():
+            with suppress(OSError):  # another user's
+                if not is_locked(folder):
+                    shutil.rmtree(folder, ignore_errors=True)

@@ -66,3 +66,19 @@ def test_a_test_split_without_speech(
     assert {reason for _, reason in found["latents", "tsne_1"]} == {
         "the latents of all clips are alike"
     }
+
+
+def test_a_clip_that_stands_twice_is_told_before_it_is_scored(
+    make_run, spoken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = spoken.read_text().splitlines()
+    manifest = spoken.parent / "twice.csv"
+    manifest.write_text("\n".join([*lines, lines[3]]) + "\n")
+    folder = make_run(tmp_path, manifest, "baseline")
+    with pytest.raises(SystemExit):
+        main([str(folder), "--clips", "6", "--only", ASKED, "--no-study"])
+    said = capsys.readouterr().err
+    assert said.splitlines()[-1].endswith(
+        f"{manifest} has {lines[3].partition(',')[0]} twice among the clips to score"
+    )
+    assert not (folder / "analysis" / "parts").exists()
