@@ -90,6 +90,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="[NAME=]SPEC",
         help="score another system as well, in OUT/NAME; may be said again. SPEC is run:FOLDER,"
         " checkpoint:FOLDER, ffmpeg:opus@6k, griffin_lim, bigvgan[:FOLDER],"
+        " transformers:FOLDER_OR_NAME[?codebooks=8], diffusers:FOLDER_OR_NAME,"
         " python:MODULE:FACTORY[?OPTION=VALUE&...] or pairs:REFERENCES,OUTPUTS",
     )
     it.add_argument(
