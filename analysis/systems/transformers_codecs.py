@@ -72,7 +72,7 @@ CODECS: Mapping[str, tuple[str, type[Any]]] = {  # by config.json's model_type
 def load_transformers_codec(
     place: str, options: Mapping[str, str], name: str, device: torch.device
 ) -> tuple[LibraryCodec, Mapping[str, str]]:
-    """The codec of a folder or of OWNER/NAME on the hub, and its identity.
+    """The codec of a folder or of OWNER/NAME on the hub, and its identity, options included.
 
     ValueError, in one line, where it cannot be had. Only classes of the library's own are used,
     never code that comes with weights.
@@ -97,7 +97,7 @@ def load_transformers_codec(
         raise ValueError(f"{CODECS[kind][0]} cannot be used: {error}") from error
     codec: LibraryCodec = CODECS[kind][1](name, model, folder)
     choose_codebooks(codec, options)
-    return codec, folder.identity
+    return codec, {**folder.identity, **options}
 
 
 def choose_codebooks(codec: LibraryCodec, options: Mapping[str, str]) -> None:
@@ -111,9 +111,9 @@ def choose_codebooks(codec: LibraryCodec, options: Mapping[str, str]) -> None:
     if not isinstance(codec, QuantisedCodec):
         raise ValueError(f"{option}={text}: it has no codebooks")
     if option == "bandwidth":
-        bands = getattr(codec.model.config, "target_bandwidths", ())
-        if text not in [f"{band:g}" for band in bands]:
-            had = ", ".join(f"{band:g}" for band in bands) or "none: say codebooks"
+        bands = [f"{band:g}" for band in getattr(codec.model.config, "target_bandwidths", ())]
+        if text.removesuffix(".0") not in bands:
+            had = ", ".join(bands) or "none: say codebooks"
             raise ValueError(f"bandwidth={text}: it has {had}")
         codec.use(codec.model.quantizer.get_num_quantizers_for_bandwidth(float(text)))
     elif not text.isdecimal():

@@ -204,6 +204,8 @@ def test_identity_is_that_of_the_files(encodec_folder: Path) -> None:
     _, identity = load_transformers_codec(str(encodec_folder), {}, "it", CPU)
     files = [encodec_folder / name for name in ("config.json", "model.safetensors")]
     assert identity == {"files_sha256": files_sha256(*files)}
+    _, fewer = load_transformers_codec(str(encodec_folder), {"codebooks": "2"}, "it", CPU)
+    assert fewer == {**identity, "codebooks": "2"}
 
 
 def test_a_snapshot_of_the_hubs_cache_is_known_by_its_commit(
@@ -242,6 +244,7 @@ def fault_of(text: str) -> str:
         ("?codebooks=0", "codebooks=0: it has 1 to 4"),
         ("?codebooks=two", "codebooks=two: it has 1 to 4"),
         ("?bandwidth=2", "bandwidth=2: it has 1.6, 6.4"),
+        ("?bandwidth=wide", "bandwidth=wide: it has 1.6, 6.4"),
         ("?bandwidth=1.6&codebooks=1", "codebooks and bandwidth both say how many codebooks: "),
         ("?revision=main", "is a folder, which has no revision 'main'"),
         ("?subfolder=vae", "vae has no config.json"),
