@@ -39,6 +39,6 @@ have_ffmpeg || echo "FFmpeg's libraries are missing: audio goes through libsndfi
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 echo "Installing the Python packages"
 "$venv/bin/pip" install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,measures]'
-# what these name as needs (torchaudio, transformers, sounddevice) is of no use here
+# what these name as needs (torchaudio, sounddevice) is of no use here
 "$venv/bin/pip" install --quiet --disable-pip-version-check -c constraints.txt --no-deps \
     distillmos xls-r-sqa pocketsphinx

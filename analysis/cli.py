@@ -16,11 +16,13 @@ from analysis.resources import Options, Resources
 from analysis.runner import AnalysisRunner
 from analysis.runs import find_run, find_system
 from analysis.systems.system import SystemFault
+from dcvae.data.test_sets import ANY_COUNT, TEST_SETS, find_manifest
 from dcvae.runs import PEERS, PLAN, STATISTICS, read_plan
 from dcvae.utils.errors import user_errors
 
 DEFAULT_CLIPS = 200
 VOCODER = {"name": "griffin_lim"}  # of systems' ceilings, and of mel models among them
+MANIFESTS = "manifests"  # in OUT: of test sets that were asked for by name
 CLIP_COUNTS = ("clips", "robustness_clips", "word_clips", "unseen_clips")
 
 
@@ -81,9 +83,9 @@ def parser() -> argparse.ArgumentParser:
     )
     it.add_argument(
         "--manifest",
-        type=Path,
-        help="what systems are scored on, or a run's folder for the run's; of runs, where theirs"
-        " lies now, if moved",
+        help="what systems are scored on; of runs, where theirs lies now. A file, a run's folder"
+        " for the run's, or a published test set"
+        f" NAME:FOLDER[?{ANY_COUNT}], NAME one of {', '.join(TEST_SETS)}",
     )
     it.add_argument(
         "--system",
@@ -93,6 +95,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="[NAME=]SPEC",
         help="score another system as well, in OUT/NAME; may be said again. SPEC is run:FOLDER,"
         " checkpoint:FOLDER, ffmpeg:opus@6k, griffin_lim, bigvgan[:FOLDER],"
+        " transformers:FOLDER_OR_NAME[?codebooks=8], diffusers:FOLDER_OR_NAME,"
         " python:MODULE:FACTORY[?OPTION=VALUE&...] or pairs:REFERENCES,OUTPUTS",
     )
     it.add_argument(
@@ -121,6 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 flag = f"--{name.replace('_', '-')}"
                 raise ValueError(f"{flag} must be 1 or more, not {getattr(options, name)}")
         chosen = registry.choose(options.only, options.skip)
+        if options.manifest is not None:
+            options.manifest = find_manifest(options.manifest, options.out / MANIFESTS)
         runs = [find_run(folder, options.checkpoint, options.manifest) for folder in options.runs]
         device = device_named(options.device)
         asked = {field.name: getattr(options, field.name) for field in fields(Options)}

@@ -52,9 +52,9 @@ SLOWEST = ("test_chaos.py", "test_readme.py", "test_smoke.py", "test_ranking.py"
 SLOW = (  # files or folders, of which some test takes more than two seconds
     *SLOWEST, "test_ablations.py", "test_mlflow_", "analysis/asr", "analysis/evaluators",
     "analysis/latent_lm", "analysis/metrics", "analysis/outputs", "analysis/statistics",
-    "analysis/test_", "dcvae/data/test_parquet.py", "dcvae/inference", "dcvae/models",
-    "dcvae/test_cli.py", "dcvae/test_latents.py", "dcvae/vocoders", "experiments/benchmark",
-    "experiments/studies",
+    "analysis/evaluators/test_codec_system.py", "analysis/systems", "analysis/test_",
+    "dcvae/data/test_parquet.py", "dcvae/inference", "dcvae/models", "dcvae/test_cli.py",
+    "dcvae/test_latents.py", "dcvae/vocoders", "experiments/benchmark", "experiments/studies",
     "experiments/test_check_gpu.py", "experiments/test_study.py", "experiments/tracking",
     "experiments/training", "reports/test_b", "reports/test_figures",
     "reports/test_paper_tables.py",

@@ -14,9 +14,11 @@ import torch
 from analysis.systems.autoencoder import AutoencoderSystem
 from analysis.systems.ceilings import VocoderSystem
 from analysis.systems.codec import wrap
+from analysis.systems.diffusers_codecs import load_diffusers_codec
 from analysis.systems.ffmpeg import ffmpeg_version, load_ffmpeg_codec
 from analysis.systems.pairs import PairsSystem, find_pairs
 from analysis.systems.system import System, SystemFault
+from analysis.systems.transformers_codecs import load_transformers_codec
 from dcvae import SpeechAutoencoder
 from dcvae.models.pretrained import checkpoint_sha256
 from dcvae.utils.files import files_sha256
@@ -74,7 +76,9 @@ def default_name(kind: str, place: str, options: Mapping[str, str]) -> str:
 def load_system(spec: Spec, vocoder: Vocoder, device: torch.device) -> System:
     """The system; `vocoder` is that of mel models. SystemFault, naming it, where none is had."""
     try:
-        return LOADERS[spec.kind](spec, vocoder, device)
+        system = LOADERS[spec.kind](spec, vocoder, device)
+        system.identity = {"system": spec.text, **system.identity}
+        return system
     except SystemFault:
         raise
     except (ValueError, OSError, ImportError) as error:
@@ -98,6 +102,14 @@ def autoencoder(folder: Path, vocoder: Vocoder, device: torch.device) -> Autoenc
 def load_ffmpeg(spec: Spec, vocoder: Vocoder, device: torch.device) -> System:
     codec = load_ffmpeg_codec(spec.place)
     return wrap(codec, {"ffmpeg": ffmpeg_version(), "delay": codec.delay})
+
+
+def load_transformers(spec: Spec, vocoder: Vocoder, device: torch.device) -> System:
+    return wrap(*load_transformers_codec(spec.place, spec.options, spec.name, device))
+
+
+def load_diffusers(spec: Spec, vocoder: Vocoder, device: torch.device) -> System:
+    return wrap(*load_diffusers_codec(spec.place, spec.options, spec.name, device))
 
 
 def load_ceiling(spec: Spec, vocoder: Vocoder, device: torch.device) -> System:
@@ -140,6 +152,8 @@ LOADERS: dict[str, Callable[[Spec, Vocoder, torch.device], System]] = {
     "run": load_run,
     "checkpoint": load_checkpoint,
     "ffmpeg": load_ffmpeg,
+    "transformers": load_transformers,
+    "diffusers": load_diffusers,
     "griffin_lim": load_ceiling,
     "bigvgan": load_ceiling,
     "python": load_python,

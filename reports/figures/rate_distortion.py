@@ -39,11 +39,14 @@ def table(study: Study, metric: str) -> pd.DataFrame:
 
 
 def references(metric: str) -> pd.DataFrame:
-    """The columns COLUMNS of the published systems that have a rate and the metric."""
+    """The columns COLUMNS of the published systems that have a rate and the metric.
+
+    One that several papers report of stands once, as the first row says.
+    """
     if metric not in PUBLISHED:
         return pd.DataFrame(columns=COLUMNS)
     read = pd.read_csv(REFERENCES).rename(columns={PUBLISHED[metric]: "mean"})
-    known = read.dropna(subset=["floats_per_second", "mean"])
+    known = read.dropna(subset=["floats_per_second", "mean"]).drop_duplicates("system")
     band = known["pesq_band"].fillna("") if metric.startswith("pesq") else ""
     return known.assign(band=band, low=float("nan"), high=float("nan"))[COLUMNS]
 
