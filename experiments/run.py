@@ -42,6 +42,7 @@ from experiments.config import (
 )
 from experiments.data.clips import training_clips
 from experiments.record import git_commit, now
+from experiments.tracking.mlflow_client import read_patience
 from experiments.tracking.tracker import Tracker
 from experiments.training.builder import build_accelerator, build_trainer
 from experiments.training.checkpointing import Progress
@@ -108,6 +109,7 @@ def check(
     """The run's record of before, {} if there is none; ValueError for what cannot be trained."""
     read_claims(ablation, config["claims"])
     check_processes(os.environ)
+    read_patience()
     if is_main_process:
         check_free(run_dir)
     earlier = read_record(run_dir) or {}

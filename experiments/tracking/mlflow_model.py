@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import dcvae
 from dcvae.inference.mlflow_pyfunc import CHECKPOINT, DEFAULTS
+from experiments.tracking.mlflow_client import check_artifacts
 
 if TYPE_CHECKING:
     from mlflow.models import Model, ModelSignature
@@ -48,9 +49,11 @@ def log_model(client: Any, run_id: str, checkpoint: Path, name: str, step: int) 
     from mlflow.models import Model
 
     experiment = client.get_run(run_id).info.experiment_id
-    model_id = client.create_logged_model(experiment, name, run_id).model_id
+    made = client.create_logged_model(experiment, name, run_id)
+    model_id = made.model_id
     status = "FAILED"
     try:
+        check_artifacts(client.tracking_uri, made.artifact_location)
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary) / name
             package(checkpoint, folder, Model(run_id=run_id, model_id=model_id))

@@ -9,7 +9,8 @@ from dcvae.data.provenance import size_folder
 from dcvae.runs import METRICS, SYSTEM_METRICS, Run, require_record, write_mlflow
 from dcvae.utils.jsonl import RowReader
 from experiments.record import epoch, flatten
-from experiments.tracking.mlflow_client import open_store
+from experiments.tracking.address import public_address, recorded_store
+from experiments.tracking.mlflow_client import check_artifacts, open_store
 from experiments.tracking.mlflow_run import Identity, MLflowRun, find_run
 from experiments.tracking.mlflow_study import Study
 
@@ -65,13 +66,15 @@ class MlflowSync:
         record = require_record(self.run_dir)
         identity = identify(self.run_dir, record)
         client = open_store(self.uri)
-        known = record.get("mlflow") or {}
-        run_id = known.get("run_id") if known.get("tracking_uri") == self.uri else None
+        address = public_address(self.uri)
+        recorded = recorded_store(record.get("mlflow"))
+        run_id = recorded[1] if recorded and recorded[0] == address else None
         found, is_new = find_run(client, identity, run_id)
         sent["run"] += is_new
         if found.info.run_id != run_id:
-            noted = {"tracking_uri": self.uri, "run_id": found.info.run_id}
+            noted = {"tracking_uri": address, "run_id": found.info.run_id}
             write_mlflow(self.run_dir, noted)
+        check_artifacts(self.uri, found.info.artifact_uri)
         run = MLflowRun(client, found, identity.started)
         if identity.study is not None:
             sent["tags"] += run.join(identity.study)
