@@ -93,6 +93,16 @@ def fsync(path: Path) -> None:
         os.close(descriptor)
 
 
+def is_own_file(path: Path, folder: Path) -> bool:
+    """Whether there is a regular file at a path inside a folder, and no link on the way to it.
+
+    A link in a folder that came from elsewhere can point to any file of the reader's.
+    """
+    if not path.is_file() or not path.is_relative_to(folder):
+        return False
+    return path.resolve() == folder.resolve() / path.relative_to(folder)
+
+
 def files_sha256(*paths: Path) -> str:
     """Of the files' bytes one after the other, read in blocks."""
     digest = hashlib.sha256()

@@ -19,12 +19,11 @@ from dcvae.runs import (
     INTERACTIONS,
     OVERVIEW,
     STATISTICS,
-    TABLE,
     Run,
     read_plan,
     read_run,
 )
-from dcvae.utils.files import files_sha256
+from dcvae.utils.files import files_sha256, is_own_file
 from experiments.tracking.address import Store, recorded_store
 from experiments.tracking.mlflow_client import (
     BATCH,
@@ -46,10 +45,10 @@ def send_analysis(client: Any, run_id: str, tags: Mapping[str, str], run: Run) -
     A metric is logged where its value is new, so that scoring again adds no point.
     """
     overview = run.analysis / OVERVIEW
-    if not overview.is_file():
+    if not is_own_file(overview, run.folder):
         return 0
     figures = sorted((run.analysis / FIGURES).glob("*.png"))
-    files = [run.analysis / TABLE, *figures]
+    files = [path for path in (run.table, *figures) if is_own_file(path, run.folder)]
     digest = files_sha256(overview, *files)
     if tags.get(DIGEST_TAG) == digest:
         return 0
@@ -69,7 +68,7 @@ def send_study(folder: Path, store: Store) -> int:
     tracked elsewhere alone, and nobody named this one.
     """
     paths = [folder / name for name in (STATISTICS, CLAIMS, INTERACTIONS)]
-    paths = [path for path in paths if path.is_file()]
+    paths = [path for path in paths if is_own_file(path, folder)]
     digest, sent = files_sha256(*paths), 0
     found = [recorded_store(run.mlflow) for run in map(read_run, runs_of(folder))]
     tracked = [one for one in found if one is not None]

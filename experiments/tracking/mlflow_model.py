@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import dcvae
 from dcvae.inference.mlflow_pyfunc import CHECKPOINT, DEFAULTS
+from dcvae.utils.files import is_own_file
 from experiments.tracking.mlflow_client import check_artifacts
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ def package(checkpoint: Path, folder: Path, model: "Model") -> None:
             pip_requirements=requirements(),
         )
     (folder / CHECKPOINT).mkdir()
-    for file in checkpoint.iterdir():
+    own = [file for file in checkpoint.iterdir() if is_own_file(file, checkpoint.parent)]
+    for file in own:
         (folder / CHECKPOINT / file.name).symlink_to(file.resolve())
     files = (path for path in folder.rglob("*") if path.is_file())
     model.model_size_bytes = sum(file.stat().st_size for file in files)

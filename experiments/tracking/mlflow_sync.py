@@ -7,6 +7,7 @@ from typing import Any
 
 from dcvae.data.provenance import size_folder
 from dcvae.runs import METRICS, SYSTEM_METRICS, Run, require_record, write_mlflow
+from dcvae.utils.files import is_own_file
 from dcvae.utils.jsonl import RowReader
 from experiments.record import epoch, flatten
 from experiments.tracking.address import public_address, recorded_store
@@ -45,16 +46,18 @@ class MlflowSync:
         try:
             run = self.run or self.attach(sent)
             for reader in self.readers:
-                sent["rows"] += run.send_rows(reader.read())
+                if is_own_file(reader.path, self.run_dir):
+                    sent["rows"] += run.send_rows(reader.read())
             record = require_record(self.run_dir)
             ended = record.get("finished")
             sent["status"] += run.send_status(status, epoch(ended) if ended else None)
             sent["files"] += run.send_files(self.run_dir / "validation")
             if status == "FINISHED":
                 sent["files"] += run.send_files(self.run_dir / "last")
-                if (self.run_dir / "best").is_dir():
+                best = self.run_dir / "best"
+                if best.is_dir() and not best.is_symlink():
                     step = record.get("best_step") or 0
-                    sent["model"] += run.send_model(self.run_dir / "best", step)
+                    sent["model"] += run.send_model(best, step)
                 sent["analysis"] += run.send_analysis(Run(self.run_dir, record))
         except Exception:
             self.run = None
