@@ -21,6 +21,7 @@ from dcvae.data.provenance import size_folder
 from dcvae.runs import RunError
 from experiments.ablations import Registry, Wanted
 from experiments.record import flatten
+from experiments.targets import check_targets
 
 CONF = Path(__file__).parent / "conf"
 T = TypeVar("T")
@@ -158,10 +159,11 @@ def resolve_config(composed: DictConfig, size: str) -> dict[str, Any]:
 
 
 def plain_values(composed: DictConfig) -> dict[str, Any]:
-    """The configuration as plain values, its paths made absolute."""
+    """The configuration as plain values, its code on the list and its paths made absolute."""
     if composed.vocoder.get("path"):  # so that the analysis finds it from any folder
         composed.vocoder.path = str(Path(composed.vocoder.path).resolve())
     config: dict[str, Any] = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    check_targets(config)
     return config
 
 
