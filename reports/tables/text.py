@@ -7,6 +7,7 @@ import re
 from reports.results import Estimate
 from reports.tables.table import Cell, Column, Table
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for one's beginning
 PARTS = ("mean", "low", "high", "n_scored", "n_failed")  # the columns of an estimate
 
 
@@ -36,8 +37,14 @@ def comma_separated(table: Table) -> str:
     writer.writerow([name for column in table.columns for name in names(column)])
     for row in table.rows:
         pairs = zip(table.columns, row, strict=True)
-        writer.writerow([value for column, cell in pairs for value in values(column, cell)])
+        found = [value for column, cell in pairs for value in values(column, cell)]
+        writer.writerow([plain(one) if isinstance(one, str) else one for one in found])
     return buffer.getvalue()
+
+
+def plain(text: str) -> str:
+    """Text that a spreadsheet shows and does not compute: an apostrophe marks it as such."""
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def names(column: Column) -> list[str]:
