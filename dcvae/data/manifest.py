@@ -21,6 +21,7 @@ from dcvae.data.clip import (
     fixed_hash,
 )
 from dcvae.data.columnar import Manifest, to_table
+from dcvae.utils.csv_lines import csv_line
 from dcvae.utils.files import replacing
 
 __all__ = [
@@ -53,11 +54,11 @@ def write_manifest(path: str | os.PathLike[str], clips: Iterable[Clip]) -> None:
         replacing(file) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as lines,
     ):
-        writer = csv.writer(lines, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        lines.write(csv_line(COLUMNS))
         for clip in shown:
             labels = (clip.speaker, clip.language, clip.text, clip.split)
-            writer.writerow((clip.key, f"{clip.duration:.6f}", clip.sample_rate, *labels))
+            row = (clip.key, f"{clip.duration:.6f}", clip.sample_rate, *labels)
+            lines.write(csv_line(row))
 
 
 def _shown(clips: Iterable[Clip], folder: Path) -> Iterator[Clip]:

@@ -1,9 +1,8 @@
 """A table in Markdown, as the paper has it, and in CSV, at full precision."""
 
-import csv
-import io
 import re
 
+from dcvae.utils.csv_lines import csv_line
 from reports.results import Estimate
 from reports.tables.table import Cell, Column, Table
 
@@ -32,14 +31,12 @@ def shown(cell: Cell) -> str:
 
 def comma_separated(table: Table) -> str:
     """Every number unrounded, in the unit of the other forms; "nan" where there is none."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([name for column in table.columns for name in names(column)])
+    lines = [csv_line(name for column in table.columns for name in names(column))]
     for row in table.rows:
         pairs = zip(table.columns, row, strict=True)
         found = [value for column, cell in pairs for value in values(column, cell)]
-        writer.writerow([plain(one) if isinstance(one, str) else one for one in found])
-    return buffer.getvalue()
+        lines.append(csv_line(plain(one) if isinstance(one, str) else one for one in found))
+    return "".join(lines)
 
 
 def plain(text: str) -> str:
