@@ -216,6 +216,8 @@ def check_same_config(run_dir: Path, record: dict[str, Any], config: dict[str, A
 
     A run of a commit with other names has to go on there.
     """
+    if record.get("config") is None:
+        raise RunError(f"{run_dir}/run.json is damaged: it has no 'config'; remove {run_dir}")
     was, now_is = flatten(record["config"]), flatten(config)
     if old := next((name for name in was if name in RENAMED), None):
         raise RunError(

@@ -60,7 +60,7 @@ def train(config: dict[str, Any], size: str, ablation: str, data: str) -> None:
     is_main_process = os.environ.get("RANK", "0") == "0"
     earlier = check(run_dir, config, ablation, is_main_process)
     if earlier.get("status") == "finished":
-        print(f"{run_dir} is finished ({earlier['steps']} steps): nothing to train")
+        print(f"{run_dir} is finished ({earlier.get('steps')} steps): nothing to train")
         return
 
     accelerator = build_accelerator(config)

@@ -19,7 +19,7 @@ from experiments.tracking.mlflow_client import (
     quieten,
     read_patience,
 )
-from experiments.tracking.mlflow_sync import MlflowSync
+from experiments.tracking.mlflow_sync import NEEDED, MlflowSync
 
 TIMEOUT = "60"  # seconds a request: nobody's training waits
 STATUS = {"finished": "FINISHED", "failed": "FAILED"}  # all others were stopped: KILLED
@@ -40,8 +40,6 @@ def sync(folder: Path, store: Store) -> str:
         return send(folder, store)
     except RunError:
         raise
-    except KeyError as error:
-        raise RunError(f"{folder / 'run.json'} has no usable entry {error}") from error
     except Exception as error:  # whatever a store, a server or a disk can raise
         reason = first_line(error, store.uri)
         raise RunError(f"{folder}: {store.address} fails: {reason}") from error
@@ -56,7 +54,7 @@ def sync_study(folder: Path, store: Store) -> str:
 
 def sync_run(run_dir: Path, store: Store) -> str:
     """To its own run in the store, which is made where there is none."""
-    record = require_record(run_dir)
+    record = require_record(run_dir, *NEEDED)
     if recorded := recorded_store(record.get("mlflow")):
         store.check(recorded[0], run_dir)
     if is_locked(run_dir):

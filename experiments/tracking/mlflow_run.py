@@ -103,7 +103,7 @@ class MLflowRun:
 
         lacking, count = [], 0
         for row in rows:
-            step, now = row["step"], round((self.started + row["time"]) * 1000)
+            step, now = row["step"], round((self.started + (row.get("time") or 0)) * 1000)
             metrics = {name: row[name] for name in row if name not in ("step", "time")}
             new = [name for name in metrics if step > self.steps.get(name, -1)]
             for name in new:
@@ -135,7 +135,7 @@ class MLflowRun:
             return 0
         columns = [{"name": name, "type": COLUMN_TYPES.get(name, "string")} for name in COLUMNS]
         dataset = Dataset(
-            name=corpus["name"],
+            name=str(corpus.get("name")),
             digest=digest,
             source_type="local",
             source=json.dumps({"uri": str(manifest)}),

@@ -15,6 +15,7 @@ from experiments.tracking.mlflow_client import check_artifacts, open_store
 from experiments.tracking.mlflow_run import Identity, MLflowRun, find_run
 from experiments.tracking.mlflow_study import Study
 
+NEEDED = ("ablation", "size", "seed", "status", "config", "corpus", "manifest", "started")
 LOGS = (METRICS, SYSTEM_METRICS)
 TAGS = ("ablation", "size", "seed", "commit")
 EXPERIMENT = "dcvae"  # of a run that was trained without MLflow
@@ -66,7 +67,7 @@ class MlflowSync:
 
     def attach(self, sent: Counter[str]) -> MLflowRun:
         """Find the run or make it, note its id in run.json, and send what stays as it is."""
-        record = require_record(self.run_dir)
+        record = require_record(self.run_dir, *NEEDED)
         identity = identify(self.run_dir, record)
         client = open_store(self.uri)
         address = public_address(self.uri)
@@ -113,8 +114,9 @@ def params(record: dict[str, Any]) -> dict[str, Any]:
 
 def tags(record: dict[str, Any]) -> dict[str, str]:
     """What tells runs apart."""
-    found = {name: str(record[name]) for name in TAGS}
-    found["corpus"] = record["corpus"]["name"]
+    found = {name: str(record.get(name)) for name in TAGS}
+    found["corpus"] = str(record["corpus"].get("name"))
     if claims := record.get("claims"):
-        found["claim"] = " ".join(claim["text"] for claim in claims)
+        texts = [claim.get("text") for claim in claims if isinstance(claim, dict)]
+        found["claim"] = " ".join(map(str, texts))
     return found

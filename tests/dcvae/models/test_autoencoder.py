@@ -181,3 +181,13 @@ def test_a_full_disk_leaves_the_old_checkpoint_and_names_the_folder(tmp_path, mo
         small(noise="none").save_pretrained(tmp_path / "model")
     assert (tmp_path / "model" / "model.safetensors").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000 + "]" * 100_000, '{"channels": ' * 200 + "1", "[1]"]
+)
+def test_a_config_that_is_none_is_named(tmp_path, text):
+    small().save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(CheckpointError, match=r"config\.json (is damaged|must hold a mapping)"):
+        SpeechAutoencoder.from_pretrained(tmp_path)

@@ -214,8 +214,9 @@ def damage(folder, text):
         (lambda folder: folder / "nowhere", "there is no such run folder"),
         (lambda folder: damage(folder, '{"status"'), "is damaged"),
         (lambda folder: damage(folder, "[]"), "is damaged"),
-        (lambda folder: damage(folder, "{}"), "no usable entry 'status'"),
-        (lambda folder: damage(folder, '{"status": "finished"}'), "no usable entry 'size'"),
+        (lambda folder: damage(folder, "{}"), "run.json is damaged: it has no 'ablation'"),
+        (lambda folder: damage(folder, '{"status": "finished"}'), "it has no 'ablation'"),
+        (lambda folder: damage(folder, '{"status": ["finished"]}'), "its status is ['finished']"),
     ],
 )
 def test_what_is_no_run_is_one_line_and_status_2(folder, monkeypatch, capsys, bad, words):
