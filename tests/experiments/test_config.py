@@ -38,7 +38,7 @@ def test_a_run_begun_with_old_names_goes_on_at_its_own_commit(tmp_path):
 @pytest.mark.parametrize(
     ("override", "told"),
     [
-        ("model.noise_std={_target_:numpy.load}", "model.noise_std._target_=numpy.load: code is"),
+        ("loader.cache={_target_:numpy.load}", "loader.cache._target_=numpy.load: code is"),
         ("model.channels=[{_target_:os.getcwd}]", "model.channels.0._target_=os.getcwd: code"),
         ("model._target_=torch.hub.load", "model._target_=torch.hub.load is not dcvae.Speech"),
         ("model._target_=dcvae.utils.files.shutil.rmtree", "is not dcvae.SpeechAutoencoder"),
