@@ -1,16 +1,21 @@
 """Latents on disk: one safetensors file an utterance, with what it takes to decode it."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from dcvae.audio.io import HIGHEST_RATE, LOWEST_RATE
 from dcvae.utils.files import replacing
 
 SUFFIX = ".safetensors"
+DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+MOST_SAMPLES = 1 << 40  # more than a WAV file holds
+ALIGNED = 8  # bytes: where the numbers begin
 FIELDS = ("sample_rate", "samples", "frame_rate", "model")
 
 
@@ -33,14 +38,19 @@ class Encoded:
 
 
 def write_encoded(path: Path, encoded: Encoded) -> None:
-    """Write the file whole or not at all; the fields are strings in safetensors' metadata."""
+    """Write the file whole or not at all; the fields are strings in safetensors' metadata.
+
+    Equal latents make equal bytes. (The library's own writer orders the metadata by chance.)
+    """
+    values = encoded.latents.float().cpu().contiguous().numpy().astype("<f4")
+    tensor = {"dtype": "F32", "shape": list(values.shape), "data_offsets": [0, values.nbytes]}
     metadata = {name: str(getattr(encoded, name)) for name in FIELDS}
-    latents = encoded.latents.float().cpu().contiguous()
-    with replacing(path) as temporary:
-        try:
-            save_file({"latents": latents}, temporary, metadata)
-        except SafetensorError as error:  # what a full disk becomes there
-            raise OSError(str(error)) from error
+    header = json.dumps({"__metadata__": metadata, "latents": tensor}).encode()
+    header += b" " * (-len(header) % ALIGNED)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(len(header).to_bytes(8, "little"))
+        file.write(header)
+        file.write(values.tobytes())
 
 
 def read_encoded(path: Path) -> Encoded:
@@ -57,6 +67,9 @@ def read_encoded(path: Path) -> Encoded:
         raise EncodedError(f"{path} is damaged or no safetensors file ({error})") from error
     if latents is None or any(name not in metadata for name in FIELDS):
         raise EncodedError(f"{path} holds no latents of `dcvae encode`")
+    if latents.dtype not in DTYPES:
+        raise EncodedError(f"{path} holds latents in {latents.dtype}, which are not written here")
+    latents = latents.float()
     if latents.ndim != 2 or not latents.numel() or not bool(latents.isfinite().all()):
         raise EncodedError(f"{path} holds no finite latents of shape [C * H, L]")
     try:
@@ -64,6 +77,6 @@ def read_encoded(path: Path) -> Encoded:
         frame_rate = float(metadata["frame_rate"])
     except ValueError as error:
         raise EncodedError(f"{path} has unusable metadata: {error}") from error
-    if samples < 1 or sample_rate < 1:
+    if not (1 <= samples <= MOST_SAMPLES and LOWEST_RATE <= sample_rate <= HIGHEST_RATE):
         raise EncodedError(f"{path} has unusable metadata: {samples} samples, {sample_rate} Hz")
     return Encoded(latents, sample_rate, samples, frame_rate, metadata["model"])
