@@ -9,7 +9,6 @@
 Training writes run.json and study.json, the analysis the rest; reports read all of it.
 """
 
-import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from dcvae.claims import BASELINE, Claim, system_name
-from dcvae.utils.files import replace_json
+from dcvae.record_types import REQUIRED, check_record, require_entries
+from dcvae.utils.files import read_json, replace_json
 
 RECORD = "run.json"
 METRICS = "metrics.jsonl"
@@ -32,7 +32,6 @@ STATISTICS, CLAIMS, INTERACTIONS = "statistics.csv", "claims.csv", "interactions
 STATISTICS_RECORD = "statistics.json"
 FINISHED = "finished"
 RATES = "rates"  # in run.json of a system that was not trained here: what it sends a second
-REQUIRED = ("ablation", "size", "seed")
 WRITING = threading.Lock()  # training writes from one thread, the MLflow sync from another
 
 
@@ -135,13 +134,7 @@ class Run:
 
 def read_run(folder: Path) -> Run:
     """The run in `folder`; RunError where it is missing, no run, or damaged."""
-    record = require_record(folder)
-    for key in REQUIRED:
-        if key not in record:
-            raise RunError(f"{folder / RECORD} is damaged: it has no {key!r}")
-    if not isinstance(record["seed"], int):
-        raise RunError(f"{folder / RECORD} is damaged: its seed is {record['seed']!r}")
-    return Run(folder, record)
+    return Run(folder, require_record(folder, *REQUIRED))
 
 
 def train_command(system: str, size: str, seed: int = 0) -> str:
@@ -162,27 +155,38 @@ def shown(folder: Path) -> str:
 def read_object(path: Path) -> dict[str, Any]:
     """The object in a JSON file; RunError where it holds none."""
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = read_json(path)
     except ValueError as error:
-        raise RunError(f"{path} is damaged: {error}") from error
+        raise RunError(str(error)) from error
     if not isinstance(said, dict):
         raise RunError(f"{path} is damaged: it holds no object")
     return said
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
-    """The record of a run folder, None where there is none yet."""
+    """The record of a run folder, None where there is none yet; RunError for a damaged one."""
     path = folder / RECORD
-    return read_object(path) if path.is_file() else None
+    if not path.is_file():
+        return None
+    record = read_object(path)
+    try:
+        check_record(record)
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: {error}") from error
+    return record
 
 
-def require_record(folder: Path) -> dict[str, Any]:
-    """The record of a run folder; RunError where there is none."""
+def require_record(folder: Path, *names: str) -> dict[str, Any]:
+    """The record of a run folder; RunError where there is none, or an entry of `names` is not."""
     if not folder.is_dir():
         raise RunError(f"{folder}: there is no such run folder")
     record = read_record(folder)
     if record is None:
         raise RunError(f"{folder} is no run folder: it has no {RECORD}")
+    try:
+        require_entries(record, *names)
+    except ValueError as error:
+        raise RunError(f"{folder / RECORD} is damaged: {error}") from error
     return record
 
 

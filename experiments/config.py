@@ -20,7 +20,9 @@ from dcvae.claims import BASELINE
 from dcvae.data.provenance import size_folder
 from dcvae.runs import RunError
 from experiments.ablations import Registry, Wanted
+from experiments.limits import check_limits
 from experiments.record import flatten
+from experiments.targets import check_targets
 
 CONF = Path(__file__).parent / "conf"
 T = TypeVar("T")
@@ -158,10 +160,12 @@ def resolve_config(composed: DictConfig, size: str) -> dict[str, Any]:
 
 
 def plain_values(composed: DictConfig) -> dict[str, Any]:
-    """The configuration as plain values, its paths made absolute."""
+    """The configuration as plain values, its code and numbers checked, its paths absolute."""
     if composed.vocoder.get("path"):  # so that the analysis finds it from any folder
         composed.vocoder.path = str(Path(composed.vocoder.path).resolve())
     config: dict[str, Any] = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    check_targets(config)
+    check_limits(config)
     return config
 
 
@@ -191,6 +195,8 @@ def check_types(composed: DictConfig, size: str) -> None:
     given = flatten(OmegaConf.to_container(composed, resolve=True))  # type: ignore[arg-type]
     for name, value in flatten(OmegaConf.to_container(stated)).items():  # type: ignore[arg-type]
         now_is = given.get(name)
+        if name not in given and any(one.startswith(f"{name}.") for one in given):
+            now_is = "a mapping"
         if isinstance(value, int | float) and not isinstance(now_is, int | float | None):
             raise ValueError(f"{name} must be a number such as {value}, not {now_is!r}")
 
@@ -214,6 +220,8 @@ def check_same_config(run_dir: Path, record: dict[str, Any], config: dict[str, A
 
     A run of a commit with other names has to go on there.
     """
+    if record.get("config") is None:
+        raise RunError(f"{run_dir}/run.json is damaged: it has no 'config'; remove {run_dir}")
     was, now_is = flatten(record["config"]), flatten(config)
     if old := next((name for name in was if name in RENAMED), None):
         raise RunError(

@@ -41,11 +41,13 @@ from experiments.config import (
     steps_of,
 )
 from experiments.data.clips import training_clips
+from experiments.limits import whole_variable
 from experiments.record import git_commit, now
+from experiments.tracking.mlflow_client import read_patience
 from experiments.tracking.tracker import Tracker
 from experiments.training.builder import build_accelerator, build_trainer
 from experiments.training.checkpointing import Progress
-from experiments.training.hardware import prepare_process
+from experiments.training.hardware import THREADS_VARIABLE, prepare_process
 from experiments.training.preemption import EXIT_STATUS, Interrupted, PreemptionHandler
 from experiments.training.trainer import Trainer
 
@@ -59,7 +61,7 @@ def train(config: dict[str, Any], size: str, ablation: str, data: str) -> None:
     is_main_process = os.environ.get("RANK", "0") == "0"
     earlier = check(run_dir, config, ablation, is_main_process)
     if earlier.get("status") == "finished":
-        print(f"{run_dir} is finished ({earlier['steps']} steps): nothing to train")
+        print(f"{run_dir} is finished ({earlier.get('steps')} steps): nothing to train")
         return
 
     accelerator = build_accelerator(config)
@@ -108,6 +110,8 @@ def check(
     """The run's record of before, {} if there is none; ValueError for what cannot be trained."""
     read_claims(ablation, config["claims"])
     check_processes(os.environ)
+    read_patience()
+    whole_variable(THREADS_VARIABLE, 1)
     if is_main_process:
         check_free(run_dir)
     earlier = read_record(run_dir) or {}

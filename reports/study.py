@@ -1,11 +1,11 @@
 """A study: its analysed runs, their statistics and curves."""
 
-import json
 from dataclasses import dataclass, field
 
 import pandas as pd
 
 from dcvae.runs import METRICS, Run
+from dcvae.utils.jsonl import as_row
 from reports.metric_registry import metric_of
 from reports.results import Results
 
@@ -88,12 +88,8 @@ def read_curves(study: Study) -> pd.DataFrame:
     rows = []
     for run in study.runs:
         path = run.folder / METRICS
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        for line in lines:
-            try:
-                point = json.loads(line)
-            except ValueError:
-                continue
+        lines = path.read_bytes().splitlines() if path.is_file() else []
+        for point in filter(None, map(as_row, lines)):
             rows += [
                 (run.system, run.seed, point["step"], key, value)
                 for key, value in point.items()

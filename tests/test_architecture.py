@@ -15,7 +15,16 @@ FORBIDDEN = {
     "reports": {"dcvae", "experiments", "analysis", "torch", "hydra", "omegaconf", "accelerate"},
 }
 # What the ablations claim, and the contract of run folders: they need no torch.
-EXCEPTED = {"reports": {"dcvae.claims", "dcvae.runs", "dcvae.utils.files"}}
+EXCEPTED = {
+    "reports": {
+        "dcvae.claims",
+        "dcvae.runs",
+        "dcvae.utils.csv_lines",
+        "dcvae.utils.errors",
+        "dcvae.utils.files",
+        "dcvae.utils.jsonl",
+    }
+}
 ROOMS = ("utils", "audio", "data", "models", "vocoders", "inference")  # of dcvae, each on the last
 FILES = sorted(path for house in HOUSES for path in (ROOT / house).rglob("*.py"))
 

@@ -35,6 +35,8 @@ PREROLL = 0.3  # seconds decoded before a place in a lossy file: an MP3 frame bu
 SEEK_FROM = 10.0  # seconds; before it, decoding from the start is as fast
 SILENCE = threading.Lock()  # over the process's one stderr
 LONG = 600.0  # seconds of a file held at once while probing
+LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000  # Hz
+LOUDEST = 1e10  # of a sample: integers of 32 bits, and a power that float32 can hold
 LONGEST_WAV = (2**32 - 64) // 2  # samples: the header counts bytes in 32 bits
 
 
@@ -89,6 +91,7 @@ def _decode_torchcodec(
     """
     decoder = torchcodec_decoders().AudioDecoder(path)
     rate = decoder.metadata.sample_rate
+    check_rate(path, rate)
     samples = decoder.get_samples_played_in_range(0.0, None if stop is None else stop + OVERSHOOT)
     first = _first_sample(start, rate, target)
     last = None if stop is None else math.ceil(stop * rate)
@@ -117,6 +120,7 @@ def _decode_soundfile(
         if file.subtype == "OPUS" and torchcodec_decoders() is not None:
             raise RuntimeError("Opus is decoded by FFmpeg")
         rate = file.samplerate
+        check_rate(path, rate)
         first = min(_first_sample(start, rate, target), file.frames)
         last = file.frames if stop is None else min(math.ceil(stop * rate), file.frames)
         origin = 0
@@ -145,6 +149,8 @@ def _decode(
             except (RuntimeError, ImportError):  # torchcodec may know this kind of file
                 continue
         return decoders[-1](file, start, stop, target)
+    except AudioError:
+        raise
     except (RuntimeError, ValueError, IndexError) as error:
         raise undecodable(file, error) from error
 
@@ -159,6 +165,23 @@ def existing_file(path: PathLike) -> Path:
     if file.stat().st_size == 0:
         raise AudioError(f"{file} is empty (0 bytes)")
     return file
+
+
+def check_rate(path: PathLike, rate: int) -> None:
+    """AudioError for a sample rate that no recorder has: seconds and memory follow from it."""
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise AudioError(
+            f"{path} says that it has {rate} samples a second, and speech has {LOWEST_RATE} to"
+            f" {HIGHEST_RATE}"
+        )
+
+
+def check_samples(path: PathLike, samples: Tensor) -> None:
+    """AudioError for samples that are no finite numbers, or too large for their power to be one."""
+    if not bool(torch.isfinite(samples).all()):
+        raise AudioError(f"{path} holds samples that are not finite numbers")
+    if samples.numel() and float(samples.abs().max()) > LOUDEST:
+        raise AudioError(f"{path} holds samples beyond {LOUDEST:g}, where 1 is full scale")
 
 
 def undecodable(file: Path, error: Exception) -> AudioError:
@@ -180,8 +203,7 @@ def probe_audio(path: PathLike) -> AudioInfo:
         if samples.numel() == 0:
             break
         end, channels = first + samples.shape[1], samples.shape[0]
-        if not bool(torch.isfinite(samples).all()):
-            raise AudioError(f"{path} holds samples that are not finite numbers")
+        check_samples(path, samples)
         peak = max(peak, float(samples.abs().max()))
         begin += LONG
     if end == 0:
@@ -212,8 +234,7 @@ def read_audio(
     wave = wave[begin : None if stop is None else round(stop * sample_rate) - origin]
     if wave.numel() == 0:
         raise AudioError(f"{path} holds no audio from {start:g} s on")
-    if not bool(torch.isfinite(wave).all()):
-        raise AudioError(f"{path} holds samples that are not finite numbers")
+    check_samples(path, wave)
     return wave.contiguous()
 
 

@@ -7,7 +7,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dcvae.audio.io import AudioError, PathLike, existing_file, torchcodec_decoders, undecodable
+from dcvae.audio.io import (
+    AudioError,
+    PathLike,
+    check_rate,
+    check_samples,
+    existing_file,
+    torchcodec_decoders,
+    undecodable,
+)
 
 BLOCK = 30.0  # seconds read at once
 DECODED_AGAIN = 600.0  # seconds, where a decoder starts at the beginning for every block
@@ -34,14 +42,14 @@ class Speech:
                 raise undecodable(self.path, error) from error
             self.sample_rate = _sample_rate(self.path)
             self.decode = self._decode_torchcodec
+        check_rate(self.path, self.sample_rate)
 
     def __iter__(self) -> Iterator[Tensor]:
         audible = False
         try:
             for block in self.decode():
                 wave = block.mean(0)
-                if not bool(torch.isfinite(wave).all()):
-                    raise AudioError(f"{self.path} holds samples that are not finite numbers")
+                check_samples(self.path, wave)
                 audible = audible or bool(wave.any())
                 self.samples += len(wave)
                 yield wave

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,15 @@ class Clip:
     def name(self) -> str:
         """Unique, stable and safe as a file name: the path's end, and a hash of all of it."""
         return clip_name(self.key or self.path.as_posix())
+
+
+def check_columns(file: Path, names: Sequence[str]) -> None:
+    """ManifestError for a column that is missing, or there twice."""
+    for name in COLUMNS:
+        if name not in names:
+            raise ManifestError(f"{file} is no manifest: it has no column {name!r}")
+        if list(names).count(name) > 1:
+            raise ManifestError(f"{file} has the column {name!r} more than once")
 
 
 def clip_name(key: str) -> str:

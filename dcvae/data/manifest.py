@@ -11,16 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
+from dcvae.audio.io import HIGHEST_RATE
 from dcvae.data.clip import (
     COLUMNS,
     EVERY_CORPUS,
     SPLITS,
     Clip,
     ManifestError,
+    check_columns,
     clip_name,
     fixed_hash,
 )
 from dcvae.data.columnar import Manifest, to_table
+from dcvae.utils.csv_lines import csv_line
 from dcvae.utils.files import replacing
 
 __all__ = [
@@ -31,12 +34,14 @@ __all__ = [
     "Clip",
     "Manifest",
     "ManifestError",
+    "fits_line",
     "fixed_hash",
     "read_filelist",
     "read_manifest",
     "select_clips",
     "write_manifest",
 ]
+ENCODING = "utf-8-sig"  # without the mark that some spreadsheets begin a file with
 MANIFESTS = (".csv", ".parquet")
 
 
@@ -53,11 +58,11 @@ def write_manifest(path: str | os.PathLike[str], clips: Iterable[Clip]) -> None:
         replacing(file) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as lines,
     ):
-        writer = csv.writer(lines, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        lines.write(csv_line(COLUMNS))
         for clip in shown:
             labels = (clip.speaker, clip.language, clip.text, clip.split)
-            writer.writerow((clip.key, f"{clip.duration:.6f}", clip.sample_rate, *labels))
+            row = (clip.key, f"{clip.duration:.6f}", clip.sample_rate, *labels)
+            lines.write(csv_line(row))
 
 
 def _shown(clips: Iterable[Clip], folder: Path) -> Iterator[Clip]:
@@ -79,11 +84,9 @@ def read_manifest(path: str | os.PathLike[str]) -> Manifest:
         return read_parquet(file)
     folder = file.absolute().parent
     try:
-        with file.open(newline="", encoding="utf-8", errors="surrogateescape") as lines:
+        with file.open(newline="", encoding=ENCODING, errors="surrogateescape") as lines:
             reader = csv.DictReader(lines, strict=True)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise ManifestError(f"{file} is no manifest: it has no column {missing[0]!r}")
+            check_columns(file, reader.fieldnames or ())
             table = to_table(
                 _clip(row, folder, f"{file}, line {reader.line_num}") for row in reader
             )
@@ -94,14 +97,19 @@ def read_manifest(path: str | os.PathLike[str]) -> Manifest:
     return Manifest(table, folder)
 
 
+def fits_line(name: str) -> bool:
+    """Whether a list of one path a line gives this one back."""
+    return "\n" not in name and name == name.strip()
+
+
 def read_filelist(path: str | os.PathLike[str]) -> list[str]:
     """The paths in a text file, one a line, each once; ManifestError for a missing or empty one."""
     file = Path(path)
     if not file.is_file():
         problem = "is a folder, not a list" if file.is_dir() else "does not exist"
         raise ManifestError(f"the list {file} {problem}")
-    text = file.read_text(encoding="utf-8", errors="surrogateescape")
-    names = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+    text = file.read_bytes().decode(ENCODING, errors="surrogateescape")
+    names = list(dict.fromkeys(line.strip() for line in text.split("\n") if line.strip()))
     if not names:
         raise ManifestError(f"the list {file} is empty: one path a line is expected")
     return names
@@ -116,8 +124,11 @@ def _clip(row: dict[str, str | None], folder: Path, where: str) -> Clip:
         duration, sample_rate = float(value["duration"]), int(value["sample_rate"])
     except ValueError:
         raise ManifestError(f"{where}: duration and sample_rate must be numbers") from None
-    if not 0 < duration < float("inf") or sample_rate <= 0:
-        raise ManifestError(f"{where}: duration and sample_rate must be positive numbers")
+    if not 0 < duration < float("inf") or not 0 < sample_rate <= HIGHEST_RATE:
+        raise ManifestError(
+            f"{where}: duration and sample_rate must be positive numbers, of Hz up"
+            f" to {HIGHEST_RATE}"
+        )
     if value["split"] not in SPLITS:
         raise ManifestError(f"{where}: split {value['split']!r} is none of {', '.join(SPLITS)}")
     labels = {name: value[name] for name in ("speaker", "language", "text", "split")}

@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from dcvae.data.clip import COLUMNS, SPLITS, Clip, ManifestError
+from dcvae.audio.io import HIGHEST_RATE
+from dcvae.data.clip import COLUMNS, SPLITS, Clip, ManifestError, check_columns
 from dcvae.data.columnar import BLOCK, Manifest, map_file, schema, to_batches
 from dcvae.utils.files import replacing
 
@@ -34,19 +35,28 @@ def read_parquet(file: Path) -> Manifest:
     folder = file.absolute().parent
     state = file.stat()
     twin = folder / f".{file.name}.{VERSION}-{state.st_size:x}-{state.st_mtime_ns:x}.arrow"
-    if not twin.is_file():
+    if not _is_whole(twin):
         for old in folder.glob(f".{file.name}.*.arrow"):
             with suppress(OSError):  # of a manifest that was replaced
                 old.unlink()
         try:
             _write_arrow(twin, file)
-        except PermissionError:
+        except OSError:  # no permission, a disk that is full or only to be read
             return _held(file, folder)
-        except OSError as error:
-            if isinstance(error.__cause__, PermissionError):
-                return _held(file, folder)
-            raise
+        map_file.cache_clear()  # of what was damaged
     return Manifest(map_file(twin), folder, twin)
+
+
+def _is_whole(twin: Path) -> bool:
+    """Whether there is a mapped file that has all rows; one that is damaged is made anew."""
+    import pyarrow as pa
+
+    try:
+        table = map_file(twin)
+        table.validate()
+    except (OSError, pa.ArrowException):
+        return False
+    return bool(table.schema == schema() and table.num_rows)
 
 
 def _write_arrow(twin: Path, file: Path) -> None:
@@ -73,9 +83,7 @@ def _batches(file: Path) -> Iterator[Any]:
     rows = 0
     try:
         with pq.ParquetFile(file) as parquet:
-            missing = [name for name in COLUMNS if name not in parquet.schema_arrow.names]
-            if missing:
-                raise ManifestError(f"{file} is no manifest: it has no column {missing[0]!r}")
+            check_columns(file, parquet.schema_arrow.names)
             for batch in parquet.iter_batches(BLOCK, columns=list(COLUMNS)):
                 yield _check(batch, f"{file}, row", rows)
                 rows += batch.num_rows
@@ -101,6 +109,7 @@ def _check(batch: Any, where: str, rows: int) -> Any:
     batch = pa.record_batch(columns, schema=schema())
     duration, rate = batch.column("duration"), batch.column("sample_rate")
     numbers = pc.and_(pc.and_(pc.is_finite(duration), pc.greater(duration, 0)), pc.greater(rate, 0))
+    numbers = pc.and_(numbers, pc.less_equal(rate, HIGHEST_RATE))
     splits = pa.array([split.encode() for split in SPLITS])
     checks = (
         (pc.greater(pc.binary_length(batch.column("path")), 0), "the row has no path"),

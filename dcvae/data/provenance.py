@@ -20,6 +20,14 @@ class Corpus:
     speakers: int = 0
 
     @classmethod
+    def read(cls, said: Mapping[str, Any]) -> Self | None:
+        """That of a run.json, of whatever version; None where it lacks what every one says."""
+        try:
+            return cls(**{one.name: said[one.name] for one in fields(cls) if one.name in said})
+        except TypeError:
+            return None
+
+    @classmethod
     def of(cls, name: str, manifest: str, clips: Iterable[Clip]) -> Self:
         """Counts clips, hours, and the languages and speakers that have a name."""
         if isinstance(clips, Manifest):
@@ -61,7 +69,7 @@ class Training:
         """Takes what it knows by name; `corpus` may be a mapping of Corpus's fields."""
         known = {one.name: facts.get(one.name) for one in fields(cls)}
         if isinstance(corpus := known["corpus"], Mapping):
-            known["corpus"] = Corpus(**corpus)
+            known["corpus"] = Corpus.read(corpus)
         return cls(**known)
 
     @property

@@ -1,7 +1,9 @@
 """From what a user names (files, folders, lists) to the files that are meant."""
 
 import os
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,19 +27,52 @@ AUDIO = Kind("audio", AUDIO_SUFFIXES)
 
 
 def find_files(folder: Path, kind: Kind = AUDIO) -> list[Path]:
-    """Every file of the kind below the folder, in a fixed order; ValueError where none is."""
+    """Every file of the kind below the folder, in a fixed order; ValueError where none is.
+
+    A file that several names lead to, by links, is there once.
+    """
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"
         raise ValueError(f"the folder {folder} {problem}")
     files = [
-        Path(parent, name)
-        for parent, _, names in os.walk(folder, followlinks=True)
-        for name in names
-        if Path(name).suffix.lower() in kind.suffixes and not name.startswith(".")
+        path
+        for path in walk(folder)
+        if path.suffix.lower() in kind.suffixes and not path.name.startswith(".")
     ]
     if not files:
         raise ValueError(f"the folder {folder} holds no {kind.name} files")
-    return sorted(files)
+    return sorted(one_each(files))
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """Every file below a folder, what links lead to last; each folder once, so that links that
+    lead back up have an end.
+    """
+    folders, links, seen = deque([str(folder)]), deque[str](), set[str]()
+    late: list[Path] = []
+    while folders or links:
+        parent = (folders or links).popleft()
+        real = os.path.realpath(parent)
+        if real in seen:
+            continue
+        seen.add(real)
+        with suppress(OSError), os.scandir(parent) as found:  # of what may not be read
+            for entry in sorted(found, key=lambda entry: entry.name):
+                if entry.is_dir():
+                    (links if entry.is_symlink() else folders).append(entry.path)
+                elif entry.is_symlink():
+                    late.append(Path(entry.path))
+                else:
+                    yield Path(entry.path)
+    yield from late
+
+
+def one_each(files: Iterable[Path]) -> list[Path]:
+    """The first name of each file: "x/../a.wav" and a link to "a.wav" are "a.wav"."""
+    first: dict[str, Path] = {}
+    for file in files:
+        first.setdefault(os.path.realpath(file), file)
+    return list(first.values())
 
 
 def find_sources(inputs: Iterable[Path], kind: Kind) -> list[tuple[Path, Path]]:

@@ -89,6 +89,8 @@ class Codec:
         """
         check_wave(wave, sample_rate)
         latents = torch.cat(list(self.encode_blocks([wave], sample_rate)), -1)
+        if not bool(latents.isfinite().all()):
+            raise ValueError("the latents of this wave are not finite numbers")
         return latents.flatten(1, 2) if flat else latents
 
     def decode(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil
+from math import ceil, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,6 +19,15 @@ from dcvae.models.pretrained import CheckpointError, load_checkpoint, save_check
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
+
+STAGES = ("channels", "encoder_layers", "decoder_layers")  # a list each
+SIZES = {  # and the most of each: what is larger takes days and memory to build
+    "compression": 1 << 16,
+    "latent_channels": 1 << 16,
+    "channels": 1 << 16,
+    "encoder_layers": 1 << 10,
+    "decoder_layers": 1 << 10,
+}
 
 
 @dataclass
@@ -145,17 +154,37 @@ class SpeechAutoencoder(nn.Module):
         try:
             model.load_state_dict(weights, assign=True)
         except RuntimeError as error:
-            raise CheckpointError(f"{folder} has other weights than its config: {error}") from error
+            first = str(error).splitlines()[:2][-1].strip()  # of many; the first says nothing
+            raise CheckpointError(f"{folder} has other weights than its config: {first}") from error
         return model.eval()
+
+
+def check_types(config: dict[str, Any]) -> None:
+    """ValueError for what is no number, list or switch: a checkpoint's config can be anyone's."""
+    for name, most in SIZES.items():
+        value = config[name]
+        if name in STAGES and not isinstance(value, list):
+            raise ValueError(f"{name} must be a list, not {value!r}")
+        for size in value if name in STAGES else [value]:
+            if type(size) is not int or not 0 <= size <= most:
+                raise ValueError(f"{name} must be whole numbers up to {most}, not {size!r}")
+    for name in ("latent_shortcut", "weight_norm", "layernorm"):
+        if not isinstance(config[name], bool):
+            raise ValueError(f"{name} must be true or false, not {config[name]!r}")
+    for name in ("mel_mean", "mel_std", "noise_std"):
+        value = config[name]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+            raise ValueError(f"{name} must be a finite number, not {value!r}")
 
 
 def check_config(config: dict[str, Any]) -> None:
     """Raise ValueError for sizes that the backbone cannot have, before it fails obscurely."""
+    check_types(config)
     compression, latent_channels = config["compression"], config["latent_channels"]
     if compression < 2 or compression & (compression - 1):
         raise ValueError(f"compression must be a power of two from 2 on, not {compression}")
     stages = compression.bit_length()
-    for name in ("channels", "encoder_layers", "decoder_layers"):
+    for name in STAGES:
         if len(config[name]) < stages:
             raise ValueError(f"compression {compression} takes {stages} stages: {name} has fewer")
     for name in ("encoder_layers", "decoder_layers"):
@@ -166,9 +195,13 @@ def check_config(config: dict[str, Any]) -> None:
                     f"{name}[{stage}] must be at least {fewest}, not {layers}: between the first"
                     " and the deepest, a stage without layers would not change the resolution"
                 )
+    if min(latent_channels, *config["channels"][:stages]) < 1:
+        raise ValueError("channels and latent_channels must be 1 or more")
     for width, next_width in pairwise(config["channels"][:stages]):
         if 4 * width % next_width:
             raise ValueError(f"channels: 4 x {width} must divide by the next stage's {next_width}")
+    if config["layernorm"] and latent_channels < 2:
+        raise ValueError("layernorm takes 2 latent_channels or more: of one it leaves 0")
     if config["mel_std"] <= 0:
         raise ValueError(f"mel_std must be positive, not {config['mel_std']}")
     deepest = config["channels"][stages - 1]

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from dcvae.utils.files import files_sha256, replacing_folder
+from dcvae.utils.files import files_sha256, read_json, replacing_folder
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -45,12 +45,25 @@ def load_checkpoint(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tenso
     for name in (CONFIG_NAME, WEIGHTS_NAME):
         if not (folder / name).is_file():
             raise CheckpointError(f"{folder} is no checkpoint folder: it has no {name}")
+    config = read_config(folder / CONFIG_NAME)
     try:
-        config = json.loads((folder / CONFIG_NAME).read_text())
         weights = load_file(folder / WEIGHTS_NAME)
-    except (json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
-        raise CheckpointError(f"the checkpoint {folder} is damaged: {error}") from error
+    except SafetensorError as error:
+        raise CheckpointError(f"{folder / WEIGHTS_NAME} is damaged: {error}") from error
     return config, weights
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The mapping in a JSON file; CheckpointError, which names the file, where there is none."""
+    try:
+        config = read_json(path)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
+    if not isinstance(config, dict):
+        raise CheckpointError(f"{path} must hold a mapping, not a {type(config).__name__}")
+    return config
 
 
 def checkpoint_sha256(folder: str | Path) -> str:

@@ -1,6 +1,5 @@
 """The published format's JSON: AutoencoderDC's fields, read and written for SpeechAutoencoder."""
 
-import json
 from collections.abc import Sequence
 from inspect import Parameter, signature
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from dcvae.audio.mel import N_MELS
 from dcvae.models.autoencoder import SpeechAutoencoder, check_config
-from dcvae.models.pretrained import CheckpointError
+from dcvae.models.pretrained import CheckpointError, read_config
 
 PUBLISHED: dict[str, Any] = {
     "_class_name": "AutoencoderDC",
@@ -56,7 +55,7 @@ def read_published_config(path: str | Path | None = None) -> dict[str, Any]:
     Fields that the file does not state have diffusers' defaults. CheckpointError names a field
     whose value SpeechAutoencoder cannot have.
     """
-    stated = PUBLISHED if path is None else read_object(Path(path))
+    stated = PUBLISHED if path is None else read_config(Path(path))
     try:
         check_names(stated)
         fields = diffusers_defaults() | stated
@@ -66,19 +65,6 @@ def read_published_config(path: str | Path | None = None) -> dict[str, Any]:
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from error
     return arguments
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; CheckpointError where there is none."""
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is no JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path} must hold a JSON object, not a {type(content).__name__}")
-    return content
 
 
 def diffusers_defaults() -> dict[str, Any]:

@@ -22,5 +22,10 @@ def user_errors(program: str, *more: type[Exception]) -> Iterator[None]:
         if os.environ.get(DEBUG_VARIABLE):
             raise
         sys.stdout.flush()
-        print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{program}: {one_line(error)}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def one_line(error: Exception) -> str:
+    """What an error says."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -5,10 +5,12 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+MOST_NESTED = 100  # mappings and lists within each other
 
 
 @contextmanager
@@ -44,6 +46,29 @@ def replace_text(path: str | os.PathLike[str], text: str) -> None:
 def replace_json(path: str | os.PathLike[str], value: Any) -> None:
     """Write a JSON file, whole or not at all."""
     replace_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file; ValueError, which names the file, where it is damaged.
+
+    Nesting has an end: what walks through the value calls itself, and would not come back.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        level = [value]
+        for _ in range(MOST_NESTED):
+            level = [one for outer in level for one in inner_values(outer)]
+            if not level:
+                return value
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    raise ValueError(f"{path} is damaged: it is nested more than {MOST_NESTED} deep")
+
+
+def inner_values(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 @contextmanager
@@ -91,6 +116,16 @@ def fsync(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def is_own_file(path: Path, folder: Path) -> bool:
+    """Whether there is a regular file at a path inside a folder, and no link on the way to it.
+
+    A link in a folder that came from elsewhere can point to any file of the reader's.
+    """
+    if not path.is_file() or not path.is_relative_to(folder):
+        return False
+    return path.resolve() == folder.resolve() / path.relative_to(folder)
 
 
 def files_sha256(*paths: Path) -> str:

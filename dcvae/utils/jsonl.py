@@ -29,7 +29,7 @@ def read_lines(path: Path) -> list[Any]:
     except OSError:
         return values
     for line in lines:
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             values.append(json.loads(line))
     return values
 
@@ -54,9 +54,21 @@ def rewind(path: Path, step: float) -> None:
     """Drop the rows after `step`, and a last one that was written by half."""
     if not path.exists():
         return
-    rows = [row for row in path.read_text().splitlines() if row.endswith("}")]
-    kept = [row for row in rows if json.loads(row)["step"] <= step]
-    replace_text(path, "".join(row + "\n" for row in kept))
+    kept = [row for row in map(as_row, path.read_bytes().splitlines()) if row is not None]
+    kept = [row for row in kept if row["step"] <= step]
+    replace_text(path, "".join(json.dumps(row) + "\n" for row in kept))
+
+
+def as_row(line: str | bytes) -> dict[str, Any] | None:
+    """A line as `append_row` writes it; None of any other: damaged, cut short, without a step."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(row, dict) or row.get("step") is None:
+        return None
+    numbers = (isinstance(one, int | float | None) for one in row.values())
+    return row if all(numbers) else None
 
 
 class RowReader:
@@ -77,4 +89,4 @@ class RowReader:
             file.seek(self.offset)
             whole, newline, _ = file.read().rpartition(b"\n")
         self.offset += len(whole + newline)
-        return [json.loads(line) for line in whole.splitlines() if line.endswith(b"}")]
+        return [row for row in map(as_row, whole.splitlines()) if row is not None]

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dcvae.audio.mel import HOP, N_FFT, N_MELS, SAMPLE_RATE
 from dcvae.models.pretrained import CheckpointError, read_torch_weights
+from dcvae.models.pretrained import read_config as read_json_config
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "bigvgan_generator.pt"
@@ -66,12 +67,7 @@ def fetch(name: str) -> Path:
 
 def read_config(file: Path) -> dict[str, Any]:
     """The network's configuration; CheckpointError if it is damaged or of another mel."""
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{file} is damaged: {error}") from error
-    if not isinstance(config, dict):
-        raise CheckpointError(f"{file} holds a {type(config).__name__}, not a configuration")
+    config = read_json_config(file)
     given = {name: config.get(name) for name in FRONT_END}
     if given["fmax"] == NYQUIST:  # what null stands for
         given["fmax"] = None

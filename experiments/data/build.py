@@ -7,8 +7,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from dcvae.data.manifest import MANIFESTS
-from dcvae.data.sources import find_files
+from dcvae.data.manifest import MANIFESTS, fits_line
+from dcvae.data.sources import find_files, one_each
 from dcvae.utils.errors import user_errors
 from dcvae.utils.files import replacing
 from experiments.data.index import (
@@ -40,8 +40,9 @@ def build(out: Path, folders: Sequence[Path]) -> str:
         for folder in folders
         for path in find_files(folder)
     }
+    files = one_each(names)  # folders can lie in each other
     index_log = IndexLog(out)
-    found = index_files(list(names), names.__getitem__, index_log=index_log)
+    found = index_files(files, names.__getitem__, index_log=index_log)
     summary = write(out, Index(fill_splits(found.clips), found.failures))
     index_log.remove()
     return summary
@@ -51,15 +52,21 @@ def write(out: Path, index: Index) -> str:
     """The list or the manifest, and the list of what cannot be read; what it holds in a line."""
     if out.suffix in MANIFESTS:
         return write_index(out, index)
-    if not index.clips:
-        raise ValueError(f"none of the audio files can be read (first: {index.failures[0][1]})")
-    write_unreadable(out, index.failures)
+    listed = [clip for clip in index.clips if fits_line(str(clip.path))]
+    failures = index.failures + [
+        (clip.path, "its name has a line's end or begins or ends with a blank: no list can hold it")
+        for clip in index.clips
+        if not fits_line(str(clip.path))
+    ]
+    if not listed:
+        raise ValueError(f"none of the audio files can be listed (first: {failures[0][1]})")
+    write_unreadable(out, failures)
     with replacing(out) as temporary:
-        lines = "".join(f"{clip.path}\n" for clip in index.clips)
+        lines = "".join(f"{clip.path}\n" for clip in listed)
         temporary.write_text(lines, encoding="utf-8", errors="surrogateescape")
-    summary = f"{out}: {len(index.clips)} files"
-    if index.failures:
-        summary += f"; {len(index.failures)} unreadable, see {unreadable_path(out).name}"
+    summary = f"{out}: {len(listed)} files"
+    if failures:
+        summary += f"; {len(failures)} unreadable, see {unreadable_path(out).name}"
     return summary
 
 

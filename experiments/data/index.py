@@ -116,9 +116,17 @@ def unreadable_path(manifest: Path) -> Path:
     return manifest.with_name(f"{manifest.stem}.unreadable.txt")
 
 
+def shown(path: Path) -> str:
+    """A path on one line."""
+    return str(path).replace("\n", "\\n").replace("\r", "\\r")
+
+
 def write_unreadable(manifest: Path, failures: Iterable[tuple[Path, str]]) -> None:
     """List the failures, a path and a reason a line; no list when there are none."""
-    lines = [f"{path}\t{reason.removeprefix(str(path)).strip(' :')}\n" for path, reason in failures]
+    lines = [
+        f"{shown(path)}\t{' '.join(reason.removeprefix(str(path)).strip(' :').split())}\n"
+        for path, reason in failures
+    ]
     if not lines:
         unreadable_path(manifest).unlink(missing_ok=True)
         return

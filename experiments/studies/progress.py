@@ -1,12 +1,12 @@
 """How far a run is, from the files in its folder: the same for every executor."""
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dcvae.runs import METRICS, read_record
+from dcvae.utils.jsonl import as_row
 
 TAIL = 65536  # bytes of metrics.jsonl that hold its last rows
 
@@ -49,15 +49,8 @@ def read_progress(run_dir: Path) -> Progress:
 
 def last_rows(path: Path) -> list[dict[str, Any]]:
     """The whole rows among the file's last bytes."""
-    rows = []
-    for line in tail(path, TAIL).splitlines():
-        try:
-            row = json.loads(line)
-        except ValueError:  # the first is cut by us, the last perhaps by its writer
-            continue
-        if isinstance(row, dict):
-            rows.append(row)
-    return rows
+    rows = map(as_row, tail(path, TAIL).splitlines())
+    return [row for row in rows if row is not None]  # the first is cut by us
 
 
 def tail(path: Path, size: int) -> str:

@@ -2,69 +2,67 @@
 
 import argparse
 import os
+import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from dcvae.runs import STATISTICS, RunError, require_record
-from dcvae.utils.errors import user_errors
+from dcvae.utils.errors import one_line, user_errors
 from dcvae.utils.locks import is_locked
+from experiments.tracking.address import DEFAULT_URI, URI_VARIABLE, Store, recorded_store
 from experiments.tracking.mlflow_analysis import send_study
 from experiments.tracking.mlflow_client import (
-    DEFAULT_URI,
-    URI_VARIABLE,
+    SilentStoreError,
+    await_answer,
     first_line,
-    hide_password,
     quieten,
-    require_store,
+    read_patience,
 )
-from experiments.tracking.mlflow_sync import MlflowSync
+from experiments.tracking.mlflow_sync import NEEDED, MlflowSync
 
 TIMEOUT = "60"  # seconds a request: nobody's training waits
 STATUS = {"finished": "FINISHED", "failed": "FAILED"}  # all others were stopped: KILLED
 DESCRIPTION = f"""\
 Send to MLflow what it lacks of runs that ended: the run itself, params, tags, metrics, pictures,
 sounds, checkpoints, analysis; and a study's tables, to the parent of its runs. What is there is not
-sent again. The store is {URI_VARIABLE}, else the one that run.json names, else {DEFAULT_URI} in the
-current folder."""
+sent again. The store is --tracking-uri, else {URI_VARIABLE}, else {DEFAULT_URI} in the current
+folder: a store that run.json names is used where it is that one."""
 
 
-def sync(folder: Path) -> str:
-    """Bring the copy of a run, or of a study's tables, up to date; one line on what was sent."""
-    return sync_study(folder) if (folder / STATISTICS).is_file() else sync_run(folder)
+def sync(folder: Path, store: Store) -> str:
+    """Bring the copy of a run, or of a study's tables, up to date; one line on what was sent.
 
-
-def sync_study(folder: Path) -> str:
-    """To the parents of its tracked runs; ValueError or OSError where a store fails."""
+    ValueError or OSError, one line, where the folder is no run's or in use, or the store fails.
+    """
+    send = sync_study if (folder / STATISTICS).is_file() else sync_run
     try:
-        count = send_study(folder)
+        return send(folder, store)
     except RunError:
         raise
     except Exception as error:  # whatever a store, a server or a disk can raise
-        raise RunError(f"{folder}: MLflow fails: {first_line(error)}") from error
+        reason = first_line(error, store.uri)
+        raise RunError(f"{folder}: {store.address} fails: {reason}") from error
+
+
+def sync_study(folder: Path, store: Store) -> str:
+    """To the parents of its tracked runs."""
+    count = send_study(folder, store)
     parents = f"{count} parent run{'s' if count > 1 else ''}"
     return f"{folder}: " + (f"sent its tables to {parents}" if count else "nothing to send")
 
 
-def sync_run(run_dir: Path) -> str:
-    """Bring the run's copy up to date; one line on what was sent.
-
-    ValueError or OSError, one line, where the folder is no run's or in use, or the store fails.
-    """
-    record = require_record(run_dir)
-    recorded = (record.get("mlflow") or {}).get("tracking_uri")
-    uri = os.environ.get(URI_VARIABLE) or recorded or DEFAULT_URI
-    if uri == recorded:
-        require_store(uri, run_dir)
+def sync_run(run_dir: Path, store: Store) -> str:
+    """To its own run in the store, which is made where there is none."""
+    record = require_record(run_dir, *NEEDED)
+    if recorded := recorded_store(record.get("mlflow")):
+        store.check(recorded[0], run_dir)
     if is_locked(run_dir):
         raise RunError(f"{run_dir} is being trained, and sends what it has by itself")
-    try:
-        status = STATUS.get(record["status"], "KILLED")
-        sent = MlflowSync(run_dir, uri).bring_up_to_date(status)
-    except KeyError as error:
-        raise RunError(f"{run_dir / 'run.json'} has no usable entry {error}") from error
-    except Exception as error:  # whatever a store, a server or a disk can raise
-        raise RunError(f"{run_dir}: {hide_password(uri)} fails: {first_line(error)}") from error
-    return f"{run_dir}: {describe(sent)} {hide_password(uri)}"
+    status = STATUS.get(record["status"], "KILLED")
+    await_answer(store, read_patience())
+    sent = MlflowSync(run_dir, store.uri).bring_up_to_date(status)
+    return f"{run_dir}: {describe(sent)} {store.address}"
 
 
 def describe(sent: Counter[str]) -> str:
@@ -72,6 +70,23 @@ def describe(sent: Counter[str]) -> str:
     if not sent:
         return "nothing to send to"
     return f"sent {', '.join(f'{count} {what}' for what, count in sent.items())} to"
+
+
+def sync_all(folders: Sequence[Path], store: Store) -> int:
+    """Folder by folder, each with its line; how many failed, which does not end the others.
+
+    SilentStoreError where the store does not answer at all.
+    """
+    failed = 0
+    for folder in folders:
+        try:
+            print(sync(folder, store), flush=True)
+        except SilentStoreError:
+            raise
+        except (ValueError, OSError) as error:
+            print(f"tracking: {one_line(error)}", file=sys.stderr)
+            failed += 1
+    return failed
 
 
 def main() -> None:
@@ -83,12 +98,14 @@ def main() -> None:
     asked.add_argument(
         "folders", nargs="+", type=Path, metavar="FOLDER", help="a run's or a study's"
     )
-    folders = parser.parse_args().folders
+    asked.add_argument("--tracking-uri", metavar="URI", help="the store to send to")
+    options = parser.parse_args()
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", TIMEOUT)
     quieten()
     with user_errors("tracking"):
-        for folder in folders:
-            print(sync(folder), flush=True)
+        failed = sync_all(options.folders, Store.chosen(options.tracking_uri))
+    if failed:
+        raise SystemExit(2)
 
 
 if __name__ == "__main__":

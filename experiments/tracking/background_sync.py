@@ -4,7 +4,8 @@ import logging
 import threading
 import time
 
-from experiments.tracking.mlflow_client import first_line, hide_password, quieten
+from experiments.tracking.address import public_address
+from experiments.tracking.mlflow_client import first_line, quieten
 from experiments.tracking.mlflow_sync import MlflowSync
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,8 @@ class BackgroundSync:
                 self.sync.bring_up_to_date(self.status)
             except Exception as error:  # whatever a store, a server or a disk can raise
                 if not pause:
-                    logger.warning("MLflow fails, training goes on: %s", first_line(error))
+                    reason = first_line(error, self.sync.uri)
+                    logger.warning("MLflow fails, training goes on: %s", reason)
                 pause = min(2 * pause, LONGEST_PAUSE) if pause else FIRST_PAUSE
                 self.news.set()
                 self.rest(pause, ending)
@@ -60,7 +62,9 @@ class BackgroundSync:
                 logger.info("MLflow answers again, and has all of %s", self.sync.run_dir)
             elif not said_slow and time.monotonic() - began > SLOW:
                 said_slow = True
-                logger.warning("MLflow is slow, training goes on: %s", hide_password(self.sync.uri))
+                logger.warning(
+                    "MLflow is slow, training goes on: %s", public_address(self.sync.uri)
+                )
             pause = 0.0
             if ending:
                 self.done.set()

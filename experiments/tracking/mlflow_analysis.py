@@ -19,13 +19,19 @@ from dcvae.runs import (
     INTERACTIONS,
     OVERVIEW,
     STATISTICS,
-    TABLE,
     Run,
     read_plan,
     read_run,
 )
-from dcvae.utils.files import files_sha256
-from experiments.tracking.mlflow_client import BATCH, open_store, require_store
+from dcvae.utils.files import files_sha256, is_own_file
+from experiments.tracking.address import Store, recorded_store
+from experiments.tracking.mlflow_client import (
+    BATCH,
+    await_answer,
+    check_artifacts,
+    open_store,
+    read_patience,
+)
 from experiments.tracking.mlflow_study import PARENT_TAG
 
 DIGEST_TAG = "dcvae.analysis.sha256"
@@ -39,10 +45,10 @@ def send_analysis(client: Any, run_id: str, tags: Mapping[str, str], run: Run) -
     A metric is logged where its value is new, so that scoring again adds no point.
     """
     overview = run.analysis / OVERVIEW
-    if not overview.is_file():
+    if not is_own_file(overview, run.folder):
         return 0
     figures = sorted((run.analysis / FIGURES).glob("*.png"))
-    files = [run.analysis / TABLE, *figures]
+    files = [path for path in (run.table, *figures) if is_own_file(path, run.folder)]
     digest = files_sha256(overview, *files)
     if tags.get(DIGEST_TAG) == digest:
         return 0
@@ -55,28 +61,36 @@ def send_analysis(client: Any, run_id: str, tags: Mapping[str, str], run: Run) -
     return 1
 
 
-def send_study(folder: Path) -> int:
-    """A study's tables onto the parents of its tracked runs, and to how many they were sent.
+def send_study(folder: Path, store: Store) -> int:
+    """A study's tables onto the parents of its runs in a store, and to how many they were sent.
 
-    Runs that were tracked without a parent have no place for them.
+    Runs that were tracked without a parent have no place for them. RunError where they were
+    tracked elsewhere alone, and nobody named this one.
     """
     paths = [folder / name for name in (STATISTICS, CLAIMS, INTERACTIONS)]
-    paths = [path for path in paths if path.is_file()]
+    paths = [path for path in paths if is_own_file(path, folder)]
     digest, sent = files_sha256(*paths), 0
-    tracked = [run.mlflow for run in map(read_run, runs_of(folder)) if run.mlflow is not None]
-    for uri in dict.fromkeys(known["tracking_uri"] for known in tracked):
-        require_store(uri, folder)
-        client = open_store(uri)
-        ids = [known["run_id"] for known in tracked if known["tracking_uri"] == uri]
-        tags = [client.get_run(run_id).data.tags for run_id in ids]
-        for parent in dict.fromkeys(one[PARENT_TAG] for one in tags if PARENT_TAG in one):
-            if client.get_run(parent).data.tags.get(DIGEST_TAG) == digest:
-                continue
-            for path in paths:
-                client.log_artifact(parent, str(path), ANALYSIS)
-                send_table(client, parent, pd.read_csv(path), f"{ANALYSIS}/{path.stem}.json")
-            client.set_tag(parent, DIGEST_TAG, digest)
-            sent += 1
+    found = [recorded_store(run.mlflow) for run in map(read_run, runs_of(folder))]
+    tracked = [one for one in found if one is not None]
+    if not tracked:
+        return 0
+    here = [run_id for recorded, run_id in tracked if recorded == store.address]
+    store.check(store.address if here else tracked[0][0], folder)
+    if not here:
+        return 0
+    await_answer(store, read_patience())
+    client = open_store(store.uri)
+    tags = [client.get_run(run_id).data.tags for run_id in here]
+    for parent in dict.fromkeys(one[PARENT_TAG] for one in tags if PARENT_TAG in one):
+        there = client.get_run(parent)
+        if there.data.tags.get(DIGEST_TAG) == digest:
+            continue
+        check_artifacts(store.uri, there.info.artifact_uri)
+        for path in paths:
+            client.log_artifact(parent, str(path), ANALYSIS)
+            send_table(client, parent, pd.read_csv(path), f"{ANALYSIS}/{path.stem}.json")
+        client.set_tag(parent, DIGEST_TAG, digest)
+        sent += 1
     return sent
 
 

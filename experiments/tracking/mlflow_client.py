@@ -2,6 +2,7 @@
 
 import fcntl
 import logging
+import math
 import os
 import re
 import threading
@@ -9,13 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from dcvae.runs import RunError
+from experiments.tracking.address import SQLITE, Store, public_address, without_secrets
 
-SQLITE = "sqlite:///"
-DEFAULT_URI = "sqlite:///mlflow.db"
 BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # at most in one call of MLflow
-URI_VARIABLE = "MLFLOW_TRACKING_URI"
+PATIENCE_VARIABLE = "DCVAE_MLFLOW_PATIENCE"
+PATIENCE = 30.0  # seconds that the end of a run, and the command `sync`, wait for MLflow
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",  # MLflow announces every table of a new store
@@ -45,13 +47,56 @@ def open_store(uri: str) -> Any:
         return MlflowClient(uri)
 
 
-def require_store(uri: str, folder: Path) -> None:
-    """RunError where the file is gone that `folder` was tracked in, before MLflow begins one."""
-    path = Path(uri.removeprefix(SQLITE))
-    if uri.startswith(SQLITE) and not path.is_file():
+def read_patience() -> float:
+    """Seconds; ValueError where the variable says something else."""
+    said = os.environ.get(PATIENCE_VARIABLE) or PATIENCE
+    try:
+        patience = float(said)
+    except ValueError:
+        patience = math.nan
+    if not 0 <= patience <= threading.TIMEOUT_MAX:
+        raise ValueError(f"{PATIENCE_VARIABLE} is a number of seconds, not {said!r}")
+    return patience
+
+
+class SilentStoreError(RunError):
+    """A store that does not answer: what was to be sent to it has to wait."""
+
+
+def await_answer(store: Store, patience: float) -> None:
+    """Ask a store elsewhere once; SilentStoreError where so many seconds bring no answer.
+
+    What fails is an Exception of the store's. A database has no limit of its own.
+    """
+    if store.answers or not urlsplit(store.uri).netloc:
+        return
+    failed: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            open_store(store.uri).search_experiments(max_results=1)
+        except Exception as error:  # whatever a store or a server can raise
+            failed.append(error)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(patience)
+    if asking.is_alive():
+        raise SilentStoreError(f"{store.address} does not answer within {patience:g} s")
+    if failed:
+        raise failed[0]
+    store.answers = True
+
+
+def check_artifacts(uri: str, location: str) -> None:
+    """RunError where a server names a place on this machine's disk for what it is sent.
+
+    The client would write there. A store that is a file or a database is its user's own.
+    """
+    if uri.startswith("http") and urlsplit(location).scheme in ("", "file"):
         raise RunError(
-            f"{folder} was tracked in {path}, which is not here: start in the folder of the"
-            f" training, or set {URI_VARIABLE}"
+            f"the server {public_address(uri)} would have files written to {location} on this"
+            " machine: start it with --serve-artifacts, so that it takes them itself"
         )
 
 
@@ -95,16 +140,14 @@ def one_at_a_time(uri: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def first_line(error: Exception) -> str:
-    """What an error says, or is called if it says nothing; of a failed request, its cause."""
+def first_line(error: Exception, uri: str) -> str:
+    """What an error of the store says, or is called; of a failed request, its cause.
+
+    What the address keeps secret is left out.
+    """
     line = (str(error).splitlines() or [type(error).__name__])[0]
     cause = re.search(r"\(Caused by (.*)\)$", line)
-    return cause[1] if cause else line
-
-
-def hide_password(uri: str) -> str:
-    """A store's address as it may be shown."""
-    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", uri)
+    return without_secrets(cause[1] if cause else line, uri)
 
 
 def quieten() -> None:

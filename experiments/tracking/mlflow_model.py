@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import dcvae
 from dcvae.inference.mlflow_pyfunc import CHECKPOINT, DEFAULTS
+from dcvae.utils.files import is_own_file
+from experiments.tracking.mlflow_client import check_artifacts
 
 if TYPE_CHECKING:
     from mlflow.models import Model, ModelSignature
@@ -48,9 +50,11 @@ def log_model(client: Any, run_id: str, checkpoint: Path, name: str, step: int) 
     from mlflow.models import Model
 
     experiment = client.get_run(run_id).info.experiment_id
-    model_id = client.create_logged_model(experiment, name, run_id).model_id
+    made = client.create_logged_model(experiment, name, run_id)
+    model_id = made.model_id
     status = "FAILED"
     try:
+        check_artifacts(client.tracking_uri, made.artifact_location)
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary) / name
             package(checkpoint, folder, Model(run_id=run_id, model_id=model_id))
@@ -76,7 +80,8 @@ def package(checkpoint: Path, folder: Path, model: "Model") -> None:
             pip_requirements=requirements(),
         )
     (folder / CHECKPOINT).mkdir()
-    for file in checkpoint.iterdir():
+    own = [file for file in checkpoint.iterdir() if is_own_file(file, checkpoint.parent)]
+    for file in own:
         (folder / CHECKPOINT / file.name).symlink_to(file.resolve())
     files = (path for path in folder.rglob("*") if path.is_file())
     model.model_size_bytes = sum(file.stat().st_size for file in files)

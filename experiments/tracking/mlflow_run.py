@@ -3,7 +3,6 @@
 Everything here sends what the store lacks, and says how much that was.
 """
 
-import hashlib
 import json
 import math
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from typing import Any
 
 from dcvae.data.manifest import COLUMNS
 from dcvae.runs import Run
+from dcvae.utils.files import files_sha256, is_own_file
 from experiments.tracking.mlflow_client import BATCH
 from experiments.tracking.mlflow_study import (
     PARENT_TAG,
@@ -103,7 +103,7 @@ class MLflowRun:
 
         lacking, count = [], 0
         for row in rows:
-            step, now = row["step"], round((self.started + row["time"]) * 1000)
+            step, now = row["step"], round((self.started + (row.get("time") or 0)) * 1000)
             metrics = {name: row[name] for name in row if name not in ("step", "time")}
             new = [name for name in metrics if step > self.steps.get(name, -1)]
             for name in new:
@@ -130,12 +130,12 @@ class MLflowRun:
 
         if not manifest.is_file():
             return 0
-        digest = hashlib.sha256(manifest.read_bytes()).hexdigest()[:DIGEST_DIGITS]
+        digest = files_sha256(manifest)[:DIGEST_DIGITS]
         if digest in self.digests:
             return 0
         columns = [{"name": name, "type": COLUMN_TYPES.get(name, "string")} for name in COLUMNS]
         dataset = Dataset(
-            name=corpus["name"],
+            name=str(corpus.get("name")),
             digest=digest,
             source_type="local",
             source=json.dumps({"uri": str(manifest)}),
@@ -147,14 +147,18 @@ class MLflowRun:
         return 1
 
     def send_files(self, folder: Path) -> int:
-        """The files of a folder as artifacts below its name: those that lack or differ in size."""
+        """The files of a run's folder as artifacts below its name: those that lack or differ in
+        size. Links are not followed.
+        """
         if folder.name not in self.files:
             listed = self.client.list_artifacts(self.id, folder.name)
             self.files[folder.name] = {Path(one.path).name: one.file_size for one in listed}
         there, count = self.files[folder.name], 0
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            size = path.stat().st_size if path.is_file() else None
-            if size is None or path.name.startswith(".") or there.get(path.name) == size:
+            if path.name.startswith(".") or not is_own_file(path, folder.parent):
+                continue
+            size = path.stat().st_size
+            if there.get(path.name) == size:
                 continue
             self.client.log_artifact(self.id, str(path), folder.name)
             there[path.name] = size

@@ -7,12 +7,15 @@ from typing import Any
 
 from dcvae.data.provenance import size_folder
 from dcvae.runs import METRICS, SYSTEM_METRICS, Run, require_record, write_mlflow
+from dcvae.utils.files import is_own_file
 from dcvae.utils.jsonl import RowReader
 from experiments.record import epoch, flatten
-from experiments.tracking.mlflow_client import open_store
+from experiments.tracking.address import public_address, recorded_store
+from experiments.tracking.mlflow_client import check_artifacts, open_store
 from experiments.tracking.mlflow_run import Identity, MLflowRun, find_run
 from experiments.tracking.mlflow_study import Study
 
+NEEDED = ("ablation", "size", "seed", "status", "config", "corpus", "manifest", "started")
 LOGS = (METRICS, SYSTEM_METRICS)
 TAGS = ("ablation", "size", "seed", "commit")
 EXPERIMENT = "dcvae"  # of a run that was trained without MLflow
@@ -44,16 +47,18 @@ class MlflowSync:
         try:
             run = self.run or self.attach(sent)
             for reader in self.readers:
-                sent["rows"] += run.send_rows(reader.read())
+                if is_own_file(reader.path, self.run_dir):
+                    sent["rows"] += run.send_rows(reader.read())
             record = require_record(self.run_dir)
             ended = record.get("finished")
             sent["status"] += run.send_status(status, epoch(ended) if ended else None)
             sent["files"] += run.send_files(self.run_dir / "validation")
             if status == "FINISHED":
                 sent["files"] += run.send_files(self.run_dir / "last")
-                if (self.run_dir / "best").is_dir():
+                best = self.run_dir / "best"
+                if best.is_dir() and not best.is_symlink():
                     step = record.get("best_step") or 0
-                    sent["model"] += run.send_model(self.run_dir / "best", step)
+                    sent["model"] += run.send_model(best, step)
                 sent["analysis"] += run.send_analysis(Run(self.run_dir, record))
         except Exception:
             self.run = None
@@ -62,16 +67,18 @@ class MlflowSync:
 
     def attach(self, sent: Counter[str]) -> MLflowRun:
         """Find the run or make it, note its id in run.json, and send what stays as it is."""
-        record = require_record(self.run_dir)
+        record = require_record(self.run_dir, *NEEDED)
         identity = identify(self.run_dir, record)
         client = open_store(self.uri)
-        known = record.get("mlflow") or {}
-        run_id = known.get("run_id") if known.get("tracking_uri") == self.uri else None
+        address = public_address(self.uri)
+        recorded = recorded_store(record.get("mlflow"))
+        run_id = recorded[1] if recorded and recorded[0] == address else None
         found, is_new = find_run(client, identity, run_id)
         sent["run"] += is_new
         if found.info.run_id != run_id:
-            noted = {"tracking_uri": self.uri, "run_id": found.info.run_id}
+            noted = {"tracking_uri": address, "run_id": found.info.run_id}
             write_mlflow(self.run_dir, noted)
+        check_artifacts(self.uri, found.info.artifact_uri)
         run = MLflowRun(client, found, identity.started)
         if identity.study is not None:
             sent["tags"] += run.join(identity.study)
@@ -107,8 +114,9 @@ def params(record: dict[str, Any]) -> dict[str, Any]:
 
 def tags(record: dict[str, Any]) -> dict[str, str]:
     """What tells runs apart."""
-    found = {name: str(record[name]) for name in TAGS}
-    found["corpus"] = record["corpus"]["name"]
+    found = {name: str(record.get(name)) for name in TAGS}
+    found["corpus"] = str(record["corpus"].get("name"))
     if claims := record.get("claims"):
-        found["claim"] = " ".join(claim["text"] for claim in claims)
+        texts = [claim.get("text") for claim in claims if isinstance(claim, dict)]
+        found["claim"] = " ".join(map(str, texts))
     return found

@@ -4,22 +4,20 @@
 """
 
 import logging
-import os
 import time
 from pathlib import Path
 
 from dcvae.runs import METRICS, SYSTEM_METRICS, read_record
 from dcvae.utils.jsonl import append_row, rewind
 from experiments.record import epoch
+from experiments.tracking.address import Store
 from experiments.tracking.background_sync import BackgroundSync
-from experiments.tracking.mlflow_client import DEFAULT_URI, URI_VARIABLE
+from experiments.tracking.mlflow_client import read_patience
 from experiments.tracking.mlflow_sync import MlflowSync
 from experiments.tracking.system_metrics import SystemMetricsMonitor
 
 logger = logging.getLogger(__name__)
 
-PATIENCE_VARIABLE = "DCVAE_MLFLOW_PATIENCE"
-PATIENCE = 30.0  # seconds that the end of a run waits for MLflow
 PATIENCE_CUT_SHORT = 5.0  # the longest where a run was stopped: whoever stops it may not wait
 
 
@@ -47,8 +45,7 @@ class Tracker:
         """
         if self.run_dir is None:
             return
-        uri = os.environ.get(URI_VARIABLE) or DEFAULT_URI
-        self.sync = BackgroundSync(MlflowSync(self.run_dir, uri))
+        self.sync = BackgroundSync(MlflowSync(self.run_dir, Store.chosen().uri))
         path, nudge = self.run_dir / SYSTEM_METRICS, self.sync.nudge
         self.system_metrics = SystemMetricsMonitor(path, self.find_origin(), nudge)
 
@@ -80,7 +77,7 @@ class Tracker:
             self.system_metrics.stop()
         if self.sync is None:
             return
-        patience = float(os.environ.get(PATIENCE_VARIABLE) or PATIENCE)
+        patience = read_patience()
         if status != "FINISHED":
             patience = min(patience, PATIENCE_CUT_SHORT)
         if not self.sync.finish(status, patience):

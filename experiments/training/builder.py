@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 from dcvae.data.provenance import Training
 from experiments.config import instantiate
 from experiments.data.clips import training_loader, validation_waves
+from experiments.limits import check_whole
 from experiments.tracking.tracker import Tracker
 from experiments.training.checkpointing import Checkpoints
 from experiments.training.hardware import choose_precision
@@ -26,10 +27,7 @@ logger = logging.getLogger(__name__)
 def build_accelerator(config: Mapping[str, Any], cpu: bool = False) -> Accelerator:
     """Of the configuration's precision and accumulation; ValueError for what neither can be."""
     batches = config["trainer"]["gradient_accumulation_steps"]
-    if batches < 1:
-        raise ValueError(
-            f"trainer.gradient_accumulation_steps is the batches a step, 1 or more, not {batches}"
-        )
+    check_whole("trainer.gradient_accumulation_steps", batches, 1)
     return Accelerator(
         cpu=cpu,
         mixed_precision=choose_precision(config["precision"]),

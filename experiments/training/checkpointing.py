@@ -14,7 +14,7 @@ from dcvae import SpeechAutoencoder
 from dcvae.data.provenance import Training
 from dcvae.models.model_card import model_card
 from dcvae.models.pretrained import CheckpointError
-from dcvae.utils.files import files_sha256, replacing_folder, temporary_folder
+from dcvae.utils.files import files_sha256, read_json, replacing_folder, temporary_folder
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 def read_progress(folder: Path) -> Progress:
     """The counters of a state; ValueError, OSError, KeyError or TypeError for a damaged one."""
-    written = json.loads((folder / PROGRESS_NAME).read_text())
+    written = read_json(folder / PROGRESS_NAME)
     for name, digest in written["sha256"].items():
         if files_sha256(folder / name) != digest:
             raise ValueError(f"{name} is not as it was written")

@@ -7,6 +7,8 @@ from typing import Any, Literal, get_args
 
 import torch
 
+from experiments.limits import whole_variable
+
 THREADS_VARIABLE = "DCVAE_THREADS"
 Precision = Literal["auto", "bf16", "no"]
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # mallopt's parameters, from malloc.h
@@ -40,7 +42,7 @@ def use_all_cores(processes: int) -> None:
     DCVAE_THREADS says otherwise, where something else is to have the cores.
     """
     cores = max(1, len(os.sched_getaffinity(0)) // processes)
-    torch.set_num_threads(int(os.environ.get(THREADS_VARIABLE) or cores))
+    torch.set_num_threads(whole_variable(THREADS_VARIABLE, 1) or cores)
 
 
 def keep_freed_memory(keep: bool = True) -> None:

@@ -5,14 +5,24 @@ import time
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from torch import Tensor, nn
 
 from dcvae.audio.mel import SAMPLE_RATE
 from experiments.training.checkpointing import Progress
 
 
 class NonFiniteLossError(ValueError):
-    """A loss that became infinite or not a number: the first one, by name and step."""
+    """A loss or weight that became infinite or not a number: the first one, by name and step."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}: training ends, and what was kept before stays")
+
+
+def check_weights(model: nn.Module, step: int) -> None:
+    """NonFiniteLossError for weights from which no training could go on."""
+    for name, weight in model.named_parameters():
+        if not bool(torch.isfinite(weight).all()):
+            raise NonFiniteLossError(f"{name} is not finite at step {step}")
 
 
 class MetricsLogger:
@@ -70,7 +80,7 @@ class MetricsLogger:
         if broken:
             # the sum comes first in the dict, but a term of it is what there is to mend
             step, name, value = min(broken, key=lambda one: (one[0], one[1] == "loss"))
-            raise NonFiniteLossError(f"{name} became {value} at step {step}: training ends")
+            raise NonFiniteLossError(f"{name} became {value} at step {step}")
         return means
 
     def synchronise(self) -> None:

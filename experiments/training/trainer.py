@@ -19,7 +19,7 @@ from experiments.training.adversarial import Adversary
 from experiments.training.checkpointing import Checkpoints, Progress
 from experiments.training.distributed import any_rank, sync_rng
 from experiments.training.hardware import describe_device
-from experiments.training.metrics import MetricsLogger
+from experiments.training.metrics import MetricsLogger, check_weights
 from experiments.training.model_wrappers import (
     checkpoint_activations,
     compile_in_place,
@@ -150,6 +150,7 @@ class Trainer:
         if self.due(self.settings.validate_every):
             self.validate()
         if save:
+            check_weights(self.model, self.progress.step)
             self.checkpoints.save_state(self.progress)
         if leave and self.progress.step < self.settings.steps:
             raise Interrupted

@@ -1,5 +1,6 @@
 """Score the fixed validation clips during training; keep pictures and sound of some."""
 
+import math
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from dcvae.models.losses import reconstruction_loss
 from dcvae.utils.files import replacing
 from dcvae.vocoders import Vocoder
 from experiments.tracking.tracker import Tracker
+from experiments.training.metrics import NonFiniteLossError
 
 
 class Validation:
@@ -40,7 +42,8 @@ class Validation:
         """The means over the clips of reconstruction loss and of the clean latent's variance, and
         the root of the mean square of all clean latents.
 
-        `model` is a SpeechAutoencoder or gives what it gives.
+        `model` is a SpeechAutoencoder or gives what it gives. NonFiniteLossError for one whose
+        loss is not finite, of which no example is kept.
         """
         was_training = model.training
         model.eval()
@@ -48,6 +51,9 @@ class Validation:
         for number, (clip, mel) in enumerate(self.clips):
             output = model(mel)
             losses.append(float(reconstruction_loss(output.mel, mel)))
+            if not math.isfinite(losses[-1]):
+                named = "validation/reconstruction"
+                raise NonFiniteLossError(f"{named} became {losses[-1]} at step {step}")
             variances.append(float(output.latent.clean.var()))
             squares.append(output.latent.clean.float().square().flatten())
             if number < self.examples and tracker.active:

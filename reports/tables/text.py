@@ -1,12 +1,12 @@
 """A table in Markdown, as the paper has it, and in CSV, at full precision."""
 
-import csv
-import io
 import re
 
+from dcvae.utils.csv_lines import csv_line
 from reports.results import Estimate
 from reports.tables.table import Cell, Column, Table
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for one's beginning
 PARTS = ("mean", "low", "high", "n_scored", "n_failed")  # the columns of an estimate
 
 
@@ -31,13 +31,17 @@ def shown(cell: Cell) -> str:
 
 def comma_separated(table: Table) -> str:
     """Every number unrounded, in the unit of the other forms; "nan" where there is none."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([name for column in table.columns for name in names(column)])
+    lines = [csv_line(name for column in table.columns for name in names(column))]
     for row in table.rows:
         pairs = zip(table.columns, row, strict=True)
-        writer.writerow([value for column, cell in pairs for value in values(column, cell)])
-    return buffer.getvalue()
+        found = [value for column, cell in pairs for value in values(column, cell)]
+        lines.append(csv_line(plain(one) if isinstance(one, str) else one for one in found))
+    return "".join(lines)
+
+
+def plain(text: str) -> str:
+    """Text that a spreadsheet shows and does not compute: an apostrophe marks it as such."""
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def names(column: Column) -> list[str]:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from dcvae import Codec, LatentShards, SpeechAutoencoder, read_audio
 from dcvae.cli import main
@@ -85,6 +86,15 @@ def test_encode_and_decode_restore_a_folder(tmp_path, model, clips, capfd):
         for folder in ("w", "r"):
             output = soundfile.info(tmp_path / folder / f"{clip.path.stem}.wav")
             assert (output.samplerate, output.frames) == (source.samplerate, source.frames)
+
+
+def test_encoding_again_gives_the_same_bytes(tmp_path, model, clips):
+    written = set()
+    for number in range(6):  # what a hash orders changes from one map to the next
+        out = tmp_path / str(number)
+        assert dcvae("encode", clips[0].path, "--out", out, "--model", model) == 0
+        written.add((out / f"{clips[0].path.stem}.safetensors").read_bytes())
+    assert len(written) == 1
 
 
 def test_long_and_short_give_the_same_latents(tmp_path, model, clips, monkeypatch):
@@ -160,12 +170,18 @@ def bad_files(folder: Path) -> dict[str, str]:
     noise(folder / "none.wav", 0, 22050)
     broken = np.full(22050, np.nan, "float32")
     soundfile.write(folder / "nan.wav", broken, 22050, subtype="FLOAT")
+    soundfile.write(folder / "loud.wav", np.full(22050, 1e30, "float32"), 22050, subtype="FLOAT")
+    noise(folder / "slow.wav", 22050, 1)
+    noise(folder / "fast.wav", 22050, 10**9)
     return {
         "missing.wav": "no such audio file",
         "empty.wav": "empty",
         "text.wav": "cannot be decoded",
         "silent.wav": "silent",
         "none.wav": "holds no audio",
+        "loud.wav": "beyond 1e+10",
+        "slow.wav": "1 samples a second",
+        "fast.wav": "1000000000 samples a second",
         "nan.wav": "not finite",
     }
 
@@ -189,10 +205,50 @@ def test_the_rest_of_a_batch_goes_on_and_failures_are_counted(tmp_path, model, c
     assert dcvae("encode", *sources, "--out", tmp_path / "out", "--model", model) == 2
     captured = capfd.readouterr()
     assert "encoded 1 file," in captured.out
-    assert "6 failed" in captured.out
+    assert f"{len(bad)} failed" in captured.out
     assert [path.name for path in (tmp_path / "out").glob("*.safetensors")] == ["good.safetensors"]
     for name in bad:
         assert sum(name in line for line in captured.err.splitlines() if "dcvae:" in line) == 1
+
+
+@pytest.mark.parametrize("rate", [1, 10**9, 10**12])
+def test_latents_that_say_what_cannot_be_are_told_and_the_rest_goes_on(
+    tmp_path, model, clips, capfd, rate
+):
+    """A sample rate from which seconds, threads or memory follow, and numbers of eight bits."""
+    latents = tmp_path / "latents"
+    assert dcvae("encode", clips[0].path, "--out", latents, "--model", model) == 0
+    (good,) = latents.glob("*.safetensors")
+    with safe_open(good, framework="pt") as file:
+        said, values = file.metadata(), file.get_tensor("latents")
+    samples = round(int(said["samples"]) * rate / int(said["sample_rate"]))
+    odd = said | {"sample_rate": str(rate), "samples": str(max(samples, 1))}
+    save_file({"latents": values}, latents / "a.safetensors", odd)
+    save_file({"latents": values.to(torch.float8_e4m3fn)}, latents / "b.safetensors", said)
+    capfd.readouterr()
+    assert dcvae("decode", latents, "--out", tmp_path / "out", "--model", model) == 2
+    told = capfd.readouterr()
+    assert "a.safetensors has unusable metadata" in told.err
+    assert "b.safetensors holds latents in torch.float8_e4m3fn" in told.err
+    assert told.err.count("\n") == 2
+    assert [path.name for path in (tmp_path / "out").glob("*.wav")] == [f"{good.stem}.wav"]
+
+
+def test_latents_that_are_not_finite_are_not_written(tmp_path, model, clips, capfd):
+    """Of weights that are not; and a scale that is none is no checkpoint."""
+    weights = load_file(model / "model.safetensors")
+    shutil.copytree(model, tmp_path / "broken")
+    first = next(name for name in weights if "encoder" in name)
+    save_file({**weights, first: weights[first] * np.nan}, tmp_path / "broken/model.safetensors")
+    source = clips[0].path
+    out = tmp_path / "out"
+    assert dcvae("encode", source, "--out", out, "--model", tmp_path / "broken") == 2
+    assert f"the latents of {source} are not finite" in capfd.readouterr().err
+    assert not list(out.glob("*.safetensors"))
+    config = (model / "config.json").read_text().replace('"mel_std": 1.0', '"mel_std": NaN')
+    (tmp_path / "broken" / "config.json").write_text(config)
+    assert dcvae("encode", source, "--out", out, "--model", tmp_path / "broken") == 2
+    assert "mel_std must be a finite number, not nan" in capfd.readouterr().err
 
 
 def test_the_same_command_goes_on_and_another_overwrites_nothing(tmp_path, model, clips, capfd):

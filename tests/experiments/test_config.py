@@ -1,4 +1,6 @@
-"""Names of before: refused with the new one, on a command line and in a run's folder."""
+"""What a configuration may not hold: names of before, code that nobody allowed."""
+
+import re
 
 import pytest
 
@@ -31,3 +33,23 @@ def test_a_run_begun_with_old_names_goes_on_at_its_own_commit(tmp_path):
     record = {"commit": "abc123", "config": {"trainer": {"steps": 2, "warmup": 1}}}
     with pytest.raises(RunError, match=r"abc123.*trainer\.warmup_steps.*trainer\.warmup"):
         check_same_config(tmp_path, record, {"trainer": {"steps": 2, "warmup_steps": 1}})
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("loader.cache={_target_:numpy.load}", "loader.cache._target_=numpy.load: code is"),
+        ("model.channels=[{_target_:os.getcwd}]", "model.channels.0._target_=os.getcwd: code"),
+        ("model._target_=torch.hub.load", "model._target_=torch.hub.load is not dcvae.Speech"),
+        ("model._target_=dcvae.utils.files.shutil.rmtree", "is not dcvae.SpeechAutoencoder"),
+    ],
+)
+def test_a_configuration_calls_nothing_that_is_not_on_the_list(override, told):
+    with pytest.raises(ValueError, match=re.escape(told)):
+        compose_runs("baseline", [0], ["size=debug", override])
+
+
+def test_the_environment_allows_code_of_ones_own(monkeypatch):
+    monkeypatch.setenv("DCVAE_ALLOWED_TARGETS", "other.Model, my_package.MyModel")
+    (composed,) = compose_runs("baseline", [0], ["size=debug", "model._target_=my_package.MyModel"])
+    assert composed.config["model"]["_target_"] == "my_package.MyModel"

@@ -18,7 +18,7 @@ from reports.study import Study
 from reports.tables.all_tables import all_tables
 from reports.tables.captions import caption
 from reports.tables.latex import latex
-from reports.tables.table import Column, Table, estimate_cell
+from reports.tables.table import Column, Table, estimate_cell, number_cell, text_cell
 from reports.tables.text import comma_separated, markdown
 
 DATE = "2025-01-31"
@@ -284,3 +284,12 @@ def test_unseen_voices_are_on_the_page_and_say_of_which_split_they_are(
     said = caption(table, study, DATE)
     assert "Test set: unseen split. Measurements tried for a number: 8." in said
     assert "test split, 8 clips decoded" in caption(tables["results"], study, DATE)
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-x", "@sum", "\t=1", "\r=1"])
+def test_a_name_is_no_formula_where_a_spreadsheet_opens_it(name: str) -> None:
+    columns = [Column("system", "system", words=True), Column("value", "value")]
+    rows = [[text_cell(name), number_cell(-0.5)]]
+    text = comma_separated(Table("x", "x", "x", columns=columns, rows=rows))
+    (row,) = csv.DictReader(io.StringIO(text, newline=""))
+    assert row == {"system": f"'{name}", "value": "-0.5"}

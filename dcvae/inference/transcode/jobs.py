@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from dcvae.inference.transcode.operations import Item, Operation
 from dcvae.inference.transcode.outputs import OutputLog, Unrecorded
+from dcvae.utils.errors import one_line
 
 BATCH = 60.0  # seconds of speech coded together on a CPU, which gains nothing from more
 BATCH_GPU = 480.0
@@ -103,7 +104,9 @@ class Job:
 
     def fail(self, source: Path, error: Exception) -> None:
         """Leave word of one file, in one line, and go on."""
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
+        if str(source) not in reason:
+            reason = f"{source}: {reason}"
         self.outcome.failures.append((source, reason))
         self.bar.write(f"dcvae: {reason}", file=sys.stderr)
         self.bar.update()

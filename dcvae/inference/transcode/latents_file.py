@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from dcvae.audio.io import HIGHEST_RATE, LOWEST_RATE
 from dcvae.utils.tensors import write_tensors
 
 SUFFIX = ".safetensors"
+DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+MOST_SAMPLES = 1 << 40  # more than a WAV file holds
 FIELDS = ("sample_rate", "samples", "frame_rate", "model")
 
 
@@ -34,8 +38,7 @@ class Encoded:
 def write_encoded(path: Path, encoded: Encoded) -> None:
     """Write the file whole or not at all; the fields are strings in safetensors' metadata."""
     metadata = {name: str(getattr(encoded, name)) for name in FIELDS}
-    latents = encoded.latents.float().cpu().contiguous()
-    write_tensors(path, {"latents": latents}, metadata)
+    write_tensors(path, {"latents": encoded.latents.float().cpu().contiguous()}, metadata)
 
 
 def read_encoded(path: Path) -> Encoded:
@@ -52,6 +55,9 @@ def read_encoded(path: Path) -> Encoded:
         raise EncodedError(f"{path} is damaged or no safetensors file ({error})") from error
     if latents is None or any(name not in metadata for name in FIELDS):
         raise EncodedError(f"{path} holds no latents of `dcvae encode`")
+    if latents.dtype not in DTYPES:
+        raise EncodedError(f"{path} holds latents in {latents.dtype}, which are not written here")
+    latents = latents.float()
     if latents.ndim != 2 or not latents.numel() or not bool(latents.isfinite().all()):
         raise EncodedError(f"{path} holds no finite latents of shape [C * H, L]")
     try:
@@ -59,6 +65,6 @@ def read_encoded(path: Path) -> Encoded:
         frame_rate = float(metadata["frame_rate"])
     except ValueError as error:
         raise EncodedError(f"{path} has unusable metadata: {error}") from error
-    if samples < 1 or sample_rate < 1:
+    if not (1 <= samples <= MOST_SAMPLES and LOWEST_RATE <= sample_rate <= HIGHEST_RATE):
         raise EncodedError(f"{path} has unusable metadata: {samples} samples, {sample_rate} Hz")
     return Encoded(latents, sample_rate, samples, frame_rate, metadata["model"])

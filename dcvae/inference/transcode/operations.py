@@ -73,6 +73,8 @@ class Encode:
 
     def write(self, item: Item, blocks: Iterable[Tensor]) -> None:
         latents = torch.cat([block.cpu() for block in blocks], -1)[0].flatten(0, 1)
+        if not bool(latents.isfinite().all()):
+            raise EncodedError(f"the latents of {item.source} are not finite: they are not written")
         rate, model = self.codec.model.latent_frames_per_second, self.codec.model_id
         write_encoded(item.target, Encoded(latents, item.sample_rate, item.samples(), rate, model))
 

@@ -2,11 +2,13 @@
 
 import hashlib
 import logging
+import os
 from dataclasses import replace
 from pathlib import Path
 
 from dcvae.audio.io import decoder_name
 from dcvae.data.manifest import MANIFESTS, SPLITS, Clip, read_filelist, read_manifest
+from dcvae.data.sources import one_each
 from experiments.data.index import Index, fill_splits, index_files, split_of, write_index
 
 log = logging.getLogger(__name__)
@@ -59,7 +61,7 @@ def _index_list(split: str, file: Path) -> Index:
     if file.suffix in MANIFESTS:
         return Index([replace(clip, split=split) for clip in read_manifest(file)], [])
     names = read_filelist(file)
-    index = index_files([Path(name).absolute() for name in names])
+    index = index_files(one_each(Path(name).absolute() for name in names))
     if not index.clips:
         raise ValueError(
             f"none of the {len(names)} files in the {split} list {file} can be read (the first:"
@@ -69,9 +71,16 @@ def _index_list(split: str, file: Path) -> Index:
 
 
 def _split(parts: list[Index], lists: dict[str, Path]) -> list[Clip]:
-    """Draw from train the splits for which no list was given."""
+    """Draw from train the splits for which no list was given.
+
+    A file that several lists name is in the last of them: what is held out is not trained on.
+    """
+    every = [clip for part in parts for clip in part.clips]
+    last = {os.path.realpath(clip.path): clip for clip in every}
+    if len(last) < len(every):
+        log.info("%d of the files are named more than once", len(every) - len(last))
     clips = []
-    for clip in (clip for part in parts for clip in part.clips):
+    for clip in last.values():
         drawn = split_of(clip.key or clip.path.as_posix())
         missing = clip.split == SPLITS[0] and drawn not in lists
         clips.append(replace(clip, split=drawn) if missing else clip)

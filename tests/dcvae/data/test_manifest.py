@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from dcvae.data.manifest import Clip, ManifestError, read_manifest, select_clips, write_manifest
+from dcvae.data.manifest import (
+    Clip,
+    ManifestError,
+    read_filelist,
+    read_manifest,
+    select_clips,
+    write_manifest,
+)
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -41,6 +48,24 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert str(tmp_path) not in text  # such a folder can move
 
 
+@pytest.mark.parametrize("name", ["a\rb.wav", "a\nb.wav", 'a"b.wav', "a,b.wav", "a\u2028b.wav"])
+def test_every_name_comes_back(tmp_path: Path, name: str) -> None:
+    write_manifest(tmp_path / "m.csv", [Clip(tmp_path / name, 1.0, 16000)])
+    (clip,) = read_manifest(tmp_path / "m.csv")
+    assert clip.path == tmp_path / name
+
+
+def test_a_mark_at_the_beginning_hides_nothing(tmp_path: Path) -> None:
+    """As a spreadsheet writes one before what it saves."""
+    own = (DATA / "manifest.csv").read_bytes()
+    (tmp_path / "m.csv").write_bytes(b"\xef\xbb\xbf" + own.replace(b"\n", b"\r\n"))
+    assert [clip.key for clip in read_manifest(tmp_path / "m.csv")] == [
+        clip.key for clip in read_manifest(DATA / "manifest.csv")
+    ]
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfa.wav\r\nb\xe2\x80\xa8c.wav\r\n")
+    assert read_filelist(tmp_path / "list.txt") == ["a.wav", "b\u2028c.wav"]
+
+
 def test_names_are_unique_safe_and_move_with_the_folder(tmp_path: Path) -> None:
     names = []
     for folder in (tmp_path / "one", tmp_path / "two"):
@@ -68,6 +93,11 @@ def test_the_tests_own_manifest_is_whole() -> None:
         ("", "no column 'path'"),
         ("a,b\n1,2\n", "no column 'path'"),
         ("path,duration,sample_rate,speaker,language,text,split\n", "lists no clips"),
+        ("path,path,duration,sample_rate,speaker,language,text,split\n", "'path' more than once"),
+        (
+            "path,duration,sample_rate,speaker,language,text,split\na,1,1000000000000,,,,test\n",
+            "Hz",
+        ),
         ("path,duration,sample_rate,speaker,language,text,split\na.wav,1\n", "line 2.*incomplete"),
         ("path,duration,sample_rate,speaker,language,text,split\na,x,8000,,,,test\n", "numbers"),
         ("path,duration,sample_rate,speaker,language,text,split\na,-1,8000,,,,test\n", "positive"),

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dcvae.data.columnar import map_file
 from dcvae.data.manifest import (
     Clip,
     ManifestError,
@@ -109,6 +110,43 @@ def test_a_bad_row_is_named(tmp_path: Path, changed: dict, reason: str) -> None:
     pq.write_table(pa.table({"path": ["a"]}), tmp_path / "m.parquet")
     with pytest.raises(ManifestError, match="no column 'duration'"):
         read_manifest(tmp_path / "m.parquet")
+
+
+def test_a_column_twice_is_told(tmp_path: Path) -> None:
+    arrays = [pa.array(values) for values in COLUMNS.values()]
+    twice = pa.Table.from_arrays([*arrays, arrays[0]], names=[*COLUMNS, "path"])
+    pq.write_table(twice, tmp_path / "m.parquet")
+    with pytest.raises(ManifestError, match="has the column 'path' more than once"):
+        read_manifest(tmp_path / "m.parquet")
+
+
+@pytest.mark.parametrize("damage", ["short", "junk", "other"])
+def test_a_mapped_file_that_is_damaged_is_made_anew(tmp_path: Path, damage: str) -> None:
+    clips = list(read_manifest(DATA / "manifest.csv"))
+    write_manifest(tmp_path / "m.parquet", clips)
+    read_manifest(tmp_path / "m.parquet")
+    map_file.cache_clear()
+    (twin,) = tmp_path.glob(".*.arrow")
+    if damage == "other":
+        other = pa.table({"path": ["x"]})
+        with pa.ipc.new_file(str(twin), other.schema) as writer:
+            writer.write_table(other)
+    else:
+        twin.write_bytes(twin.read_bytes()[:-200] if damage == "short" else b"junk")
+    again = read_manifest(tmp_path / "m.parquet")
+    assert [clip.path for clip in again] == [clip.path for clip in clips]
+
+
+def test_where_nothing_can_be_written_the_rows_are_held(tmp_path: Path) -> None:
+    """Something has the mapped file's place; as on a read-only mount no permission is missing."""
+    write_manifest(tmp_path / "m.parquet", read_manifest(DATA / "manifest.csv"))
+    read_manifest(tmp_path / "m.parquet")
+    (twin,) = tmp_path.glob(".*.arrow")
+    twin.unlink()
+    (twin / "inside").mkdir(parents=True)
+    map_file.cache_clear()
+    held = read_manifest(tmp_path / "m.parquet")
+    assert (len(held), held.mapped) == (10, None)
 
 
 def test_a_million_rows_take_little_memory(tmp_path: Path) -> None:

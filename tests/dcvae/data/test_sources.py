@@ -19,6 +19,19 @@ def test_a_folder_is_searched_to_its_depths_in_a_fixed_order(tree):
     assert found == ["a.wav", "b/c.FLAC", "b/e/f.ogg"]
 
 
+def test_links_lead_to_no_file_twice_and_have_an_end(tree):
+    (tree / "b" / "up").symlink_to(tree)
+    (tree / "b" / "e" / "up").symlink_to(tree / "b")
+    (tree / "0.wav").symlink_to("a.wav")
+    (tree / "gone.wav").symlink_to("nothing.wav")
+    outside = tree.parent / f"{tree.name}-outside"
+    outside.mkdir()
+    (outside / "g.wav").touch()
+    (tree / "linked").symlink_to(outside)
+    found = [path.relative_to(tree).as_posix() for path in find_files(tree)]
+    assert found == ["a.wav", "b/c.FLAC", "b/e/f.ogg", "gone.wav", "linked/g.wav"]
+
+
 def test_files_folders_and_lists_keep_their_places(tree, monkeypatch):
     monkeypatch.chdir(tree)
     Path("list.txt").write_text("b/c.FLAC\n\nb/e/f.ogg\nb/c.FLAC\n")

@@ -111,9 +111,18 @@ def test_weight_norm_is_on_every_convolution_and_survives_the_folder(tmp_path, s
         ({"latent_channels": 5}, "must divide the deepest stage's 16"),
         ({"channels": [8, 8, 12, 16, 16]}, "4 x 8 must divide by the next stage's 12"),
         ({"mel_std": 0.0}, "mel_std"),
+        ({"mel_std": float("nan")}, "mel_std must be a finite number, not nan"),
+        ({"mel_mean": "x"}, "mel_mean must be a finite number"),
+        ({"latent_channels": 1}, "layernorm takes 2 latent_channels or more"),
+        ({"channels": [2**40] * 5}, "channels must be whole numbers up to 65536"),
+        ({"channels": [8, 8, 8, 16, [16]]}, "channels must be whole numbers"),
+        ({"channels": [0] * 5}, "channels and latent_channels must be 1 or more"),
+        ({"encoder_layers": [0, 10**9, 1, 1, 1]}, "encoder_layers must be whole numbers up to"),
+        ({"compression": 2.0}, "compression must be whole numbers"),
+        ({"layernorm": "no"}, "layernorm must be true or false"),
         ({"encoder_layers": [1, 1, 0, 1, 1]}, r"encoder_layers\[2\] must be at least 1, not 0"),
         ({"decoder_layers": [1, 1, 1, 0, 1]}, r"decoder_layers\[3\] must be at least 1, not 0"),
-        ({"decoder_layers": [1, 1, 1, 1, -1]}, r"decoder_layers\[4\] must be at least 0, not -1"),
+        ({"decoder_layers": [1, 1, 1, 1, -1]}, "decoder_layers must be whole numbers"),
     ],
 )
 def test_refuses_sizes_that_it_cannot_have(options, message):
@@ -172,3 +181,13 @@ def test_a_full_disk_leaves_the_old_checkpoint_and_names_the_folder(tmp_path, mo
         small(noise="none").save_pretrained(tmp_path / "model")
     assert (tmp_path / "model" / "model.safetensors").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000 + "]" * 100_000, '{"channels": ' * 200 + "1", "[1]"]
+)
+def test_a_config_that_is_none_is_named(tmp_path, text):
+    small().save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(CheckpointError, match=r"config\.json (is damaged|must hold a mapping)"):
+        SpeechAutoencoder.from_pretrained(tmp_path)

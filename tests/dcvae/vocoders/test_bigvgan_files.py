@@ -96,7 +96,7 @@ def test_fmax_may_be_said_in_hertz(folder: Path, tmp_path: Path):
 def test_a_damaged_config_is_named(folder: Path, tmp_path: Path, content: str):
     (tmp_path / CONFIG_NAME).write_bytes(content.encode("latin-1"))
     (tmp_path / WEIGHTS_NAME).symlink_to(folder / WEIGHTS_NAME)
-    fails_in_one_line(tmp_path, r"config\.json (is damaged|holds a list)")
+    fails_in_one_line(tmp_path, r"config\.json (is damaged|must hold a mapping, not a list)")
 
 
 def test_missing_files_are_named(folder: Path, tmp_path: Path):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dcvae.data.manifest import read_manifest
+from dcvae.data.manifest import read_filelist, read_manifest
 from dcvae.utils.jsonl import read_lines
 from experiments.data import index
 from experiments.data.build import build, main
@@ -121,3 +121,35 @@ def test_it_runs_as_a_module(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "holds no audio files" in done.stderr
+
+
+def test_links_and_folders_within_each_other_make_no_clip_twice(tmp_path: Path) -> None:
+    folder = tmp_path / "speech"
+    shutil.copytree(DATA, folder / "en")
+    (folder / "en" / "up").symlink_to(folder)
+    main([str(tmp_path / "out.csv"), "--paths", str(folder), str(folder / "en")])
+    clips = read_manifest(tmp_path / "out.csv")
+    assert len(clips) == len({clip.path.resolve() for clip in clips}) == 10
+
+
+def test_names_that_a_list_cannot_hold_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """A line's end within; a manifest holds them all."""
+    folder = tmp_path / "speech"
+    folder.mkdir()
+    for name in ("a\rb.flac", "a\nb.flac", "c.flac"):
+        shutil.copy(DATA / "en_tt_weasels.flac", folder / name)
+    main([str(tmp_path / "out.txt"), "--paths", str(folder)])
+    assert "2 files; 1 unreadable" in capsys.readouterr().out
+    assert read_filelist(tmp_path / "out.txt") == [
+        str(folder / "a\rb.flac"),
+        str(folder / "c.flac"),
+    ]
+    told = (tmp_path / "out.unreadable.txt").read_text()
+    assert told.count("\n") == 1
+    assert "a\\nb.flac" in told
+    main([str(tmp_path / "out.csv"), "--paths", str(folder)])
+    assert {clip.path.name for clip in read_manifest(tmp_path / "out.csv")} == {
+        "a\rb.flac", "a\nb.flac", "c.flac",
+    }  # fmt: skip

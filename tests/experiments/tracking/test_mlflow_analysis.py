@@ -12,6 +12,7 @@ import pytest
 from analysis.outputs.overview import write_overview
 from analysis.outputs.table import Row, make_table, write_table
 from dcvae.runs import Run, RunError
+from experiments.tracking.address import Store
 from experiments.tracking.mlflow_analysis import send_analysis, send_study
 
 NAMES = [f"clip{number}" for number in range(6)]
@@ -136,8 +137,8 @@ def test_the_parent_holds_the_study_s_tables_once(
         frame = pd.DataFrame({"ablation": ["baseline", "plain_ae"], "value": [value, np.nan]})
         frame.to_csv(study / "statistics.csv", index=False, na_rep="nan")
         frame[:0].to_csv(study / "claims.csv", index=False)
-        assert send_study(study) == 1
-        assert send_study(study) == 0
+        assert send_study(study, Store.chosen()) == 1
+        assert send_study(study, Store.chosen()) == 0
     artifacts = {Path(one.path).name for one in client.list_artifacts(parent, "analysis")}
     assert artifacts == {"statistics.csv", "statistics.json", "claims.csv", "claims.json"}
     shown = client.load_table(experiment, "analysis/statistics.json", run_ids=[parent])
@@ -151,13 +152,13 @@ def test_the_parent_holds_the_study_s_tables_once(
 
 
 def test_runs_without_a_parent_or_a_store_need_none(run: Run, tmp_path: Path) -> None:
-    study = tmp_path / "tiny"
+    study, store = tmp_path / "tiny", Store(f"sqlite:///{tmp_path / 'mlflow.db'}", named=True)
     place(study, untracked(run), "plain_ae")
     (study / "statistics.csv").write_text("ablation\nbaseline\n")
-    assert send_study(study) == 0
+    assert send_study(study, store) == 0
     place(study, run)
-    assert send_study(study) == 0
+    assert send_study(study, store) == 0
     (tmp_path / "mlflow.db").unlink()
     with pytest.raises(RunError, match=r"tiny was tracked in .*mlflow\.db, which is not here"):
-        send_study(study)
+        send_study(study, store)
     assert not (tmp_path / "mlflow.db").exists()

@@ -96,6 +96,15 @@ def test_the_checkpoint_is_in_it_once_and_nothing_is_pickled(tmp_path, checkpoin
     assert (logged.model_id, logged.step) == (model.model_id, 7)
 
 
+def test_a_link_in_a_checkpoint_is_left_out(tmp_path, checkpoint, client, run):
+    (tmp_path / "private").write_text("of mine")
+    (checkpoint / "notes.md").symlink_to(tmp_path / "private")
+    log_model(client, run.run_id, checkpoint, "best", 7)
+    names = [path.name for path in (tmp_path / "store").rglob("*")]
+    assert "model.safetensors" in names
+    assert "notes.md" not in names
+
+
 def test_a_model_that_cannot_be_packaged_is_marked(checkpoint, client, run, monkeypatch):
     def full(*_):
         raise OSError("No space left on device")

@@ -191,3 +191,26 @@ def test_the_dataset_is_the_manifest(folder, store, client):
     columns = json.loads(used.dataset.schema)["mlflow_colspec"]
     schema = mlflow.types.Schema.from_json(json.dumps(columns))
     assert tuple(schema.input_names()) == COLUMNS
+
+
+def test_links_are_not_followed(folder, store, client, tmp_path):
+    """Neither to a file nor to a folder, wherever they lie in what is sent."""
+    private = tmp_path / "private"
+    private.mkdir()
+    for name in ("key", "config.json", "model.safetensors", "a.png", "table.csv", "summary.csv"):
+        (private / name).write_text("condition,metric,mean\nsecret,x,1\n")
+    append_row(private / "metrics.jsonl", 1, 0.1, {"secret": 1.0})
+    (folder / "validation").mkdir()
+    (folder / "validation" / "own.png").write_bytes(b"a picture")
+    (folder / "validation" / "key.png").symlink_to(private / "key")
+    (folder / "validation" / "inner.png").symlink_to("own.png")
+    (folder / "metrics.jsonl").symlink_to(private / "metrics.jsonl")
+    for name in ("last", "best", "analysis"):
+        (folder / name).symlink_to(private)
+    sent = MlflowSync(folder, store).bring_up_to_date("FINISHED")
+    assert (sent["files"], sent["rows"], sent["model"], sent["analysis"]) == (1, 0, 0, 0)
+    run = run_of(folder, client)
+    assert {one.path for one in client.list_artifacts(run.info.run_id)} == {"validation"}
+    (artifact,) = client.list_artifacts(run.info.run_id, "validation")
+    assert artifact.path == "validation/own.png"
+    assert run.data.metrics == {}

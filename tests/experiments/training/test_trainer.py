@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 from accelerate import Accelerator
@@ -101,7 +103,7 @@ def test_accumulated_batches_make_the_step_of_one_large_batch(trainer, tmp_path,
 
 
 def test_a_step_has_a_batch(trainer, tmp_path):
-    with pytest.raises(ValueError, match=r"gradient_accumulation_steps is the batches a step, 1"):
+    with pytest.raises(ValueError, match=r"gradient_accumulation_steps must be a whole number, 1"):
         trainer(tmp_path, gradient_accumulation_steps=0)
 
 
@@ -117,6 +119,35 @@ def test_first_non_finite_loss_ends_training_by_name(trainer, tmp_path):
     with pytest.raises(NonFiniteLossError, match="dispersive became nan at step 1"):
         broken.fit()
     assert not (tmp_path / "state").exists()
+
+
+def test_weights_that_are_not_finite_take_no_ones_place(trainer, tmp_path):
+    """Validated or saved between two logs: the last good weights and state stay."""
+    options = {"log_every": 6, "validate_every": 2, "save_every": 3, "adversary_start": None}
+    first = trainer(tmp_path, **options)
+    train_batch = first.train_batch
+
+    def broken_at(step):
+        def poisoned(mel, now):
+            terms = train_batch(mel, now)
+            if now + 1 == step:
+                next(first.model.parameters()).data.fill_(float("nan"))
+            return terms
+
+        return poisoned
+
+    first.train_batch = broken_at(4)
+    with pytest.raises(NonFiniteLossError, match="validation/reconstruction became nan at step 4"):
+        first.fit()
+    kept = SpeechAutoencoder.from_pretrained(tmp_path / "last").state_dict()
+    assert all(bool(torch.isfinite(weight).all()) for weight in kept.values())
+    second = trainer(tmp_path, **options)
+    first, train_batch = second, second.train_batch
+    second.settings = dataclasses.replace(second.settings, validate_every=6, save_every=1)
+    second.train_batch = broken_at(5)
+    with pytest.raises(NonFiniteLossError, match="is not finite at step 5"):
+        second.fit()
+    assert [path.name for path in (tmp_path / "states").iterdir() if path.name[-1] == "5"] == []
 
 
 def test_meter_counts_speech_without_padding():

@@ -47,7 +47,7 @@ def corpus(clips, tmp_path_factory) -> Path:
     for number in range(COPIES):
         (folder / f"{number:02d}").mkdir()
         for clip in clips:
-            (folder / f"{number:02d}" / clip.path.name).symlink_to(clip.path)
+            shutil.copy(clip.path, folder / f"{number:02d}")
     return folder
 
 

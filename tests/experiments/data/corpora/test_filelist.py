@@ -75,3 +75,17 @@ def test_bad_lists_are_named(tmp_path: Path) -> None:
             filelist.fetch(str(tmp_path / name), cache=str(tmp_path / "cache"))
         assert str(tmp_path / name) in str(caught.value)
     assert not list(tmp_path.glob("cache/*"))
+
+
+def test_one_file_is_in_one_split_whatever_it_is_called(tmp_path: Path) -> None:
+    """By ways around, by links, and in two lists, of which what is held out has it."""
+    files = sorted(DATA.glob("*.flac"))
+    (tmp_path / "link.flac").symlink_to(files[0])
+    around = [file.parent / ".." / file.parent.name / file.name for file in files[1:]]
+    train = write_list(tmp_path / "train.txt", [*files, *around, tmp_path / "link.flac"])
+    test = write_list(tmp_path / "test.txt", [around[-1], tmp_path / "link.flac"])
+    clips = read_manifest(filelist.fetch(train, test=test, cache=str(tmp_path / "cache")))
+    places = [clip.path.resolve() for clip in clips]
+    assert sorted(places) == files
+    held_out = {clip.path.resolve() for clip in clips if clip.split == "test"}
+    assert held_out == {files[0], files[-1]}
