@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
+import torch
 from torch import Tensor
 from tqdm import tqdm
 
@@ -14,7 +15,7 @@ from analysis.resources import Resources
 from analysis.runs import ScoredRun
 from analysis.stores.reference_store import References
 from analysis.stores.result_store import to_json, to_row
-from analysis.stores.wave_cache import WaveCache
+from analysis.stores.tensor_cache import TensorCache
 from analysis.systems.autoencoder import vocode
 from analysis.systems.system import LatentSystem, Outputs, System
 from dcvae.data.manifest import Clip, Manifest, read_manifest
@@ -33,7 +34,7 @@ class EvalContext:
     vocoder: Vocoder  # of the ceiling, on the tools' device
     clips: list[Clip]  # the selection of the test split, the same for every run on the manifest
     resources: Resources
-    waves: WaveCache
+    cache: TensorCache
     references: References = field(default_factory=References)
     unreadable: dict[str, str] = field(default_factory=dict)  # reason by the clip's name
     facts: dict[str, Any] = field(default_factory=dict)  # that the evaluator at work notes
@@ -62,6 +63,12 @@ class EvalContext:
     def decode(self, samples: Sequence[Sample], latents: Tensor) -> Outputs:
         """Latents [B, C, H, L] of the samples of one batch."""
         return self.latent_system.decode(latents, [sample.frames for sample in samples])
+
+    def kept(
+        self, names: Sequence[str], what: str, compute: Callable[[], list[Tensor]]
+    ) -> list[Tensor]:
+        """The run's latents, mels or waves of these clips, computed once for all evaluators."""
+        return self.cache.get(f"{self.run.name} {what}", names, compute)
 
     def rows_once(
         self, kind: str, clips: Sequence[str], compute: Callable[[], Sequence[Row]]
@@ -95,8 +102,11 @@ class Batch:
     @cached_property
     def latents(self) -> Tensor:
         """Clean latents [B, C, H, padded L]."""
-        system = self.context.latent_system
-        return system.encode(self.samples, self.samples[0].padded_frames)
+        encode = self.context.latent_system.encode
+        frames = self.samples[0].padded_frames
+        return torch.stack(
+            self.context.kept(self.names, "latents", lambda: list(encode(self.samples, frames)))
+        )
 
     @cached_property
     def clip_latents(self) -> list[Tensor]:
@@ -107,13 +117,13 @@ class Batch:
 
     @cached_property
     def outputs(self) -> Outputs:
-        """The clips coded and decoded; their waves are kept for other evaluators."""
+        """The clips coded and decoded; their mels and waves are kept for other evaluators."""
         system = self.context.system
         if isinstance(system, LatentSystem):
             outputs = system.decode_later(lambda: self.latents, self.frames)
         else:
             outputs = system.reconstruct(self.samples)
-        outputs.keep = partial(self.context.waves.get, self.context.run.name, self.names)
+        outputs.keep = partial(self.context.kept, self.names)
         return outputs
 
     @property
@@ -131,7 +141,7 @@ class Batch:
         """The original mels through the vocoder, [F * HOP]: no model here can do better."""
         context = self.context
         mels = [sample.mel for sample in self.samples]
-        return context.waves.get(
+        return context.cache.get(
             "ceiling", self.names, lambda: vocode(mels, context.vocoder, context.resources.device)
         )
 

@@ -25,7 +25,7 @@ from analysis.resources import Resources
 from analysis.runs import ScoredRun, TrainedRun
 from analysis.stores.reference_store import References
 from analysis.stores.result_store import Key, ResultStore
-from analysis.stores.wave_cache import WaveCache
+from analysis.stores.tensor_cache import TensorCache
 from analysis.systems.autoencoder import AutoencoderSystem
 from dcvae.data.manifest import Clip, Manifest, ManifestError, read_manifest, select_clips
 from dcvae.runs import CLIPS, SUMMARY
@@ -41,7 +41,7 @@ class AnalysisRunner:
         self.evaluators = evaluators
         self.clips = clips
         self.resources = resources
-        self.waves = WaveCache()
+        self.cache = TensorCache()
         self.selections: dict[Path, list[Clip]] = {}
         self.vocoders: dict[str, Vocoder] = {}
         self.references: dict[Path, References] = {}
@@ -56,7 +56,7 @@ class AnalysisRunner:
         trace: TracebackType | None,
     ) -> None:
         self.resources.close()
-        self.waves.close()
+        self.cache.close()
 
     def score(self, run: ScoredRun) -> str:
         """Measure what is not measured yet, write the run's table and sum it up in one line."""
@@ -84,7 +84,7 @@ class AnalysisRunner:
         if not evaluated and is_written(run):
             return "scored already, skipped"
         summary = self.write(run, context, basis, skipped)
-        self.waves.forget(run.name)
+        self.cache.forget(run.name)
         return summary
 
     def context(self, run: ScoredRun) -> EvalContext:
@@ -106,7 +106,7 @@ class AnalysisRunner:
             self.references[path] = References(path)
         references = self.references[path]
         clips = self.selections[run.manifest]
-        return EvalContext(run, system, vocoder, clips, self.resources, self.waves, references)
+        return EvalContext(run, system, vocoder, clips, self.resources, self.cache, references)
 
     def write(
         self, run: ScoredRun, context: EvalContext, basis: Key, skipped: dict[str, str]

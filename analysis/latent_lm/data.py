@@ -8,9 +8,10 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
-from analysis.batching import LONGEST, read_batches
-from analysis.context import Batch, EvalContext
+from analysis.batching import LONGEST, Sample, read_batches
+from analysis.context import EvalContext
 from analysis.metrics.score import Unmeasurable
+from analysis.systems.system import LatentSystem
 from dcvae.data.manifest import Clip, ManifestError, select_clips
 
 SHORTEST = 1.0  # seconds of a clip that is trained on
@@ -24,11 +25,13 @@ def to_frames(latents: Tensor) -> Tensor:
     return latents.flatten(0, 1).T.contiguous()
 
 
-def whole_latents(batch: Batch) -> list[Tensor]:
-    """Each clip's latents [C, H, L] that lie within it: one that padding fills up is no speech."""
-    whole = batch.context.latent_system.whole_latent_frames
-    pairs = zip(batch.frames, batch.latents, strict=True)
-    return [latents[..., : whole(frames)] for frames, latents in pairs]
+def whole_latents(samples: Sequence[Sample], latents: Tensor, system: LatentSystem) -> list[Tensor]:
+    """Of latents [B, C, H, padded L] those of each clip that lie within it.
+
+    One that padding fills up is no speech.
+    """
+    pairs = zip(samples, latents, strict=True)
+    return [row[..., : system.whole_latent_frames(sample.frames)] for sample, row in pairs]
 
 
 def fault(latents: Tensor) -> str:
@@ -111,9 +114,11 @@ def choose_clips(clips: Sequence[Clip], split: str, hours: float) -> list[Clip]:
 def encode_clips(clips: Sequence[Clip], context: EvalContext) -> list[Tensor]:
     """The frames [L, C * H] of every clip that can be read and has no fault; a few at a time."""
     sequences: list[Tensor] = []
+    system = context.latent_system
     with tqdm(total=len(clips), desc="encoding", unit="clip", disable=None, leave=False) as bar:
         for samples in read_batches(clips, {}, context.resources.frames_at_once):
-            found = whole_latents(Batch(samples, context))
+            latents = system.encode(samples, samples[0].padded_frames)
+            found = whole_latents(samples, latents, system)
             sequences += [to_frames(latents) for latents in found if not fault(latents)]
             bar.update(len(samples))
     return sequences

@@ -75,13 +75,15 @@ def encode_held_out(
     """Frames, prompts and faults, in the order of the selection, whatever the batches'."""
     found: dict[str, tuple[Tensor, Prompt | None]] = {}
     faults: dict[str, str] = {}
+    system = context.latent_system
     for batch in batches:
-        for sample, latents in zip(batch.samples, whole_latents(batch), strict=True):
+        whole = whole_latents(batch.samples, batch.latents, system)
+        for sample, latents in zip(batch.samples, whole, strict=True):
             if reason := fault(latents):
                 faults[sample.name] = reason
                 continue
             frames = to_frames(latents)
-            found[sample.name] = frames, make_prompt(sample, frames, context.latent_system)
+            found[sample.name] = frames, make_prompt(sample, frames, system)
     ordered = [clip.name for clip in context.clips if clip.name in found]
     prompts = [found[name][1] for name in ordered]
     return (

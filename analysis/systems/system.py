@@ -19,14 +19,14 @@ from dcvae.audio.mel import FRAMES_PER_SECOND
 
 Waves = list[Tensor]  # [F * HOP] each
 Mels = list[Tensor]  # [M, F] each
-Keep = Callable[[Callable[[], Waves]], Waves]
+Keep = Callable[[str, Callable[[], list[Tensor]]], list[Tensor]]  # "mel" or "wave", how made
 
 
 class SystemFault(ValueError):
     """A system that cannot be had, or that breaks its protocol; the message names it."""
 
 
-def compute(make: Callable[[], Waves]) -> Waves:
+def compute(what: str, make: Callable[[], list[Tensor]]) -> list[Tensor]:
     """Keeps nothing."""
     return make()
 
@@ -57,11 +57,11 @@ class MelOutputs(Outputs):
 
     @cached_property
     def mels(self) -> Mels:  # type: ignore[override]
-        return self.make()
+        return self.keep("mel", self.make)
 
     @cached_property
     def waves(self) -> Waves:  # type: ignore[override]
-        return self.keep(lambda: self.vocode(self.mels))
+        return self.keep("wave", lambda: self.vocode(self.mels))
 
     def as_inputs(self, samples: Sequence[Sample]) -> list[Sample]:
         """No vocoder lies between two trips: the wave, which is not encoded, stays as it was."""
@@ -81,7 +81,7 @@ class WaveOutputs(Outputs):
 
     @cached_property
     def waves(self) -> Waves:  # type: ignore[override]
-        return self.keep(self.make)
+        return self.keep("wave", self.make)
 
     @cached_property
     def mels(self) -> Mels:  # type: ignore[override]

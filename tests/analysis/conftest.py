@@ -10,7 +10,7 @@ import torch
 from analysis.context import EvalContext
 from analysis.resources import Options, Resources
 from analysis.runs import find_run
-from analysis.stores.wave_cache import WaveCache
+from analysis.stores.tensor_cache import TensorCache
 from dcvae import SpeechAutoencoder, load_vocoder
 from dcvae.audio.io import read_audio, write_audio
 from dcvae.data.manifest import Clip, read_manifest, select_clips, write_manifest
@@ -87,11 +87,11 @@ def make_context(make_run, tmp_path: Path) -> Iterator[Callable[..., EvalContext
         system = run.load(vocoder, torch.device("cpu"))
         clips = select_clips(read_manifest(manifest), "test", count)
         own.append(Resources(torch.device("cpu"), Options(whisper="bundled-en")))
-        made.append(EvalContext(run, system, vocoder, clips, own[-1], WaveCache()))
+        made.append(EvalContext(run, system, vocoder, clips, own[-1], TensorCache()))
         return made[-1]
 
     yield make
     for resources in own:
         resources.close()
     for context in made:
-        context.waves.close()
+        context.cache.close()

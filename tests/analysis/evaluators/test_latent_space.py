@@ -14,7 +14,7 @@ from analysis.evaluators.separability import SHORT
 from analysis.outputs.table import Row
 from analysis.resources import Options, Resources
 from analysis.runs import TrainedRun
-from analysis.stores.wave_cache import WaveCache
+from analysis.stores.tensor_cache import TensorCache
 from analysis.systems.autoencoder import AutoencoderSystem
 from dcvae import SpeechAutoencoder, load_vocoder
 from dcvae.audio.io import read_audio, write_audio
@@ -52,7 +52,7 @@ def make_context(folder: Path, clips: list[Clip]) -> EvalContext:
     run = TrainedRun(folder, record, folder / "manifest.csv", {}, folder / "last")
     device, vocoder = torch.device("cpu"), load_vocoder("griffin_lim")
     system = AutoencoderSystem(model, vocoder, device)
-    return EvalContext(run, system, vocoder, [], Resources(device, Options()), WaveCache())
+    return EvalContext(run, system, vocoder, [], Resources(device, Options()), TensorCache())
 
 
 def ask(context: EvalContext) -> list[Row]:

@@ -27,5 +27,5 @@ def test_the_first_audible_candidates_are_kept_and_no_others_vocoded(context: Ev
     assert wanted[0].path.name == "silent.wav"
     kept = [sample.name for sample, *_ in examples(context)]
     assert kept == [clip.name for clip in wanted[1 : EXAMPLES + 1]]
-    vocoded = {name for kind, name in context.waves.known if kind == "ceiling"}
+    vocoded = {name for kind, name in context.cache.known if kind == "ceiling"}
     assert vocoded == {clip.name for clip in wanted[: EXAMPLES + 1]}

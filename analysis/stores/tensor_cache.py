@@ -1,4 +1,4 @@
-"""Vocoded waves on disk for as long as the analysis runs: several evaluators ask for the same."""
+"""Latents, mels and waves on disk while the analysis runs: several evaluators ask for the same."""
 
 import shutil
 import tempfile
@@ -16,8 +16,8 @@ PREFIX = "dcvae-analysis-"  # of the folders' names
 LIMIT = 4 << 30  # bytes on disk; what would exceed them is computed again when it is asked for
 
 
-class WaveCache:
-    """Waves by kind (the ceiling, or a run's name) and clip, in a temporary folder."""
+class TensorCache:
+    """Tensors by kind (the ceiling, or a run's latents) and clip, in a temporary folder."""
 
     def __init__(self, limit: int = LIMIT) -> None:
         remove_abandoned()
@@ -32,21 +32,21 @@ class WaveCache:
     def get(
         self, kind: str, names: Sequence[str], compute: Callable[[], list[Tensor]]
     ) -> list[Tensor]:
-        """The waves [T] of these clips: read where all are known, else computed and kept."""
+        """Those of these clips: read where all are known, else computed and kept."""
         if all((kind, name) in self.known for name in names):
             return [torch.from_numpy(np.load(self.known[kind, name])) for name in names]
-        waves = compute()
-        for name, wave in zip(names, waves, strict=True):
+        tensors = compute()
+        for name, tensor in zip(names, tensors, strict=True):
             if (kind, name) not in self.known and self.used < self.limit:
-                self.keep((kind, name), wave)
-        return waves
+                self.keep((kind, name), tensor)
+        return tensors
 
-    def keep(self, key: tuple[str, str], wave: Tensor) -> None:
-        """Write one wave; where the disk is full it is not kept, nor is any other."""
+    def keep(self, key: tuple[str, str], tensor: Tensor) -> None:
+        """Write one; where the disk is full it is not kept, nor is any other."""
         self.count += 1
         path = self.folder / f"{self.count}.npy"
         try:
-            np.save(path, wave.contiguous().numpy())
+            np.save(path, tensor.contiguous().numpy())
         except OSError:
             path.unlink(missing_ok=True)
             self.limit = 0
@@ -55,8 +55,8 @@ class WaveCache:
         self.used += path.stat().st_size
 
     def forget(self, kind: str) -> None:
-        """Give back the room of one kind."""
-        for key in [key for key in self.known if key[0] == kind]:
+        """Give back the room of a kind, or of all that begin with its name and a space."""
+        for key in [key for key in self.known if f"{key[0]} ".startswith(f"{kind} ")]:
             path = self.known.pop(key)
             self.used -= path.stat().st_size
             path.unlink()

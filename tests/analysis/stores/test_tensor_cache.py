@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.stores.wave_cache import WaveCache
+from analysis.stores.tensor_cache import TensorCache
 
 
 def test_waves_are_computed_once_and_come_back_exactly() -> None:
-    cache, calls = WaveCache(), []
+    cache, calls = TensorCache(), []
 
     def compute() -> list[torch.Tensor]:
         calls.append(1)
@@ -35,7 +35,7 @@ def test_waves_are_computed_once_and_come_back_exactly() -> None:
 
 
 def test_beyond_the_limit_waves_are_computed_again() -> None:
-    cache, calls = WaveCache(limit=1), []
+    cache, calls = TensorCache(limit=1), []
 
     def compute(name: str) -> list[torch.Tensor]:
         calls.append(name)
@@ -49,8 +49,8 @@ def test_beyond_the_limit_waves_are_computed_again() -> None:
 
 HOLDER = """
 import sys, time, torch
-from analysis.stores.wave_cache import WaveCache
-cache = WaveCache()
+from analysis.stores.tensor_cache import TensorCache
+cache = TensorCache()
 cache.get("run", ["a"], lambda: [torch.zeros(1000)])
 print(cache.folder, flush=True)
 time.sleep(60)
@@ -72,7 +72,7 @@ def test_the_folder_of_a_killed_process_goes_and_that_of_a_living_one_stays(
         assert all(folder.is_dir() for folder in folders)
         holders[0].send_signal(signal.SIGKILL)
         holders[0].wait()
-        cache = WaveCache()
+        cache = TensorCache()
         assert not folders[0].exists()
         assert folders[1].is_dir()
         cache.close()
@@ -89,7 +89,7 @@ def test_a_full_disk_keeps_nothing_and_stops_nothing(monkeypatch: pytest.MonkeyP
         Path(path).write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    cache = WaveCache()
+    cache = TensorCache()
     with monkeypatch.context() as patched:
         patched.setattr(np, "save", full)
         assert len(cache.get("run", ["a", "b"], lambda: [torch.zeros(3)] * 2)) == 2
