@@ -52,6 +52,12 @@ class Spec:
         return cls(said, kind, place, options, name)
 
     @property
+    def named(self) -> str:
+        """What a user writes: with the name, where it does not follow from the rest."""
+        follows = self.name == default_name(self.kind, self.place, self.options)
+        return self.text if follows else f"{self.name}={self.text}"
+
+    @property
     def slug(self) -> str:
         """The name as a folder's."""
         return re.sub(r"[^A-Za-z0-9_.]+", "-", self.name).strip("-.") or self.kind
