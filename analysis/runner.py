@@ -6,19 +6,26 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from torch import nn
 from tqdm import tqdm
 
-from analysis.context import SHORTEST, TEST, UNSEEN, CountedBatches, EvalContext
+from analysis.context import SHORTEST, TEST, CountedBatches, EvalContext
 from analysis.errors import Unavailable
 from analysis.evaluator import Evaluator
 from analysis.outputs.examples import write_clips, write_examples
 from analysis.outputs.model_card import write_card
+from analysis.outputs.protocol import write_protocol
+from analysis.outputs.summary import (
+    command_line,
+    describe_environment,
+    describe_run,
+    read_parts,
+    scored_clips,
+)
 from analysis.outputs.table import Row, describe, make_table, write_table
 from analysis.registry import EVALUATORS
 from analysis.resources import Resources
@@ -28,7 +35,7 @@ from analysis.stores.result_store import Key, ResultStore
 from analysis.stores.wave_cache import WaveCache
 from analysis.systems.autoencoder import AutoencoderSystem
 from dcvae.data.manifest import Clip, ManifestError, read_manifest, select_clips
-from dcvae.runs import CLIPS, SUMMARY
+from dcvae.runs import CLIPS, PROTOCOL, SUMMARY
 from dcvae.utils.files import files_sha256, replace_json
 from dcvae.utils.locks import folder_lock
 from dcvae.vocoders import Vocoder, load_vocoder
@@ -113,32 +120,25 @@ class AnalysisRunner:
         """The table of all that is measured for this checkpoint, and what is beside it."""
         from analysis.outputs.overview import write_overview  # seaborn and scipy.stats: 2 s
 
-        rows: list[Row] = []
-        measured: dict[str, Any] = {}
-        for path in sorted((run.analysis / "parts").glob("*.json")):
-            store = ResultStore(run.analysis / "parts", path.stem, basis)
-            stored = store.stored_key()
-            if all(stored.get(name) == value for name, value in store.key.items()):
-                rows += store.rows()
-                known = {name: stored[name] for name in ("version", "settings")}
-                measured[path.stem] = known | store.facts()
+        clips = scored_clips(context)
+        rows, measured = read_parts(run.analysis / "parts", basis, EVALUATORS, clips)
         table = make_table(run.name, run.ablation, run.seed, rows)
         write_examples(run, context)
-        write_clips(run.analysis / CLIPS, chain(*map(context.manifest.where, (TEST, UNSEEN))))
+        write_clips(run.analysis / CLIPS, scored_clips(context))
         write_table(run.table, table)
         if isinstance(context.system, AutoencoderSystem) and isinstance(run, TrainedRun):
             write_card(run, context.system.model, table, TEST)
         write_overview(run)
-        summary = {
-            **({"checkpoint": run.checkpoint.name} if isinstance(run, TrainedRun) else {}),
-            **basis,
-            "manifest": describe_manifest(run.manifest),
-            "clips": [clip.name for clip in context.clips],
+        summary = describe_run(run, context, basis) | {
             "versions": {name: facts["version"] for name, facts in measured.items()},
             "evaluators": measured,
             "skipped": skipped,
+            "command": command_line(
+                run, self.clips, self.resources, [name for name in EVALUATORS if name in measured]
+            ),
         }
         replace_json(run.analysis / SUMMARY, summary)
+        write_protocol(run)
         return describe(table)
 
 
@@ -164,18 +164,13 @@ def vocoder_basis(run: ScoredRun) -> Key:
     return basis
 
 
-def describe_manifest(manifest: Path) -> str:
-    """Name and content, by which runs that were scored on other clips are told apart."""
-    return f"{manifest.name} ({files_sha256(manifest)[:12]})"
-
-
 def is_written(run: ScoredRun) -> bool:
-    """Whether the run's table was written after the last of its parts."""
-    summary = run.analysis / SUMMARY
-    if not summary.is_file():
+    """Whether the run's last file, its protocol, was written after the last of its parts."""
+    protocol = run.analysis / PROTOCOL
+    if not ((run.analysis / SUMMARY).is_file() and protocol.is_file()):
         return False
     parts = (run.analysis / "parts").glob("*.json")
-    return all(part.stat().st_mtime_ns <= summary.stat().st_mtime_ns for part in parts)
+    return all(part.stat().st_mtime_ns <= protocol.stat().st_mtime_ns for part in parts)
 
 
 def fit_clips(evaluator: Evaluator, context: EvalContext) -> tuple[list[Clip], str]:
@@ -226,6 +221,8 @@ def evaluate(
         if clip.name in context.unreadable
         for condition, metric in evaluator.cells(context, clip)
     ]
+    if store.key["settings"].get("recogniser"):
+        context.facts["recogniser_sha256"] = context.resources.recogniser.weights_sha256
     seconds = time.perf_counter() - started
     factor = seconds / counted.seconds if counted.seconds else math.nan
     facts = {
@@ -234,6 +231,7 @@ def evaluate(
         "speech_seconds": round(counted.seconds, 3),
         "real_time_factor": round(factor, 5) if counted.seconds else None,
         "n_failed": sum(math.isnan(row.value) for row in rows),
+        "environment": describe_environment(context.resources.device),
         **context.facts,
     }
     store.finish(rows, facts)
