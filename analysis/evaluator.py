@@ -52,6 +52,7 @@ class Evaluator:
     install: str = ""  # what `pip install` takes to bring them
     by_clip: bool = True  # the rows of a clip need no other clip: resume where it stopped
     needs: Needs = Needs.OUTPUTS  # of the system
+    protocol: str = ""  # for who compares numbers: models, sample rates, bands, what is summed
 
     def stamp(self) -> str:
         """The version with those of its libraries: rows of another stamp are measured again."""

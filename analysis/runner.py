@@ -1,6 +1,5 @@
 """Evaluate one run after another; what is measured already is not measured again."""
 
-import hashlib
 import json
 import math
 import sys
@@ -9,7 +8,7 @@ from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from torch import nn
 from tqdm import tqdm
@@ -19,17 +18,28 @@ from analysis.errors import Unavailable
 from analysis.evaluator import Evaluator
 from analysis.outputs.examples import write_clips, write_examples
 from analysis.outputs.model_card import write_card
+from analysis.outputs.protocol import write_protocol
+from analysis.outputs.summary import (
+    command_line,
+    describe_environment,
+    describe_run,
+    read_parts,
+    scored_clips,
+)
 from analysis.outputs.table import Row, describe, make_table, write_table
+from analysis.outputs.written import digests_of, is_written
 from analysis.registry import EVALUATORS
 from analysis.resources import Resources
 from analysis.runs import ScoredRun, TrainedRun
+from analysis.stores.audio_digests import audio_digests
+from analysis.stores.keys import basis_of, key, reference_path
 from analysis.stores.reference_store import References
 from analysis.stores.result_store import Key, ResultStore
 from analysis.stores.tensor_cache import TensorCache
 from analysis.systems.autoencoder import AutoencoderSystem
 from dcvae.data.manifest import Clip, Manifest, ManifestError, read_manifest, select_clips
 from dcvae.runs import CLIPS, SUMMARY
-from dcvae.utils.files import files_sha256, replace_json
+from dcvae.utils.files import replace_json
 from dcvae.utils.locks import folder_lock
 from dcvae.vocoders import Vocoder, load_vocoder
 
@@ -75,6 +85,7 @@ class AnalysisRunner:
                 skipped[evaluator.name] = reason
                 say(f"{run.name}: {evaluator.name} is skipped: {reason}")
                 continue
+            context.references.audio |= audio_digests(clips)
             store = ResultStore(
                 run.analysis / "parts", evaluator.name, key(evaluator, clips, context, basis)
             )
@@ -114,80 +125,38 @@ class AnalysisRunner:
         """The table of all that is measured for this checkpoint, and what is beside it."""
         from analysis.outputs.overview import write_overview  # seaborn and scipy.stats: 2 s
 
-        rows: list[Row] = []
-        measured: dict[str, Any] = {}
-        for path in sorted((run.analysis / "parts").glob("*.json")):
-            store = ResultStore(run.analysis / "parts", path.stem, basis)
-            stored = store.stored_key()
-            if all(stored.get(name) == value for name, value in store.key.items()):
-                rows += store.rows()
-                known = {name: stored[name] for name in ("version", "settings")}
-                measured[path.stem] = known | store.facts()
+        clips = scored_clips(context)
+        rows, measured = read_parts(run.analysis / "parts", basis, EVALUATORS, clips)
         table = make_table(run.name, run.ablation, run.seed, rows)
         write_examples(run, context)
-        write_clips(run.analysis / CLIPS, chain(*map(context.manifest.where, (TEST, UNSEEN))))
+        write_clips(run.analysis / CLIPS, scored_clips(context))
         write_table(run.table, table)
         if isinstance(context.system, AutoencoderSystem) and isinstance(run, TrainedRun):
             write_card(run, context.system.model, table, TEST)
         write_overview(run)
-        summary = {
-            **({"checkpoint": run.checkpoint.name} if isinstance(run, TrainedRun) else {}),
-            **basis,
-            "manifest": describe_manifest(run.manifest),
-            "clips": [clip.name for clip in context.clips],
+        summary = describe_run(run, context, basis) | {
+            "files": digests_of(run.analysis),
             "versions": {name: facts["version"] for name, facts in measured.items()},
             "evaluators": measured,
             "skipped": skipped,
+            "command": command_line(
+                run, self.clips, self.resources, [name for name in EVALUATORS if name in measured]
+            ),
         }
         replace_json(run.analysis / SUMMARY, summary)
+        write_protocol(run)
         return describe(table)
 
 
 def check_names(manifest: Manifest, path: Path) -> None:
     """ManifestError where a clip stands twice among those that are scored: its rows would too."""
     names: set[str] = set()
-    for clip in chain(*map(manifest.where, (TEST, UNSEEN))):
+    for clip in chain(manifest.where(TEST), manifest.where(UNSEEN)):
         if clip.name in names:
             raise ManifestError(
                 f"{path} has the clip {clip.key or clip.path} twice among those to score"
             )
         names.add(clip.name)
-
-
-def reference_path(run: ScoredRun) -> Path:
-    """Beside the runs of a size: what depends on manifest, vocoder and versions alone."""
-    basis = vocoder_basis(run) | {"manifest": files_sha256(run.manifest)}
-    stamps = {one.name: one.stamp() for one in EVALUATORS.values() if not one.missing()}
-    key = hashlib.sha256(json.dumps([basis, stamps], sort_keys=True).encode()).hexdigest()
-    return run.size_folder / f"references-{key[:12]}.jsonl"
-
-
-def basis_of(context: EvalContext) -> Key:
-    """What all rows depend on."""
-    return dict(context.system.identity) | vocoder_basis(context.run)
-
-
-def vocoder_basis(run: ScoredRun) -> Key:
-    """The vocoder's settings, and its weights where it has some."""
-    basis: Key = {"vocoder": run.vocoder}
-    if folder := run.vocoder.get("path"):  # other weights can come to lie there
-        files = sorted(path for path in Path(folder).iterdir() if path.is_file())
-        basis["vocoder_sha256"] = files_sha256(*files)
-    return basis
-
-
-def describe_manifest(manifest: Path) -> str:
-    """Name and content, by which runs that were scored on other clips are told apart."""
-    return f"{manifest.name} ({files_sha256(manifest)[:12]})"
-
-
-def is_written(run: ScoredRun) -> bool:
-    """Whether the run's table was written after the last of its parts."""
-    summary = run.analysis / SUMMARY
-    if not summary.is_file():
-        return False
-    parts = (run.analysis / "parts").glob("*.json")
-    return all(part.stat().st_mtime_ns <= summary.stat().st_mtime_ns for part in parts)
 
 
 def fit_clips(evaluator: Evaluator, context: EvalContext) -> tuple[list[Clip], str]:
@@ -200,16 +169,6 @@ def fit_clips(evaluator: Evaluator, context: EvalContext) -> tuple[list[Clip], s
     except Unavailable as error:
         return [], str(error)
     return clips, "" if clips else "no clip is fit for it"
-
-
-def key(evaluator: Evaluator, clips: Sequence[Clip], context: EvalContext, basis: Key) -> Key:
-    """What one evaluator's rows depend on; only what differs is measured again."""
-    return {
-        **basis,
-        "version": evaluator.stamp(),
-        "clips": [clip.name for clip in clips],
-        "settings": evaluator.settings(context),
-    }
 
 
 def evaluate(
@@ -238,6 +197,8 @@ def evaluate(
         if clip.name in context.unreadable
         for condition, metric in evaluator.cells(context, clip)
     ]
+    if store.key["settings"].get("recogniser"):
+        context.facts["recogniser_sha256"] = context.resources.recogniser.weights_sha256
     seconds = time.perf_counter() - started
     factor = seconds / counted.seconds if counted.seconds else math.nan
     facts = {
@@ -246,6 +207,7 @@ def evaluate(
         "speech_seconds": round(counted.seconds, 3),
         "real_time_factor": round(factor, 5) if counted.seconds else None,
         "n_failed": sum(math.isnan(row.value) for row in rows),
+        "environment": describe_environment(context.resources.device),
         **context.facts,
     }
     store.finish(rows, facts)

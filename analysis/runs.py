@@ -12,7 +12,7 @@ from analysis.systems.pairs import find_pairs
 from analysis.systems.specs import PAIRS, Spec, autoencoder, load_system
 from analysis.systems.system import System, SystemFault
 from dcvae.models.pretrained import CONFIG_NAME, WEIGHTS_NAME
-from dcvae.runs import FINISHED, RATES, RECORD, Run, RunError, read_run
+from dcvae.runs import FINISHED, RATES, RECORD, Run, RunError, read_run, shown
 from dcvae.utils.files import replace_json
 from dcvae.vocoders import Vocoder
 
@@ -30,6 +30,10 @@ class ScoredRun(Run, ABC):
     def load(self, vocoder: Vocoder, device: torch.device) -> System:
         """The system; ValueError where it cannot be had."""
 
+    @abstractmethod
+    def arguments(self) -> list[str]:
+        """What names it on the command line of the analysis."""
+
     def describe(self, system: System) -> None:
         """Note in the folder what is scored, where no training has."""
 
@@ -43,6 +47,11 @@ class TrainedRun(ScoredRun):
     def load(self, vocoder: Vocoder, device: torch.device) -> System:
         return autoencoder(self.checkpoint, vocoder, device)
 
+    def arguments(self) -> list[str]:
+        moved = str(self.manifest) != self.record.get("manifest")
+        where = ["--manifest", shown(self.manifest)] if moved else []
+        return [shown(self.folder), "--checkpoint", self.checkpoint.name, *where]
+
 
 @dataclass(frozen=True)
 class SystemRun(ScoredRun):
@@ -52,6 +61,10 @@ class SystemRun(ScoredRun):
 
     def load(self, vocoder: Vocoder, device: torch.device) -> System:
         return load_system(self.spec, vocoder, device)
+
+    def arguments(self) -> list[str]:
+        where = [] if self.spec.kind == PAIRS else ["--manifest", shown(self.manifest)]
+        return ["--system", self.spec.named, *where, "--out", shown(self.folder.parents[1])]
 
     def describe(self, system: System) -> None:
         replace_json(self.folder / RECORD, {**self.record, RATES: system.rates.as_dict()})

@@ -1,7 +1,7 @@
 """The contract of run and study folders: what lies where, one reader, one writer.
 
     RUNS/SIZE/ABLATION/seed<N>/     run.json, metrics.jsonl, last/, best/
-        analysis/                   table.csv, clips.csv, analysis.json, summary.csv, figures/
+        analysis/                   table.csv, clips.csv, analysis.json, summary.csv, figures/, ...
     RUNS/peers/NAME/seed0/          the same of other systems, which are not trained here
     RUNS/SIZE/, RUNS/studies/NAME/  statistics.json, statistics.csv, claims.csv, interactions.csv
     RUNS/studies/NAME/              study.json: the runs and claims that are planned
@@ -21,11 +21,11 @@ from dcvae.record_types import REQUIRED, check_record, require_entries
 from dcvae.utils.files import read_json, replace_json
 
 RECORD = "run.json"
-METRICS = "metrics.jsonl"
-SYSTEM_METRICS = "machine.jsonl"
+METRICS, SYSTEM_METRICS = "metrics.jsonl", "machine.jsonl"
 ANALYSIS = "analysis"  # folder of a run
 TABLE, CLIPS, SUMMARY = "table.csv", "clips.csv", "analysis.json"  # in it
 OVERVIEW, FIGURES = "summary.csv", "figures"  # in it: what MLflow shows of the table
+PROTOCOL, EVAL_RESULTS = "README.md", "eval_results.yaml"  # in it: to compare with others
 STUDIES, PEERS = "studies", "peers"  # folders of RUNS
 PLAN = "study.json"
 STATISTICS, CLAIMS, INTERACTIONS = "statistics.csv", "claims.csv", "interactions.csv"

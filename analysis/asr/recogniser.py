@@ -5,6 +5,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import soxr
@@ -14,6 +16,7 @@ from torch.nn import functional
 
 from analysis.metrics.score import Score, score
 from dcvae.audio.mel import SAMPLE_RATE
+from dcvae.utils.files import files_sha256
 from dcvae.utils.threads import torch_threads
 
 if TYPE_CHECKING:
@@ -48,16 +51,24 @@ class Recogniser:
     wave with far less silence after it than the 30 s of its training, in which it makes words up.
     """
 
-    def __init__(self, name: str, model: "Whisper", device: torch.device) -> None:
-        """`name` is what the table names: it says which weights these are."""
+    def __init__(
+        self, name: str, model: "Whisper", device: torch.device, files: Sequence[Path] = ()
+    ) -> None:
+        """`name` is what the table names: it says which weights these are; `files` hold them."""
         from whisper.tokenizer import LANGUAGES
 
         self.name = name
+        self.files = files
         self.model = model.to(device).eval()
         self.device = device
         self.languages = {"en"}
         if model.is_multilingual:
             self.languages = {"", *list(LANGUAGES)[: model.num_languages]}
+
+    @cached_property
+    def weights_sha256(self) -> str:
+        """Of the files' bytes, one after the other; "" where the weights are of none."""
+        return files_sha256(*self.files) if self.files else ""
 
     def knows(self, language: str) -> bool:
         """Whether it reads the language; "" is an unknown one, which a multilingual one detects."""

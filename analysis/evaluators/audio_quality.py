@@ -10,9 +10,9 @@ from analysis.context import Batch, EvalContext
 from analysis.evaluator import Cell, Evaluator
 from analysis.evaluators.pooled_scores import score_waves
 from analysis.metrics.modulation import band_groups, log_modulation_ratio
-from analysis.metrics.perceptual import METRICS, wave_scores
+from analysis.metrics.perceptual import METRICS, STOI_RATE, wave_scores
 from analysis.metrics.score import score
-from analysis.metrics.spectral import mel_cepstral_distortion, mel_l1
+from analysis.metrics.spectral import COEFFICIENTS, mel_cepstral_distortion, mel_l1
 from analysis.outputs.table import Row
 from analysis.systems.system import LatentSystem
 from dcvae import LogMel
@@ -136,4 +136,11 @@ EVALUATOR = Evaluator(
     measure=measure,
     cells=cells,
     libraries=("pesq", "pystoi"),
+    protocol=(
+        "PESQ-wb at 16,000 Hz (ITU-T P.862.2), PESQ-nb at 8,000 Hz (P.862 and P.862.1), STOI and"
+        f" ESTOI at {STOI_RATE:,} Hz, with `_aligned` once the output's delay is taken out."
+        " `mel_l1` is of natural-log mels before any vocoder where the system makes mels, of its"
+        f" wave's mel where it makes waves; `mcd` is in dB, of {COEFFICIENTS} mel cepstra of the"
+        " waves' mels, frame by frame without time warping."
+    ),
 )

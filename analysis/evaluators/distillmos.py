@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from analysis.context import Batch, EvalContext
 from analysis.evaluator import Cell, Evaluator
 from analysis.evaluators.pooled_scores import score_waves
-from analysis.metrics.distillmos import distillmos_scores
+from analysis.metrics.distillmos import RATE, distillmos_scores
 from analysis.outputs.table import Row
 from dcvae.data.manifest import Clip
 
@@ -29,4 +29,5 @@ EVALUATOR = Evaluator(
     cells=cells,
     libraries=("distillmos", "xls-r-sqa"),
     install="--no-deps distillmos xls-r-sqa",  # they name torchaudio, and need none
+    protocol=f"DistillMOS of the output alone at {RATE:,} Hz, with the package's weights.",
 )

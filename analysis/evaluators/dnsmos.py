@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from analysis.context import Batch, EvalContext
 from analysis.evaluator import Cell, Evaluator
 from analysis.evaluators.pooled_scores import score_waves
-from analysis.metrics.mos import DNSMOS, dnsmos_scores
+from analysis.metrics.mos import DNSMOS, RATE, dnsmos_scores
 from analysis.outputs.table import Row
 from dcvae.data.manifest import Clip
 
@@ -50,4 +50,8 @@ EVALUATOR = Evaluator(
     cells=cells,
     libraries=("speechmos", "onnxruntime", "librosa", "requests"),
     install="'dcvae[dnsmos]'",
+    protocol=(
+        f"DNSMOS P.835 and P.808 of the output alone at {RATE:,} Hz, with the package's weights; a"
+        " clip of less than 9.01 s is repeated to that length."
+    ),
 )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from analysis.context import Batch, EvalContext
 from analysis.evaluator import Cell, Evaluator
 from analysis.evaluators.pooled_scores import score_waves
-from analysis.metrics.pitch import METRICS, pitch_scores
+from analysis.metrics.pitch import CEILING, FLOOR, HOP, METRICS, pitch_scores
 from analysis.outputs.table import Row
 from dcvae.data.manifest import Clip
 
@@ -29,4 +29,8 @@ EVALUATOR = Evaluator(
     cells=cells,
     libraries=("praat-parselmouth",),
     install="'dcvae[pitch]'",
+    protocol=(
+        f"F0 by Praat's autocorrelation between {FLOOR:g} and {CEILING:g} Hz, a value every"
+        f" {HOP * 1000:.2f} ms; `log_f0_rmse` in natural-log units over frames voiced in both."
+    ),
 )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from analysis.context import Batch, EvalContext
 from analysis.evaluator import Cell, Evaluator
 from analysis.evaluators.pooled_scores import score_waves
-from analysis.metrics.mos import visqol_scores
+from analysis.metrics.mos import RATE, visqol_scores
 from analysis.outputs.table import Row
 from dcvae.data.manifest import Clip
 
@@ -28,4 +28,5 @@ EVALUATOR = Evaluator(
     cells=cells,
     libraries=("visqol-python", "ai-edge-litert"),
     install="'dcvae[visqol]'",
+    protocol=f"ViSQOL v3 at {RATE:,} Hz in speech mode, with the lattice network.",
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from analysis.asr.recogniser import NLL_PADDING, READING_PADDING, Reading
+from analysis.asr.recogniser import NLL_PADDING, READING_PADDING, WHISPER_RATE, Reading
 from analysis.batching import LONGEST, Sample
 from analysis.context import TEST, Batch, EvalContext
 from analysis.evaluator import Cell, Evaluator
@@ -183,4 +183,11 @@ EVALUATOR = Evaluator(
     clips=known_clips,
     settings=settings,
     libraries=("jiwer", "openai-whisper"),
+    protocol=(
+        f"Whisper at {WHISPER_RATE:,} Hz, decoded greedily at temperature 0 without timestamps, in"
+        " the manifest's language, else in the one that it detects. Both texts go through Whisper's"
+        " own normaliser: the English one for English, the basic one else. `wer` and `cer` are"
+        " against the manifest's text, `dwer` and `dcer` against the original's reading: errors of"
+        " all clips over the words or characters of all references. `text_nll` is in nats a token."
+    ),
 )

@@ -15,6 +15,7 @@ from dcvae.audio.io import write_audio
 from dcvae.data.manifest import Clip
 from dcvae.utils.files import replacing, replacing_folder
 
+EXAMPLES_FOLDER = "examples"
 EXAMPLES = 6  # clips kept as audio
 CANDIDATES = 12  # tried for them: some may be silent or unreadable
 EXAMPLE_SECONDS = (1.5, 6.0)  # so long, where there are such: a listening page stays small
@@ -53,7 +54,7 @@ def usable_outputs(context: EvalContext, clips: Sequence[Clip]) -> list[Output]:
 
 def write_examples(run: ScoredRun, context: EvalContext) -> None:
     """A folder for each example: three waves and both mels."""
-    with replacing_folder(run.analysis / "examples") as folder:
+    with replacing_folder(run.analysis / EXAMPLES_FOLDER) as folder:
         for sample, ceiling, wave, mel in examples(context):
             place = folder / sample.name
             place.mkdir()

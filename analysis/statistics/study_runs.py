@@ -16,7 +16,7 @@ import pandas as pd
 from analysis.outputs.table import read_table
 from analysis.statistics.ratios import Cell, Ratio, find_ratios
 from dcvae.claims import BASELINE
-from dcvae.runs import CLIPS, RECORD, Run, StudyPlan, read_plan, read_run, shown
+from dcvae.runs import CLIPS, RECORD, TABLE, Run, StudyPlan, read_plan, read_run, shown
 from dcvae.utils.files import files_sha256
 
 
@@ -96,11 +96,14 @@ def read_study_run(folder: Path) -> StudyRun:
         raise ValueError(f"its run.json calls it {run.name}: a copy would count as another seed")
     if not run.table.is_file():
         return StudyRun(folder, run.record)
+    sha256 = files_sha256(run.table)
+    if sha256 != ((run.summary or {}).get("files") or {}).get(TABLE, sha256):
+        raise ValueError(f"its {TABLE} is not what was computed: run `{run.command}`")
     return StudyRun(
         folder,
         run.record,
         find_ratios(read_table(run.table)),
-        files_sha256(run.table),
+        sha256,
         read_speakers(run.analysis / CLIPS),
     )
 

@@ -54,6 +54,12 @@ class Spec:
         return cls(said, kind, place, options, name)
 
     @property
+    def named(self) -> str:
+        """What a user writes: with the name, where it does not follow from the rest."""
+        follows = self.name == default_name(self.kind, self.place, self.options)
+        return self.text if follows else f"{self.name}={self.text}"
+
+    @property
     def slug(self) -> str:
         """The name as a folder's."""
         return re.sub(r"[^A-Za-z0-9_.]+", "-", self.name).strip("-.") or self.kind
@@ -77,7 +83,7 @@ def load_system(spec: Spec, vocoder: Vocoder, device: torch.device) -> System:
     """The system; `vocoder` is that of mel models. SystemFault, naming it, where none is had."""
     try:
         system = LOADERS[spec.kind](spec, vocoder, device)
-        system.identity = {"system": spec.text, **system.identity}
+        system.identity = {"spec": spec.text, **system.identity}
         return system
     except SystemFault:
         raise

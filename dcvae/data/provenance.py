@@ -82,8 +82,9 @@ class Training:
 
 @dataclass(frozen=True)
 class Score:
-    """One metric over the scored clips with its 95% interval; the ceiling is NaN where there is
-    none.
+    """One metric over the scored clips with its 95% interval.
+
+    The ceiling's and the original's own values are NaN where there are none.
     """
 
     metric: str  # as in the tables
@@ -94,6 +95,7 @@ class Score:
     n_scored: int
     n_failed: int
     ceiling: float = math.nan
+    original: float = math.nan
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ Source of the head's fields: the hub's model card specification
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dcvae.audio.mel import SAMPLE_RATE
-from dcvae.data.provenance import Corpus, Evaluation, Training
+from dcvae.data.provenance import Evaluation, Score, Training
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -65,7 +65,8 @@ def head(training: Training, evaluation: Evaluation | None) -> str:
 
     corpus = training.corpus
     codes = [one for one in (corpus.languages if corpus else ()) if re.fullmatch("[a-z]{2,3}", one)]
-    results = eval_results(corpus, evaluation) if evaluation else None
+    name = corpus.name if corpus else UNKNOWN
+    results = eval_results(name, evaluation) if evaluation else None
     data = ModelCardData(
         license="apache-2.0",
         library_name="dcvae",
@@ -73,22 +74,21 @@ def head(training: Training, evaluation: Evaluation | None) -> str:
         tags=TAGS,
         language=codes or None,
         model_name=training.name if results else None,
-        eval_results=results,
+        eval_results=results or None,
     )
     return data.to_yaml()
 
 
-def eval_results(corpus: Corpus | None, evaluation: Evaluation) -> "list[EvalResult] | None":
-    """The means for the hub's model-index."""
+def eval_results(corpus: str, evaluation: Evaluation) -> "list[EvalResult]":
+    """The finite means on that corpus for the hub's model-index."""
     from huggingface_hub import EvalResult
 
-    name = corpus.name if corpus else UNKNOWN
-    found = [
+    return [
         EvalResult(
             task_type="audio-to-audio",
             task_name="speech reconstruction",
-            dataset_type=name,
-            dataset_name=name,
+            dataset_type=corpus,
+            dataset_name=corpus,
             dataset_split=evaluation.split,
             metric_type=one.metric,
             metric_name=one.label.rstrip(" ↑↓"),
@@ -97,7 +97,6 @@ def eval_results(corpus: Corpus | None, evaluation: Evaluation) -> "list[EvalRes
         for one in evaluation.scores
         if math.isfinite(one.mean)
     ]
-    return found or None
 
 
 def what_it_is(model: Described) -> str:
@@ -151,18 +150,22 @@ def what_was_measured(evaluation: Evaluation | None) -> str:
     """The table of metrics."""
     if evaluation is None:
         return "Nothing yet."
-    rows = [
-        f"| {one.label} | {shown(one.mean)} | {span(one.low, one.high)} |"
-        f" {shown(one.ceiling)} | {one.n_scored} | {one.n_failed} |"
-        for one in evaluation.scores
-    ]
     return (
         f"On the corpus' {evaluation.split} split, with {evaluation.vocoder} as the vocoder: mean"
         " and 95% interval over the clips, of these weights. The ceiling is the original mel"
-        " through that vocoder.\n\n"
-        "| metric | mean | 95% interval | ceiling | clips | failed |\n"
-        "|---|---|---|---|---|---|\n" + "\n".join(rows)
+        " through that vocoder.\n\n" + score_table(evaluation.scores)
     )
+
+
+def score_table(scores: Sequence[Score]) -> str:
+    """A Markdown table with a row for each metric, beside its ceiling and the original's value."""
+    rows = [
+        f"| {one.label} | {shown(one.mean)} | {span(one.low, one.high)} | {shown(one.ceiling)} |"
+        f" {shown(one.original)} | {one.n_scored} | {one.n_failed} |"
+        for one in scores
+    ]
+    head = "| metric | mean | 95% interval | ceiling | original | clips | failed |"
+    return "\n".join([head, "|---|---|---|---|---|---|---|", *rows])
 
 
 USE = f"""\

@@ -1,4 +1,4 @@
-"""The analysis in MLflow: a run's means, table and figures, and a study's tables on its parent.
+"""The analysis in MLflow: a run's means, table, figures and card, a study's tables on its parent.
 
 A tag of the run has the digest of what was sent, so that the same analysis is sent once.
 """
@@ -15,9 +15,11 @@ import pandas as pd
 from dcvae.runs import (
     ANALYSIS,
     CLAIMS,
+    EVAL_RESULTS,
     FIGURES,
     INTERACTIONS,
     OVERVIEW,
+    PROTOCOL,
     STATISTICS,
     Run,
     read_plan,
@@ -40,7 +42,7 @@ SERIES = ("channel_", "component_")  # long lists, for figures: they stay in the
 
 
 def send_analysis(client: Any, run_id: str, tags: Mapping[str, str], run: Run) -> int:
-    """Means, table and figures of a scored run, and whether they were sent.
+    """Means, table, figures and protocol of a scored run, and whether they were sent.
 
     A metric is logged where its value is new, so that scoring again adds no point.
     """
@@ -48,7 +50,8 @@ def send_analysis(client: Any, run_id: str, tags: Mapping[str, str], run: Run) -
     if not is_own_file(overview, run.folder):
         return 0
     figures = sorted((run.analysis / FIGURES).glob("*.png"))
-    files = [path for path in (run.table, *figures) if is_own_file(path, run.folder)]
+    cards = (run.analysis / name for name in (PROTOCOL, EVAL_RESULTS))
+    files = [path for path in (run.table, *figures, *cards) if is_own_file(path, run.folder)]
     digest = files_sha256(overview, *files)
     if tags.get(DIGEST_TAG) == digest:
         return 0

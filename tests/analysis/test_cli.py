@@ -92,7 +92,7 @@ def test_a_later_run_takes_the_ceiling_from_disk(tmp_path: Path, manifest: Path,
     main([str(first), "--clips", "4", "--device", "cpu", "--only", "quality"])
     (kept,) = (tmp_path / "debug").glob("references-*.jsonl")
     lines = [json.loads(line) for line in kept.read_text().splitlines()]
-    for kind, _, rows in lines:
+    for kind, _, _, rows in lines:
         if kind == "quality":
             rows[0][3] = 0.125
     kept.write_text("".join(json.dumps(line) + "\n" for line in lines))

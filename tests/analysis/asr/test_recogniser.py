@@ -1,5 +1,6 @@
 """The recogniser: weights from a package, a file or the cache; readings of real speech."""
 
+import hashlib
 import math
 import struct
 import sys
@@ -192,9 +193,12 @@ def test_languages_are_known_by_code_and_name(recogniser, tmp_path: Path) -> Non
 def test_the_name_of_a_file_says_which_weights(tmp_path: Path) -> None:
     for seed in (0, 1):
         save(random_whisper(seed=seed), tmp_path / str(seed) / "own.pt")
-    names = [load_recogniser(str(tmp_path / str(seed) / "own.pt"), CPU).name for seed in (0, 1)]
-    assert all(name.startswith("own.pt (") for name in names)
-    assert names[0] != names[1]
+    files = [tmp_path / str(seed) / "own.pt" for seed in (0, 1)]
+    loaded = [load_recogniser(str(file), CPU) for file in files]
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    assert [one.name for one in loaded] == [f"own.pt ({digest[:12]})" for digest in digests]
+    assert [one.weights_sha256 for one in loaded] == digests
+    assert digests[0] != digests[1]
 
 
 def test_auto_takes_what_is_cached_else_the_bundled_and_downloads_nothing(

@@ -6,10 +6,12 @@ import math
 import pytest
 from huggingface_hub import ModelCard
 
-from analysis.outputs.model_card import headlines, write_card
+from analysis.outputs.headlines import headlines
+from analysis.outputs.model_card import write_card
 from analysis.outputs.table import Row, make_table
 from analysis.runs import find_run
 from dcvae import SpeechAutoencoder
+from dcvae.models.pretrained import checkpoint_sha256
 
 ROWS = [
     Row("a", "reconstruction", "pesq_wb", 1.0),
@@ -31,11 +33,13 @@ def test_headlines_are_means_of_what_was_scored():
     found = {one.metric: one for one in headlines(TABLE)}
     assert list(found) == ["pesq_wb", "dwer", "latents/speaker_probe"]
     pesq = found["pesq_wb"]
-    assert (pesq.mean, pesq.ceiling, pesq.n_scored, pesq.n_failed) == (1.5, 3.5, 2, 1)
+    assert (pesq.mean, pesq.ceiling, pesq.original) == (1.5, 3.5, 4.6)
+    assert (pesq.n_scored, pesq.n_failed) == (2, 1)
     half = 12.706 * 0.5  # t(.975) at one degree of freedom, standard error of 1 and 2
     assert (pesq.low, pesq.high) == pytest.approx((1.5 - half, 1.5 + half), abs=1e-3)
     assert found["dwer"].mean == pytest.approx(1 / 10)  # of all words, not the mean of 1/2 and 0
     assert math.isnan(found["dwer"].ceiling)
+    assert math.isnan(found["dwer"].original)
 
 
 @pytest.fixture
@@ -44,7 +48,7 @@ def run(make_run, spoken, tmp_path):
 
 
 def test_only_the_card_is_replaced(run):
-    before = run.checkpoint_sha256()
+    before = checkpoint_sha256(run.checkpoint)
     write_card(run, SpeechAutoencoder.from_pretrained(run.checkpoint), TABLE, "test")
     card = ModelCard.load(run.checkpoint / "README.md")
     values = {one.metric_type: one.metric_value for one in card.data.eval_results}
@@ -52,7 +56,7 @@ def test_only_the_card_is_replaced(run):
     assert "| PESQ-wb ↑ | 1.500 |" in card.text
     assert "griffin_lim" in card.text
     assert "| step | 2 of 2 |" in card.text  # `last` is of the last step
-    assert run.checkpoint_sha256() == before
+    assert checkpoint_sha256(run.checkpoint) == before
     names = {path.name for path in run.checkpoint.iterdir()}
     assert names == {"README.md", "config.json", "model.safetensors"}
 

@@ -85,6 +85,7 @@ def test_a_spec_is_read(text, kind, place, options, name, slug) -> None:
     spec = Spec.parse(text)
     assert (spec.kind, spec.place, spec.options) == (kind, place, options)
     assert (spec.name, spec.slug) == (name, slug)
+    assert Spec.parse(spec.named) == spec
 
 
 def test_what_cannot_be_had_is_a_line_each_and_stops_no_other(

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 CORPUS = Corpus("debian_speech", "manifest-1.csv", 4707, 4.8, ["cs", "no", "Klingon"], 9)
 TRAINING = Training("tiny", "baseline", 0, 600, 700, "no", "a processor | of two", "abc", CORPUS)
 SCORES = [
-    Score("pesq_wb", "PESQ-wb ↑", 1.43512, 1.368, 1.506, 40, 0, 3.484),
+    Score("pesq_wb", "PESQ-wb ↑", 1.43512, 1.368, 1.506, 40, 0, 3.484, 4.644),
     Score("dwer", "dWER ↓", math.nan, math.nan, math.nan, 0, 40),
 ]
 EVALUATION = Evaluation("test", "griffin_lim", SCORES)
@@ -77,8 +77,8 @@ def test_the_text_has_the_facts(model):
     assert rows["precision"] == ["float32"]
     assert rows["device"] == ["a processor / of two"]
     assert rows["corpus"] == ["debian_speech (manifest `manifest-1.csv`): 4,707 clips, 4.80 hours"]
-    assert rows["PESQ-wb ↑"] == ["1.435", "1.368 to 1.506", "3.484", "40", "0"]
-    assert rows["dWER ↓"] == ["-", "-", "-", "0", "40"]
+    assert rows["PESQ-wb ↑"] == ["1.435", "1.368 to 1.506", "3.484", "4.644", "40", "0"]
+    assert rows["dWER ↓"] == ["-", "-", "-", "-", "0", "40"]
     assert model_card(model, TRAINING, EVALUATION) == text
 
 

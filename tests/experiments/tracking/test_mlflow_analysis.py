@@ -60,6 +60,8 @@ def write(run: Run, offset: float) -> None:
     write_table(run.analysis / "table.csv", make_table(run.name, "baseline", 0, rows))
     labels = pd.DataFrame({"clip": NAMES, "speaker": "a", "language": "en"})
     labels.to_csv(run.analysis / "clips.csv", index=False)
+    for name in ("README.md", "eval_results.yaml"):
+        (run.analysis / name).write_text(f"of {offset}\n")
     write_overview(run)
 
 
@@ -91,6 +93,8 @@ def test_scoring_again_updates_and_does_not_duplicate(
         f"analysis/{name}"
         for name in (
             "table.csv",
+            "README.md",
+            "eval_results.yaml",
             "summary.json",
             "tsne.png",
             "latent_noise.png",
