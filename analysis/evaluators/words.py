@@ -185,9 +185,10 @@ EVALUATOR = Evaluator(
     libraries=("jiwer", "openai-whisper"),
     protocol=(
         f"Whisper at {WHISPER_RATE:,} Hz, decoded greedily at temperature 0 without timestamps, in"
-        " the manifest's language, else in the one that it detects. Both texts go through Whisper's"
-        " own normaliser: the English one for English, the basic one else. `wer` and `cer` are"
-        " against the manifest's text, `dwer` and `dcer` against the original's reading: errors of"
-        " all clips over the words or characters of all references. `text_nll` is in nats a token."
+        " the manifest's language, else in the one that it detects; waves are padded with silence"
+        " to a multiple of so many seconds as the settings say. Both texts go through Whisper's own"
+        " normaliser: the English one for English, the basic one else. `wer` and `cer` are against"
+        " the manifest's text, `dwer` and `dcer` against the original's reading: errors of all"
+        " clips over the words or characters of all references. `text_nll` is in nats a token."
     ),
 )

@@ -15,7 +15,7 @@ from analysis.outputs.headlines import headlines
 from analysis.outputs.hub_results import Facts, hub_results, manifest_name
 from analysis.outputs.table import read_table
 from dcvae.data.provenance import Evaluation, Score
-from dcvae.models.model_card import UNKNOWN, score_table, two_columns
+from dcvae.models.model_card import score_table, two_columns
 from dcvae.runs import EVAL_RESULTS, PROTOCOL, SUMMARY, Run, read_object
 from dcvae.utils.files import replace_text
 
@@ -142,8 +142,8 @@ def describe_clips(facts: Facts) -> str:
     manifest = {
         "manifest": f"`{manifest_name(facts)}`",
         "SHA-256 of the manifest": f"`{facts['manifest_sha256']}`",
-        "shortest": f"{comparison['shortest_seconds']:g} s",
-        "longest": f"of a clip longer than {comparison['longest_seconds']:g} s its start alone",
+        "shortest": f"{comparison['shortest_seconds']:g} s: shorter clips are left out",
+        "longest": f"{comparison['longest_seconds']:g} s: of longer clips the start is scored",
     }
     return (
         f"{two_columns(manifest)}\n\nSeconds are the manifest's, as far as they are scored. The"
@@ -159,13 +159,14 @@ def splits(selection: Facts) -> str:
 
 def describe_comparison(facts: Facts) -> dict[str, str]:
     """To what all waves are brought, and the vocoder of the ceiling."""
-    comparison, vocoder = facts["comparison"], dict(facts["vocoder"])
+    comparison = facts["comparison"]
+    vocoder = dict(comparison["ceiling"])
     mel = comparison["mel"]
     rows = {
         "sample rate": f"{comparison['sample_rate']:,} Hz, mono: outputs at another are resampled",
         "mel": f"{mel['bins']} bins from {mel['low_hz']:,g} to {mel['high_hz']:,g} Hz, natural log"
         f" of magnitude, windows of {mel['window']} samples every {mel['hop']}",
-        "vocoder of the ceiling": str(vocoder.pop("name", UNKNOWN)),
+        "vocoder of the ceiling": str(vocoder.pop("name")),
     }
     if vocoder:
         rows["its options"] = listed(vocoder)

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
+from inspect import signature
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from analysis.stores.result_store import Key, ResultStore
 from dcvae.audio.mel import HOP, N_FFT, N_MELS, NYQUIST, SAMPLE_RATE
 from dcvae.data.manifest import Clip
 from dcvae.utils.files import files_sha256
+from dcvae.vocoders import VOCODERS, load_vocoder
 
 PACKAGES = ("dcvae", "torch", "numpy", "scipy", "soxr")  # beside those that evaluators name
 COMPARISON: dict[str, Any] = {  # what all clips and outputs are brought to
@@ -44,9 +46,16 @@ def describe_run(run: ScoredRun, context: EvalContext, basis: Key) -> dict[str, 
         "system": {"rates": system.rates.as_dict(), "identity": dict(system.identity)},
         "manifest": describe_manifest(run.manifest),
         "manifest_sha256": files_sha256(run.manifest),
-        "comparison": COMPARISON,
+        "comparison": {**COMPARISON, "ceiling": vocoder_options(run.vocoder)},
         "clips": [clip.name for clip in context.clips],
     }
+
+
+def vocoder_options(said: Mapping[str, Any]) -> dict[str, Any]:
+    """load_vocoder's arguments with the defaults of those that are not said."""
+    name = said.get("name", signature(load_vocoder).parameters["name"].default)
+    known = signature(VOCODERS[name]).parameters.values()
+    return {"name": name, **{one.name: one.default for one in known}, **said}
 
 
 def command_line(

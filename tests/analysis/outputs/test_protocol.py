@@ -53,6 +53,7 @@ SUMMARY = {
         "shortest_seconds": 1.0,
         "longest_seconds": 10.0,
         "mel": {"bins": 80, "low_hz": 0.0, "high_hz": 11025.0, "window": 1024, "hop": 256},
+        "ceiling": {"name": "griffin_lim", "iterations": 2, "momentum": 0.99},
     },
     "clips": ["a", "b", "c"],
     "versions": {},
@@ -124,8 +125,8 @@ through the vocoder named below, `original` the original itself.
 |---|---|
 | manifest | `corpus 1.csv` |
 | SHA-256 of the manifest | `{"1" * 64}` |
-| shortest | 1 s |
-| longest | of a clip longer than 10 s its start alone |
+| shortest | 1 s: shorter clips are left out |
+| longest | 10 s: of longer clips the start is scored |
 
 Seconds are the manifest's, as far as they are scored. The digest is the SHA-256 of the clips' \
 names in alphabetical order, each with a newline behind it.
@@ -142,7 +143,7 @@ names in alphabetical order, each with a newline behind it.
 | sample rate | 22,050 Hz, mono: outputs at another are resampled |
 | mel | 80 bins from 0 to 11,025 Hz, natural log of magnitude, windows of 1024 samples every 256 |
 | vocoder of the ceiling | griffin_lim |
-| its options | `iterations` 2 |
+| its options | `iterations` 2, `momentum` 0.99 |
 
 ## Evaluators
 

@@ -10,7 +10,12 @@ import torch
 
 from analysis.cli import parser
 from analysis.evaluators import audio_quality, latent_noise
-from analysis.outputs.summary import command_line, describe_selections, protocol_of
+from analysis.outputs.summary import (
+    command_line,
+    describe_selections,
+    protocol_of,
+    vocoder_options,
+)
 from analysis.resources import Options, Resources
 from analysis.runs import find_run, find_system
 from dcvae.data.manifest import Clip
@@ -39,6 +44,16 @@ def test_rows_of_another_version_have_no_protocol() -> None:
     assert protocol_of(evaluator, f"{evaluator.version}0 (pesq 0.0.4)") == {}
     assert protocol_of(latent_noise.LATENT_NOISE, "2") == {}
     assert protocol_of(None, "1") == {}
+
+
+def test_a_vocoders_defaults_are_said() -> None:
+    whole = {"name": "griffin_lim", "iterations": 64, "magnitude_iterations": 20, "momentum": 0.99}
+    assert vocoder_options({}) == vocoder_options({"name": "griffin_lim"}) == whole
+    assert vocoder_options({"name": "griffin_lim", "iterations": 2}) == {**whole, "iterations": 2}
+    assert vocoder_options({"name": "bigvgan", "path": "here"}) == {
+        "name": "bigvgan",
+        "path": "here",
+    }
 
 
 def test_the_command_is_read_back(
