@@ -17,18 +17,18 @@ from dcvae.utils.threads import Result
 
 @contextmanager
 def worker_pool(
-    count: int, preload: Sequence[str], prepare: Callable[[Any], None], gifts: Iterable[Any]
+    count: int, preload: Sequence[str], prepare: Callable[[Any], None], arguments: Iterable[Any]
 ) -> Iterator[ProcessPoolExecutor]:
     """`count` processes, forked from one that has the modules `preload` and no threads.
 
-    Each calls prepare(gift) first, with a gift of its own. They end with this process, however it
+    Each calls prepare(argument) first, with one of its own. They end with this process, however it
     ends, and at once where the block fails. OSError where the system ended one.
     """
     processes = get_context("forkserver")
     processes.set_forkserver_preload(list(preload))
     queue, before = processes.SimpleQueue(), set(active_children())
-    for gift in gifts:
-        queue.put(gift)
+    for argument in arguments:
+        queue.put(argument)
     pool = ProcessPoolExecutor(count, processes, _begin, (prepare, queue))
     try:
         yield pool

@@ -115,8 +115,8 @@ def encode_missing(
     remove_parts(encoder.folder)
     try:
         if workers > 1:
-            gifts = [(encoder, devices[one % len(devices)]) for one in range(workers)]
-            with worker_pool(workers, PRELOAD, prepare, gifts) as pool:
+            assigned = [(encoder, devices[one % len(devices)]) for one in range(workers)]
+            with worker_pool(workers, PRELOAD, prepare, assigned) as pool:
                 yield from run_ahead(pool, encode_shard, jobs, workers + 1)
         elif missing:
             codec = encoder.load(devices[0])
@@ -128,22 +128,22 @@ def encode_missing(
         remove_parts(encoder.folder)
 
 
-_gift: list[tuple[ShardEncoder, str]] = []  # a worker's own
+_assigned: list[tuple[ShardEncoder, str]] = []  # to this worker: encoder and device
 
 
-def prepare(gift: tuple[ShardEncoder, str]) -> None:
-    _gift.append(gift)
+def prepare(assigned: tuple[ShardEncoder, str]) -> None:
+    _assigned.append(assigned)
 
 
 @cache
 def own_codec() -> Codec:
     """Loaded with the worker's first shard, so that a failure is that shard's."""
-    encoder, device = _gift[0]
+    encoder, device = _assigned[0]
     return encoder.load(device)
 
 
 def encode_shard(shard: int, rows: dict[str, list[Any]]) -> ShardFacts:
-    encoder, _ = _gift[0]
+    encoder, _ = _assigned[0]
     return encoder.encode(own_codec(), shard, rows)
 
 
