@@ -8,15 +8,15 @@ import torch
 from dcvae.utils.workers import run_ahead, worker_pool
 
 PRELOAD = ("torch",)
-gift: list[object] = []
+assigned: list[object] = []
 
 
 def prepare(one):
-    gift.append(one)
+    assigned.append(one)
 
 
 def told(number):
-    return number, gift, torch.get_num_threads(), os.getpid()
+    return number, assigned, torch.get_num_threads(), os.getpid()
 
 
 def die(number):
@@ -31,15 +31,15 @@ def is_there(pid: int) -> bool:
     return True
 
 
-def test_each_worker_has_one_thread_and_a_gift_of_its_own():
+def test_each_worker_has_one_thread_and_an_argument_of_its_own():
     with worker_pool(2, PRELOAD, prepare, ["a", "b"]) as pool:
         results = list(run_ahead(pool, told, ((number,) for number in range(50)), 4))
     assert sorted(number for number, *_ in results) == list(range(50))
     assert {threads for _, _, threads, _ in results} == {1}
-    gifts = {pid: tuple(own) for _, own, _, pid in results}
-    assert set(gifts.values()) <= {("a",), ("b",)}
-    assert len(set(gifts.values())) == len(gifts)
-    assert not any(map(is_there, gifts))
+    arguments = {pid: tuple(own) for _, own, _, pid in results}
+    assert set(arguments.values()) <= {("a",), ("b",)}
+    assert len(set(arguments.values())) == len(arguments)
+    assert not any(map(is_there, arguments))
 
 
 def test_jobs_are_taken_as_they_are_needed():
