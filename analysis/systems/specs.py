@@ -14,11 +14,11 @@ import torch
 from analysis.systems.autoencoder import AutoencoderSystem
 from analysis.systems.ceilings import VocoderSystem
 from analysis.systems.codec import wrap
-from analysis.systems.diffusers_codecs import load_diffusers_codec
 from analysis.systems.ffmpeg import ffmpeg_version, load_ffmpeg_codec
+from analysis.systems.libraries.diffusers_codecs import load_diffusers_codec
+from analysis.systems.libraries.transformers_codecs import load_transformers_codec
 from analysis.systems.pairs import PairsSystem, find_pairs
 from analysis.systems.system import System, SystemFault
-from analysis.systems.transformers_codecs import load_transformers_codec
 from dcvae import SpeechAutoencoder
 from dcvae.models.pretrained import checkpoint_sha256
 from dcvae.utils.files import files_sha256

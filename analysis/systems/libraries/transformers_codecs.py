@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from analysis.systems.checkpoint_folder import CheckpointFolder, find_checkpoint
-from analysis.systems.library_codec import LibraryCodec, load_model
-from analysis.systems.quantised_codecs import (
+from analysis.systems.libraries.checkpoint_folder import CheckpointFolder, find_checkpoint
+from analysis.systems.libraries.library_codec import LibraryCodec, load_model
+from analysis.systems.libraries.quantised_codecs import (
     Dac,
     Encodec,
     Mimi,

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from analysis.systems.checkpoint_folder import find_checkpoint
-from analysis.systems.library_codec import LibraryCodec, load_model
+from analysis.systems.libraries.checkpoint_folder import find_checkpoint
+from analysis.systems.libraries.library_codec import LibraryCodec, load_model
 
 CLASS = "AutoencoderOobleck"
 OPTIONS = ("revision", "subfolder")

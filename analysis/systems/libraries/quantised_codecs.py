@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from analysis.systems.checkpoint_folder import CheckpointFolder
-from analysis.systems.library_codec import LibraryCodec
+from analysis.systems.libraries.checkpoint_folder import CheckpointFolder
+from analysis.systems.libraries.library_codec import LibraryCodec
 
 
 class QuantisedCodec(LibraryCodec):

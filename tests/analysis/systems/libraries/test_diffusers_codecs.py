@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from analysis.systems.codec import wrap
-from analysis.systems.diffusers_codecs import load_diffusers_codec
+from analysis.systems.libraries.diffusers_codecs import load_diffusers_codec
 from analysis.systems.specs import Spec, load_system
 from analysis.systems.system import SystemFault
 from dcvae import load_vocoder

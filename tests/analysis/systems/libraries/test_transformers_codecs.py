@@ -17,10 +17,10 @@ from analysis.batching import Sample, read_batches
 from analysis.cli import main
 from analysis.outputs.table import read_table, summarise
 from analysis.systems.codec import at_rate, fit, wrap
-from analysis.systems.library_codec import LibraryCodec
+from analysis.systems.libraries.library_codec import LibraryCodec
+from analysis.systems.libraries.transformers_codecs import CODECS, INSTALL, load_transformers_codec
 from analysis.systems.specs import Spec, load_system
 from analysis.systems.system import SystemFault
-from analysis.systems.transformers_codecs import CODECS, INSTALL, load_transformers_codec
 from dcvae import load_vocoder
 from dcvae.audio.mel import HOP, SAMPLE_RATE
 from dcvae.data.manifest import read_manifest

@@ -1,0 +1,1 @@
+"""Codecs of the libraries transformers and diffusers, by their own classes."""
