@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from dcvae.audio.mel import SAMPLE_RATE
+from dcvae.audio.rates import HIGHEST_RATE, LOWEST_RATE
 from dcvae.utils.files import replacing
 
 PathLike = str | os.PathLike[str]
@@ -35,7 +36,6 @@ PREROLL = 0.3  # seconds decoded before a place in a lossy file: an MP3 frame bu
 SEEK_FROM = 10.0  # seconds; before it, decoding from the start is as fast
 SILENCE = threading.Lock()  # over the process's one stderr
 LONG = 600.0  # seconds of a file held at once while probing
-LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000  # Hz
 LOUDEST = 1e10  # of a sample: integers of 32 bits, and a power that float32 can hold
 LONGEST_WAV = (2**32 - 64) // 2  # samples: the header counts bytes in 32 bits
 
