@@ -17,6 +17,7 @@ from dcvae.inference.transcode.operations import Operation, Reconstruct
 from dcvae.inference.transcode.outputs import OutputLog, Task, Unrecorded, check_free, place
 from dcvae.models.autoencoder import SpeechAutoencoder
 from dcvae.models.model_card import model_card
+from dcvae.utils.errors import INTERRUPTED
 from dcvae.utils.files import files_sha256, replace_json
 from dcvae.vocoders import load_vocoder
 
@@ -73,7 +74,7 @@ def transcode(
         outcome = Job(operation, output_log, codec.device).run(tasks)
     except KeyboardInterrupt:
         print("dcvae: interrupted; the same command goes on from here", file=sys.stderr)
-        raise SystemExit(130) from None
+        raise SystemExit(INTERRUPTED) from None
     if outcome.done or len(tasks) > 1:
         print(f"{out}: {operation.verb} {summary(outcome, time.perf_counter() - began)}")
     if outcome.failures:
