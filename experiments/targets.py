@@ -5,7 +5,7 @@ whatever a `_target_` names, wherever it stands: a loader of code, or of pickles
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 TARGET = "_target_"
@@ -46,13 +46,12 @@ def check_targets(config: Mapping[str, Any]) -> None:
 
 def find_targets(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
     """Every `_target_` in mappings and lists, with the place where it stands."""
+    inner: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, Mapping):
         if TARGET in value:
             yield place, value[TARGET]
         inner = value.items()
     elif isinstance(value, list):
         inner = enumerate(value)
-    else:
-        return
     for name, one in inner:
         yield from find_targets(one, f"{place}.{name}" if place else str(name))
