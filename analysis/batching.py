@@ -12,6 +12,7 @@ from dcvae import LogMel
 from dcvae.audio.io import AudioError, read_audio
 from dcvae.audio.mel import HOP, SAMPLE_RATE, SILENCE
 from dcvae.data.manifest import Clip
+from dcvae.utils.errors import one_line
 
 LONGEST = 10.0  # seconds; of a longer clip the start is scored, so memory stays small
 BUCKET = 64  # frames; clips are padded to a multiple, so a batch never changes a clip's padding
@@ -72,7 +73,7 @@ def read_batches(
             try:
                 samples.append(read_sample(clip, log_mel))
             except (AudioError, ValueError, OSError) as error:
-                unreadable[clip.name] = " ".join(str(error).split())
+                unreadable[clip.name] = one_line(error)
         yield from group(samples, frames)
 
 

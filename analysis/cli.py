@@ -18,7 +18,7 @@ from analysis.runs import find_run, find_system
 from analysis.systems.system import SystemFault
 from dcvae.data.test_sets import ANY_COUNT, TEST_SETS, find_manifest
 from dcvae.runs import PEERS, PLAN, STATISTICS, read_plan
-from dcvae.utils.errors import user_errors
+from dcvae.utils.errors import one_line, user_errors
 
 DEFAULT_CLIPS = 200
 VOCODER = {"name": "griffin_lim"}  # of systems' ceilings, and of mel models among them
@@ -161,7 +161,7 @@ def score_systems(options: argparse.Namespace, scorer: AnalysisRunner) -> bool:
             run = find_system(text, options.out, options.manifest, VOCODER)
             print(f"{run.name}: {scorer.score(run)}", file=sys.stderr)
         except SystemFault as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             named = text.partition(":")[2] in reason
             print(f"analysis: {reason if named else f'{text}: {reason}'}", file=sys.stderr)
             failed = True

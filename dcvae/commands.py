@@ -18,6 +18,7 @@ from dcvae.inference.transcode.operations import Operation, Reconstruct
 from dcvae.inference.transcode.outputs import OutputLog, Task, Unrecorded, check_free, place
 from dcvae.models.autoencoder import SpeechAutoencoder
 from dcvae.models.model_card import model_card
+from dcvae.utils.errors import INTERRUPTED
 from dcvae.utils.files import files_sha256, replace_json
 from dcvae.vocoders import load_vocoder
 
@@ -85,7 +86,7 @@ def interruptible() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         print("dcvae: interrupted; the same command goes on from here", file=sys.stderr)
-        raise SystemExit(130) from None
+        raise SystemExit(INTERRUPTED) from None
 
 
 def plan(

@@ -91,7 +91,7 @@ def split(wanted: Wanted) -> list[str]:
 
 def listed(file: Mapping[str, Any]) -> list[str]:
     """The other files of a defaults list."""
-    return [str(name) for name in file.get("defaults", ()) if name != "_self_"]
+    return [str(name) for name in file.get("defaults") or () if name != "_self_"]
 
 
 def contradiction(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:

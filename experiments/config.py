@@ -23,8 +23,9 @@ from experiments.ablations import Registry, Wanted
 from experiments.limits import check_limits
 from experiments.record import flatten
 from experiments.targets import check_targets
+from experiments.yaml_files import CONF, check_ablation, check_choice, check_yaml
 
-CONF = Path(__file__).parent / "conf"
+GROUPS = ("size", "data", "vocoder")  # folders of it, of which one file is chosen
 T = TypeVar("T")
 COMPOSING_ERRORS = (HydraException, OmegaConfBaseException)
 
@@ -63,9 +64,14 @@ class Composed:
 
 @cache
 def read_registry() -> Registry:
-    """The ablations of conf/ablation, read once."""
+    """The ablations of conf/ablation, read once; ValueError for a file of conf/ that is none."""
+    known = frozenset({*check_yaml(CONF / "config.yaml"), "data", "equal_parameters"}) - {"hydra"}
+    for group in GROUPS:
+        for path in (CONF / group).glob("*.yaml"):
+            check_yaml(path)
     files: dict[str, Mapping[str, Any]] = {}
     for path in sorted((CONF / "ablation").glob("*.yaml")):
+        check_ablation(path, known)
         files[path.stem] = OmegaConf.to_container(OmegaConf.load(path))  # type: ignore[assignment]
     return Registry(files)
 
@@ -88,9 +94,12 @@ def hydra_overrides(arguments: Sequence[str], registry: Registry) -> list[str]:
 
 
 def check_names(overrides: Sequence[str]) -> None:
-    """ValueError that gives the new name where an override has an old one."""
+    """ValueError for an old name, which gives the new one, and for a file that there is not."""
     for override in overrides:
-        key = override.partition("=")[0].lstrip("+~")
+        key, _, value = override.partition("=")
+        key = key.lstrip("+~")
+        if key in GROUPS and "," not in value:
+            check_choice(key, value)
         if key in RENAMED:
             raise ValueError(f"{key} is now called {RENAMED[key]}")
 
@@ -171,9 +180,8 @@ def plain_values(composed: DictConfig) -> dict[str, Any]:
 
 def steps_of(size: str) -> int | None:
     """The steps that the size's file says."""
-    own: int | None = OmegaConf.select(
-        OmegaConf.load(CONF / "size" / f"{size}.yaml"), "trainer.steps"
-    )
+    file = OmegaConf.load(CONF / "size" / f"{size}.yaml")
+    own: int | None = OmegaConf.select(file, "trainer.steps")
     return own
 
 
@@ -206,6 +214,7 @@ def read_typed(schema: type[T], path: Path, changes: Sequence[str]) -> T:
 
     OmegaConfBaseException for a key that `schema` does not have, and for a value of another type.
     """
+    check_yaml(path)
     written, changed = OmegaConf.load(path), OmegaConf.from_dotlist(list(changes))
     for key in set(written) & set(changed):
         if type(written[key]) is not type(changed[key]):  # a list in a mapping's place

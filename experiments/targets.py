@@ -46,13 +46,12 @@ def check_targets(config: Mapping[str, Any]) -> None:
 
 def find_targets(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
     """Every `_target_` in mappings and lists, with the place where it stands."""
+    inner: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, Mapping):
         if TARGET in value:
             yield place, value[TARGET]
-        inner: Iterable[tuple[Any, Any]] = value.items()
+        inner = value.items()
     elif isinstance(value, list):
         inner = enumerate(value)
-    else:
-        return
     for name, one in inner:
         yield from find_targets(one, f"{place}.{name}" if place else str(name))

@@ -1,12 +1,12 @@
 """python -m reports.build [RUNS]: write index.html from whatever is trained and analysed."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from dcvae.utils.errors import user_errors
 from dcvae.utils.files import replace_text
 from reports.collect import collect
 from reports.export import save_figure, save_tables
@@ -27,14 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--study", metavar="NAME", help="the runs that RUNS/studies/NAME plans")
     parser.add_argument("--pdf", action="store_true", help="make report.pdf as well, with LaTeX")
     options = parser.parse_args(arguments)
-    try:
+    with user_errors("report"):
         study = collect(options.runs, options.size, options.study)
         build(study, options.out, options.pdf)
-    except (ValueError, OSError) as error:
-        if os.environ.get("DCVAE_DEBUG"):
-            raise
-        print(f"report: {' '.join(str(error).split())}", file=sys.stderr)
-        raise SystemExit(2) from None
 
 
 def build(study: Study, out: Path, with_pdf: bool) -> None:

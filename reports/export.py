@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dcvae.utils.files import replace_text
+from dcvae.utils.files import replace_text, replacing
 from reports.figures.plot import Plot
 from reports.figures.style import COLUMN, DOUBLE, PAPER, styled
 from reports.study import Study
@@ -26,13 +26,15 @@ def save_figure(
     plot: Plot, table: pd.DataFrame, systems: Sequence[str], folder: Path
 ) -> list[Path]:
     """Write FOLDER/<name>.pdf, .svg and .png, at the width of one column or of both."""
-    folder.mkdir(parents=True, exist_ok=True)
     with styled(PAPER, systems, DOUBLE if plot.wide else COLUMN):
         figure = plot.draw(table)
         paths = []
         for kind, metadata in METADATA.items():
             paths.append(folder / f"{plot.name}.{kind}")
-            figure.savefig(paths[-1], dpi=DPI, metadata=metadata, facecolor="white")
+            with replacing(paths[-1]) as temporary:
+                figure.savefig(
+                    temporary, format=kind, dpi=DPI, metadata=metadata, facecolor="white"
+                )
     return paths
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from analysis.asr.ctranslate2 import Array, read_ctranslate2
+from dcvae.utils.errors import one_line
 
 if TYPE_CHECKING:
     from whisper.model import ModelDimensions, Whisper
@@ -59,7 +60,7 @@ def read_whisper(*parts: Path) -> "Whisper":
     except KeyError as error:
         raise ValueError(f"{path} does not fit Whisper: it lacks {error.args[0]}") from error
     except (ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise ValueError(f"{path} does not fit Whisper: {reason}") from error
     return model.eval()
 

@@ -25,6 +25,7 @@ from analysis.batching import Sample
 from analysis.systems.system import LatentSystem, Rates, System, SystemFault, WaveOutputs
 from dcvae.audio.mel import FRAMES_PER_SECOND, HOP, SAMPLE_RATE
 from dcvae.audio.streaming import resampled
+from dcvae.utils.errors import one_line
 
 RATE_SECONDS = (8, 24)  # between which latent frames are counted, where no rate is told
 
@@ -102,7 +103,7 @@ def called(name: str, function: Callable[[Tensor], Any], values: Tensor) -> Any:
     except SystemFault:
         raise
     except Exception as error:  # a codec is anyone's code
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error)
         raise SystemFault(f"{name}: {type(error).__name__}: {reason}") from error
 
 

@@ -22,10 +22,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dcvae.audio.checks import (
+    AudioError,
+    PathLike,
+    check_rate,
+    check_samples,
+    existing_file,
+)
 from dcvae.audio.mel import SAMPLE_RATE
 from dcvae.utils.files import replacing
-
-PathLike = str | os.PathLike[str]
 
 MARGIN = 0.05  # seconds read beyond a crop, so that its resampled edges equal the whole file's
 OVERSHOOT = 0.5  # seconds: a Vorbis page's time stamp can be off by less than this
@@ -35,13 +40,7 @@ PREROLL = 0.3  # seconds decoded before a place in a lossy file: an MP3 frame bu
 SEEK_FROM = 10.0  # seconds; before it, decoding from the start is as fast
 SILENCE = threading.Lock()  # over the process's one stderr
 LONG = 600.0  # seconds of a file held at once while probing
-LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000  # Hz
-LOUDEST = 1e10  # of a sample: integers of 32 bits, and a power that float32 can hold
 LONGEST_WAV = (2**32 - 64) // 2  # samples: the header counts bytes in 32 bits
-
-
-class AudioError(ValueError):
-    """An audio file that is missing, empty, corrupt or silent where it must not be."""
 
 
 @dataclass(frozen=True)
@@ -153,35 +152,6 @@ def _decode(
         raise
     except (RuntimeError, ValueError, IndexError) as error:
         raise undecodable(file, error) from error
-
-
-def existing_file(path: PathLike) -> Path:
-    """The path, once there is a file at it that is not empty; else AudioError."""
-    file = Path(path)
-    if file.is_dir():
-        raise AudioError(f"{file} is a folder, not an audio file")
-    if not file.exists():
-        raise AudioError(f"{file}: there is no such audio file")
-    if file.stat().st_size == 0:
-        raise AudioError(f"{file} is empty (0 bytes)")
-    return file
-
-
-def check_rate(path: PathLike, rate: int) -> None:
-    """AudioError for a sample rate that no recorder has: seconds and memory follow from it."""
-    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-        raise AudioError(
-            f"{path} says that it has {rate} samples a second, and speech has {LOWEST_RATE} to"
-            f" {HIGHEST_RATE}"
-        )
-
-
-def check_samples(path: PathLike, samples: Tensor) -> None:
-    """AudioError for samples that are no finite numbers, or too large for their power to be one."""
-    if not bool(torch.isfinite(samples).all()):
-        raise AudioError(f"{path} holds samples that are not finite numbers")
-    if samples.numel() and float(samples.abs().max()) > LOUDEST:
-        raise AudioError(f"{path} holds samples beyond {LOUDEST:g}, where 1 is full scale")
 
 
 def undecodable(file: Path, error: Exception) -> AudioError:

@@ -7,15 +7,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dcvae.audio.io import (
+from dcvae.audio.checks import (
     AudioError,
     PathLike,
     check_rate,
     check_samples,
     existing_file,
-    torchcodec_decoders,
-    undecodable,
 )
+from dcvae.audio.io import torchcodec_decoders, undecodable
 
 BLOCK = 30.0  # seconds read at once
 DECODED_AGAIN = 600.0  # seconds, where a decoder starts at the beginning for every block

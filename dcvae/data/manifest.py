@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dcvae.audio.io import HIGHEST_RATE
+from dcvae.audio.rates import HIGHEST_RATE
 from dcvae.data.clip import (
     COLUMNS,
     EVERY_CORPUS,

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from dcvae.audio.io import HIGHEST_RATE
+from dcvae.audio.rates import HIGHEST_RATE
 from dcvae.data.clip import COLUMNS, SPLITS, Clip, ManifestError, check_columns
 from dcvae.data.columnar import BLOCK, Manifest, map_file, schema, to_batches
 from dcvae.utils.files import replacing

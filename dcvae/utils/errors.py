@@ -1,16 +1,18 @@
-"""User errors at the command line: one clear line on stderr and exit status 2."""
+"""How a command ends early: one clear line on stderr, and an exit status that says why."""
 
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 DEBUG_VARIABLE = "DCVAE_DEBUG"
+INTERRUPTED = 130  # as a shell says of SIGINT
 
 
 @contextmanager
 def user_errors(program: str, *more: type[Exception]) -> Iterator[None]:
-    """Turn ValueError, OSError and `more` into "program: message" and exit status 2.
+    """Turn ValueError, OSError and `more` into "program: message" and exit status 2, and Ctrl-C
+    into a line and status 130.
 
     A full disk, a missing file and a bad value are the user's to mend and need no traceback;
     DCVAE_DEBUG=1 shows it all the same. Every other exception passes: it is a fault of ours.
@@ -24,6 +26,13 @@ def user_errors(program: str, *more: type[Exception]) -> Iterator[None]:
         sys.stdout.flush()
         print(f"{program}: {one_line(error)}", file=sys.stderr)
         raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        with suppress(BrokenPipeError):  # whoever reads may be interrupted as well
+            sys.stdout.flush()
+        print(f"{program}: interrupted", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from None
 
 
 def one_line(error: Exception) -> str:

@@ -17,6 +17,7 @@ from torch.nn.utils import remove_weight_norm
 
 from dcvae.audio.mel import HOP, N_MELS
 from dcvae.models.pretrained import CheckpointError
+from dcvae.utils.errors import one_line
 from dcvae.vocoders.bigvgan_files import find_files, read_config, read_weights
 from dcvae.vocoders.checks import check_mel
 
@@ -86,7 +87,7 @@ def build_network(package: ModuleType, config: dict[str, Any], file: Path) -> nn
             network = package.BigVGAN(package.env.AttrDict(config)).eval()
             samples = network(torch.empty(1, N_MELS, 2)).shape[-1]
     except Exception as error:  # a configuration can be wrong in any way
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise CheckpointError(f"{file} describes no BigVGAN: {reason}") from error
     if samples != 2 * HOP:
         raise CheckpointError(

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from dcvae.audio.io import AudioError, AudioInfo, decoder_name, probe_audio
+from dcvae.audio.checks import AudioError
+from dcvae.audio.io import AudioInfo, decoder_name, probe_audio
 from dcvae.data.manifest import EVERY_CORPUS, SPLITS, Clip, fixed_hash, write_manifest
 from dcvae.utils.files import replacing
 from experiments.data.index_log import IndexLog

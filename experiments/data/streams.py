@@ -26,6 +26,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from dcvae.audio.io import AudioError, read_audio, torchcodec_decoders
 from dcvae.audio.mel import HOP, SAMPLE_RATE
 from dcvae.data.manifest import SPLITS, fixed_hash
+from dcvae.utils.errors import one_line
 from experiments.data.index import split_of
 from experiments.training.preemption import leave_signals_alone
 
@@ -74,7 +75,7 @@ def open_stream(source: Source) -> Any:
         )
         columns = stream.column_names or list(next(iter(stream)))
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)[:200]
         raise ValueError(f"data=hub: {source.repo} cannot be reached or read ({reason})") from error
     if source.column not in columns:
         raise ValueError(

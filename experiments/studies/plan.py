@@ -7,7 +7,6 @@ from pathlib import Path
 
 from experiments.config import (
     COMPOSING_ERRORS,
-    CONF,
     Composed,
     compose_runs,
     read_registry,
@@ -15,6 +14,7 @@ from experiments.config import (
 )
 from experiments.studies.options import Analysis, Study
 from experiments.studies.phases import Wanted, phases_of, wanted_runs
+from experiments.yaml_files import CONF, check_choice, names_in
 
 KEYS = tuple(option.name for option in fields(Study))
 INSTEAD = {"ablation": "ablations=[NAME,...]", "seed": "seeds=[0,1,...]"}
@@ -78,9 +78,8 @@ class Plan:
 def make_plan(arguments: Sequence[str]) -> Plan:
     """The plan of "study=NAME key=value ..."; ValueError, in one line, for what it cannot be."""
     name, changes, overrides = sort_arguments(arguments)
+    check_choice("study", name)
     path = CONF / "study" / f"{name}.yaml"
-    if not path.is_file():
-        raise ValueError(f"there is no study {name!r}: choose from {', '.join(names_in('study'))}")
     check_analysis_keys(changes)
     study = read_typed(Study, path, changes)
     overrides = [*study.overrides, *overrides]
@@ -162,8 +161,3 @@ def compose_seeds(
 def steps(budget: int | None) -> list[str]:
     """What run.py is told of a budget: nothing of the size's own."""
     return [] if budget is None else [f"{STEPS}={budget}"]
-
-
-def names_in(group: str) -> list[str]:
-    """The names of the files in a folder of conf."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))

@@ -5,6 +5,7 @@ import logging
 import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from pickle import UnpicklingError
 
 from accelerate import Accelerator
 from safetensors import SafetensorError
@@ -14,11 +15,18 @@ from dcvae import SpeechAutoencoder
 from dcvae.data.provenance import Training
 from dcvae.models.model_card import model_card
 from dcvae.models.pretrained import CheckpointError
+from dcvae.utils.errors import one_line
 from dcvae.utils.files import files_sha256, read_json, replacing_folder, temporary_folder
 
 logger = logging.getLogger(__name__)
 
 PROGRESS_NAME = "progress.json"
+# of weights and tensors that fit no part, and of files that hold more than those: nothing else is
+# unpickled
+RESTORING_ERRORS = (
+    RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, UnpicklingError,
+    SafetensorError,
+)  # fmt: skip
 
 
 @dataclass
@@ -84,7 +92,7 @@ class Checkpoints:
             try:
                 progress = read_progress(folder)
             except (OSError, ValueError, KeyError, TypeError) as error:
-                reason = " ".join(str(error).split()) or type(error).__name__
+                reason = one_line(error)
                 logger.warning("%s is damaged (%s): an earlier state is looked for", folder, reason)
                 continue
             self.restore(folder)
@@ -99,7 +107,7 @@ class Checkpoints:
         """Weights, optimizers and random states; CheckpointError where they fit no part."""
         try:
             self.accelerator.load_state(str(folder))
-        except (RuntimeError, ValueError, KeyError, IndexError) as error:
+        except RESTORING_ERRORS as error:
             raise CheckpointError(
                 f"{folder} is of another architecture ({first_line(error)});"
                 f" remove {self.run_dir} to start anew"
@@ -122,10 +130,18 @@ def digests(folder: Path) -> dict[str, str]:
 def read_progress(folder: Path) -> Progress:
     """The counters of a state; ValueError, OSError, KeyError or TypeError for a damaged one."""
     written = read_json(folder / PROGRESS_NAME)
-    for name, digest in written["sha256"].items():
-        if files_sha256(folder / name) != digest:
+    found = digests(folder)  # of what lies there, wherever the names that were written lead
+    for name, digest in dict(written["sha256"]).items():
+        if found.get(name) != digest:
             raise ValueError(f"{name} is not as it was written")
-    return Progress(**written["progress"])
+    progress = Progress(**written["progress"])
+    for name, value in asdict(progress).items():
+        whole = isinstance(getattr(Progress, name), int)
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+            raise ValueError(f"its {name} is {value!r}")
+        if value < 0:
+            raise ValueError(f"its {name} is {value}")
+    return progress
 
 
 def first_line(error: Exception) -> str:

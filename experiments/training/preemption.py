@@ -31,6 +31,9 @@ class PreemptionHandler:
 
 
 def leave_signals_alone(worker: int) -> None:
-    """Let a worker outlive what asks its whole process group to stop: its owner saves first."""
-    for number in SIGNALS:
+    """Let a worker outlive what asks its whole process group to stop: its owner saves first.
+
+    Ctrl-C too: it is the owner who says so, in one line.
+    """
+    for number in (*SIGNALS, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)

@@ -3,11 +3,14 @@
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from dcvae.runs import RunError
 from reports.build import main
-from reports.export import save_tables
+from reports.export import save_figure, save_tables
+from reports.figures.plot import Plot
 from reports.formatting import MINUS, UNKNOWN
 from reports.page.html import measured_plots
 from reports.pdf import document, write_pdf
@@ -112,3 +115,21 @@ def test_it_compiles_to_the_same_bytes(study: Study, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="Undefined control sequence"):
         write_pdf(tables, [], DATE, tmp_path)
     assert (tmp_path / "report.pdf").read_bytes() == first
+
+
+class Cut(Figure):
+    """A figure that is interrupted once half of it is written."""
+
+    def savefig(self, fname, **options) -> None:
+        Path(fname).write_bytes(b"%PDF-1.4 half")
+        raise KeyboardInterrupt
+
+
+def test_a_figure_that_is_cut_short_takes_no_ones_place(tmp_path: Path) -> None:
+    nothing = pd.DataFrame()
+    plot = Plot("curve", "x", "x", "training", lambda study: nothing, lambda table: Cut())
+    (tmp_path / "curve.pdf").write_bytes(b"whole")
+    with pytest.raises(KeyboardInterrupt):
+        save_figure(plot, nothing, ["baseline"], tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["curve.pdf"]
+    assert (tmp_path / "curve.pdf").read_bytes() == b"whole"

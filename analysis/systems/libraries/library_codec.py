@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dcvae.utils.errors import one_line
+
 
 class LibraryCodec(ABC):
     """A network on its device; waves are mono outside, and as it wants them inside.
@@ -61,7 +63,7 @@ def load_model(load: Callable[..., Any], folder: str, device: torch.device) -> A
     except ImportError:
         raise
     except Exception as error:  # of whatever reads configurations and safetensors
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error)
         raise ValueError(f"{folder} cannot be loaded: {reason}") from error
     unfit = [*report["missing_keys"], *(one[0] for one in report["mismatched_keys"])]
     if unfit:

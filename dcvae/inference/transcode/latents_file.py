@@ -8,7 +8,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from dcvae.audio.io import HIGHEST_RATE, LOWEST_RATE
+from dcvae.audio.rates import HIGHEST_RATE, LOWEST_RATE
 from dcvae.utils.tensors import write_tensors
 
 SUFFIX = ".safetensors"

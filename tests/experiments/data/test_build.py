@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from experiments.data import index
 from experiments.data.build import build, main
 from experiments.data.index_log import IndexLog
 
+ROOT = Path(__file__).parents[3]
 DATA = Path(__file__).parents[2] / "data"
 
 
@@ -121,6 +124,32 @@ def test_it_runs_as_a_module(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "holds no audio files" in done.stderr
+
+
+def test_ctrl_c_is_one_line_and_status_130(tmp_path: Path) -> None:
+    """While many files are probed: what was found is kept, and the same command goes on."""
+    folder = tmp_path / "speech"
+    folder.mkdir()
+    for number in range(3000):
+        os.link(DATA / "en_tt_weasels.flac", folder / f"{number}.flac")
+    command = [sys.executable, "-m", "experiments.data.build", tmp_path / "out.csv"]
+    running = subprocess.Popen(
+        list(map(str, [*command, "--paths", folder])),
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
+    journal = tmp_path / ".out.csv.journal"
+    while running.poll() is None and not (journal.is_file() and journal.stat().st_size):
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130, errors
+    told = [line for line in errors.splitlines() if line and "indexing" not in line]
+    assert told == ["experiments.data.build: interrupted"]
+    assert not (tmp_path / "out.csv").exists()
+    assert journal.is_file()
 
 
 def test_links_and_folders_within_each_other_make_no_clip_twice(tmp_path: Path) -> None:

@@ -1,13 +1,17 @@
+import json
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import torch
 from accelerate import Accelerator
 from huggingface_hub import ModelCard
 
 from dcvae import SpeechAutoencoder
 from dcvae.data.provenance import Training
 from dcvae.models.pretrained import CheckpointError
+from dcvae.utils.files import files_sha256
 from experiments.training.checkpointing import Checkpoints
 
 STEPS = {"steps": 9, "save_every": 3}
@@ -50,6 +54,53 @@ def test_a_damaged_state_gives_way_to_the_one_before(trainer, tmp_path, caplog, 
         weights = [run / kind / "model.safetensors" for run in (whole, hurt)]
         assert weights[0].read_bytes() == weights[1].read_bytes()
     assert len(states(hurt)) == 2
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "[" * 100_000 + "]" * 100_000,
+        "[]",
+        '{"progress": {"step": 1}, "sha256": 3}',
+        '{"progress": {"step": "1"}, "sha256": {}}',
+        '{"progress": {"step": -1}, "sha256": {}}',
+        '{"progress": {"step": 1, "lookahead": 2}, "sha256": {}}',
+        '{"progress": {"step": 1}, "sha256": {"../../../../../../../../dev/zero": "0"}}',
+    ],
+    ids=range(7),
+)
+def test_progress_that_is_none_is_told(tmp_path, written):
+    folder = tmp_path / "states" / "step000000001"
+    folder.mkdir(parents=True)
+    (folder / "progress.json").write_text(written)
+    checkpoints = Checkpoints(tmp_path, Accelerator(cpu=True), Training())
+    with pytest.raises(CheckpointError, match=r"no state in .* is whole"):
+        checkpoints.load_state()
+
+
+class Harm:
+    """Unpickling it writes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return Path.write_text, (self.path, "harm")
+
+
+@pytest.mark.parametrize("name", ["optimizer.bin", "random_states_0.pkl"])
+def test_nothing_of_a_foreign_state_is_executed(trainer, tmp_path, name):
+    """Though its digests say that it is whole."""
+    run_dir, harmed = tmp_path / "run", tmp_path / "harmed"
+    trainer(run_dir, **STEPS).fit()
+    for folder in states(run_dir):
+        torch.save({"state": Harm(harmed)}, folder / name)
+        progress = json.loads((folder / "progress.json").read_text())
+        progress["sha256"][name] = files_sha256(folder / name)
+        (folder / "progress.json").write_text(json.dumps(progress))
+    with suppress(CheckpointError):  # random states that cannot be read are drawn anew
+        trainer(run_dir, **STEPS).fit()
+    assert not harmed.exists()
 
 
 def test_no_whole_state_is_an_error(trainer, tmp_path):

@@ -39,6 +39,8 @@ def start(folder: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # what a shell starts in the background would ignore it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
 
 
@@ -94,6 +96,18 @@ def disturbed(tmp_path_factory) -> Path:
     status, errors = end(start(folder))
     assert status == 0, errors
     return folder / RUN
+
+
+def test_ctrl_c_is_one_line_and_status_130(tmp_path):
+    """Of the whole group, as a terminal sends it; then the same command goes on."""
+    running = start(tmp_path)
+    wait_until(running, reached(tmp_path / RUN, 8))
+    os.killpg(running.pid, signal.SIGINT)
+    status, errors = end(running)
+    assert status == 130, errors
+    told = [line for line in errors.splitlines() if line and "step/s" not in line]  # the bar
+    assert told == ["run.py: interrupted"]
+    assert json.loads((tmp_path / RUN / "run.json").read_text())["status"] == "interrupted"
 
 
 @pytest.mark.parametrize("name", ["last", "best"])
