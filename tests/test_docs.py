@@ -37,11 +37,13 @@ MODULES = {  # snippets that begin with a file's name, by it
 }
 SNIPPETS = [text for kind, text in BLOCKS if kind == "python" and text not in MODULES.values()]
 DIFFS = [text for kind, text in BLOCKS if kind == "diff"]
-PROSE = {
-    page: re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
-    for page, text in TEXT.items()
-}
+CODE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+PROSE = {page: CODE.sub("", text) for page, text in TEXT.items()}
 README_LINES, LINE_LENGTH = 150, 100  # at most
+STEPS = {  # of each size
+    path.stem: yaml.safe_load(path.read_text())["trainer"]["steps"]
+    for path in (CONF / "size").glob("*.yaml")
+}
 FORKED = """
 python() {{ {client} "$@"; }}
 dcvae() {{ python .venv/bin/dcvae "$@"; }}
@@ -190,7 +192,7 @@ def test_every_ablation_is_listed():
         ("codecs.md", [f"`{name}" for name in LOADERS]),
         ("data.md", [f"| `{name}` | {one.clips:,} |" for name, one in TEST_SETS.items()]),
         ("studies.md", [f"`{path.stem}`" for path in (CONF / "study").glob("*.yaml")]),
-        ("studies.md", [f"`{path.stem}`" for path in (CONF / "size").glob("*.yaml")]),
+        ("studies.md", [f"| `{name}` | {steps:,} |" for name, steps in STEPS.items()]),
     ],
 )
 def test_what_there_is_to_choose_from_is_listed(page, names):
@@ -213,7 +215,7 @@ def test_links_lead_somewhere(page):
 
 def anchors(page: Path) -> set[str]:
     """As GitHub makes them of headings."""
-    headings = re.findall(r"^#+ (.*)$", PROSE[page], re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", CODE.sub("", page.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
 
 
