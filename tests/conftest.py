@@ -48,7 +48,7 @@ download)
     cp "$REPOSITORY/$2_1_all.deb" . ;;
 esac
 """
-SLOWEST = ("test_chaos.py", "test_readme.py", "test_smoke.py", "test_ranking.py")
+SLOWEST = ("test_chaos.py", "test_docs.py", "test_smoke.py", "test_ranking.py")
 SLOW = (  # files or folders, of which some test takes more than two seconds
     *SLOWEST, "test_ablations.py", "test_mlflow_", "analysis/asr", "analysis/evaluators",
     "analysis/latent_lm", "analysis/metrics", "analysis/outputs", "analysis/statistics",

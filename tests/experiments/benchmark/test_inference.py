@@ -1,4 +1,4 @@
-"""The benchmark of inference stays alive, and the README shows what it prints."""
+"""The benchmark of inference stays alive, and its page shows what it prints."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from dcvae.utils.threads import torch_threads
 from experiments.benchmark.__main__ import BENCHMARKS, main
 from experiments.benchmark.inference import MODELS, VOCODERS
 
-README = (Path(__file__).parents[3] / "README.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "speed.md").read_text()
 SMALL = "--sizes debug --vocoders griffin_lim --batches 1 2 --frames 32 --repeats 1 --device cpu"
 
 
@@ -30,10 +30,10 @@ def test_models_and_vocoders_get_their_rows(capsys):
 
 
 @pytest.mark.parametrize("columns", [MODELS, VOCODERS])
-def test_the_readme_has_the_same_columns(columns):
-    assert f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}\n" in README
+def test_the_page_has_the_same_columns(columns):
+    assert f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}\n" in PAGE
 
 
-def test_the_readme_names_every_subject():
-    named = set(re.findall(r"`python -m experiments\.benchmark (\w+)", README))
+def test_the_page_names_every_subject():
+    named = set(re.findall(r"`python -m experiments\.benchmark (\w+)", PAGE))
     assert named == set(BENCHMARKS)
