@@ -99,7 +99,7 @@ def check_names(overrides: Sequence[str]) -> None:
         key, _, value = override.partition("=")
         key = key.lstrip("+~")
         if key in GROUPS and "," not in value:
-            check_choice(key, value)
+            check_choice(CONF / key, value)
         if key in RENAMED:
             raise ValueError(f"{key} is now called {RENAMED[key]}")
 

@@ -67,12 +67,12 @@ def check_ablation(path: Path, known: frozenset[str]) -> None:
         raise ValueError(f"{path}: defaults must be a list of names")
 
 
-def names_in(group: str) -> list[str]:
+def names_in(group: Path) -> list[str]:
     """The names that can be chosen of a folder of conf/."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    return sorted(path.stem for path in group.glob("*.yaml"))
 
 
-def check_choice(group: str, name: str) -> None:
-    """ValueError for a name that no file of the group has: "../ablation/no_noise"."""
+def check_choice(group: Path, name: str) -> None:
+    """ValueError for a name that no file of the folder has: "../ablation/no_noise"."""
     if name not in (there := names_in(group)):
-        raise ValueError(f"there is no {group} {name!r}: choose from {', '.join(there)}")
+        raise ValueError(f"there is no {group.name} {name!r}: choose from {', '.join(there)}")

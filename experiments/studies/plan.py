@@ -78,7 +78,7 @@ class Plan:
 def make_plan(arguments: Sequence[str]) -> Plan:
     """The plan of "study=NAME key=value ..."; ValueError, in one line, for what it cannot be."""
     name, changes, overrides = sort_arguments(arguments)
-    check_choice("study", name)
+    check_choice(CONF / "study", name)
     path = CONF / "study" / f"{name}.yaml"
     check_analysis_keys(changes)
     study = read_typed(Study, path, changes)
@@ -102,7 +102,9 @@ def sort_arguments(arguments: Sequence[str]) -> tuple[str, list[str], list[str]]
         else:
             overrides.append(argument)
     if not name:
-        raise ValueError(f"say which study: study=NAME, one of {', '.join(names_in('study'))}")
+        raise ValueError(
+            f"say which study: study=NAME, one of {', '.join(names_in(CONF / 'study'))}"
+        )
     return name, changes, overrides
 
 

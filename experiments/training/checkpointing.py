@@ -5,7 +5,6 @@ import logging
 import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from pickle import UnpicklingError
 
 from accelerate import Accelerator
 from safetensors import SafetensorError
@@ -21,12 +20,6 @@ from dcvae.utils.files import files_sha256, read_json, replacing_folder, tempora
 logger = logging.getLogger(__name__)
 
 PROGRESS_NAME = "progress.json"
-# of weights and tensors that fit no part, and of files that hold more than those: nothing else is
-# unpickled
-RESTORING_ERRORS = (
-    RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, UnpicklingError,
-    SafetensorError,
-)  # fmt: skip
 
 
 @dataclass
@@ -107,7 +100,9 @@ class Checkpoints:
         """Weights, optimizers and random states; CheckpointError where they fit no part."""
         try:
             self.accelerator.load_state(str(folder))
-        except RESTORING_ERRORS as error:
+        except OSError:
+            raise
+        except Exception as error:  # what foreign bytes raise there has no base class of its own
             raise CheckpointError(
                 f"{folder} is of another architecture ({first_line(error)});"
                 f" remove {self.run_dir} to start anew"

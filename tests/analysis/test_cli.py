@@ -180,7 +180,7 @@ def test_an_interrupted_analysis_resumes_at_the_clip_where_it_stopped(
 
     arguments = [str(folder), "--device", "cpu", "--only", "quality"]
     monkeypatch.setattr(registry, "EVALUATORS", replaced(stopping))
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SystemExit, match="130"):
         main(arguments)
     assert not (folder / "analysis" / "table.csv").exists()
     monkeypatch.setattr(registry, "EVALUATORS", replaced(watching))

@@ -6,6 +6,7 @@ import pytest
 
 from dcvae.runs import RunError
 from experiments.config import (
+    CONF,
     RENAMED,
     check_same_config,
     compose_runs,
@@ -53,3 +54,12 @@ def test_the_environment_allows_code_of_ones_own(monkeypatch):
     monkeypatch.setenv("DCVAE_ALLOWED_TARGETS", "other.Model, my_package.MyModel")
     (composed,) = compose_runs("baseline", [0], ["size=debug", "model._target_=my_package.MyModel"])
     assert composed.config["model"]["_target_"] == "my_package.MyModel"
+
+
+def test_a_nested_target_is_told_before_anything_is_called(commands, tmp_path):
+    override = "validation.examples={_target_:pathlib.Path.touch,_args_:[harm]}"
+    done = commands(tmp_path, CONF.parent / "run.py", "size=debug", override)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "validation.examples" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
