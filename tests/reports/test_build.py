@@ -241,4 +241,5 @@ def test_reports_load_neither_torch_nor_the_other_packages() -> None:
     loaded = set(ast.literal_eval(shown.stdout))
     assert loaded.isdisjoint({"torch", "experiments", "analysis"})
     ours = {name for name in loaded if name.startswith("dcvae")}
-    assert ours == {"dcvae", "dcvae.claims", "dcvae.runs", "dcvae.utils", "dcvae.utils.files"}
+    utils = {f"dcvae.utils.{name}" for name in ("errors", "files", "jsonl", "workers")}
+    assert ours == {"dcvae", "dcvae.claims", "dcvae.runs", "dcvae.utils", *utils}
