@@ -3,14 +3,16 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 from dcvae.utils.errors import user_errors
 from dcvae.utils.files import replace_text
-from reports.collect import collect
-from reports.export import save_figure, save_tables
-from reports.page.html import measured_plots, render
+from reports.collect import collect, pick
+from reports.export import draw_figures, save_tables
+from reports.page.audio_grid import listening
+from reports.page.html import measured_plots, render, without_panels
 from reports.pdf import write_pdf
 from reports.study import Study
 from reports.tables.all_tables import all_tables
@@ -25,20 +27,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--size", help='which size of run; of several, "tiny" unless given')
     parser.add_argument("--study", metavar="NAME", help="the runs that RUNS/studies/NAME plans")
+    parser.add_argument(
+        "--pick",
+        metavar="NAME,NAME",
+        type=lambda text: [name.strip() for name in text.split(",") if name.strip()],
+        default=[],
+        help="the systems that are heard, and shown on maps and spectrograms, where the page has no"
+        " room for all; the baseline is among them",
+    )
     parser.add_argument("--pdf", action="store_true", help="make report.pdf as well, with LaTeX")
     options = parser.parse_args(arguments)
     with user_errors("report"):
         study = collect(options.runs, options.size, options.study)
-        build(study, options.out, options.pdf)
+        build(pick(study, options.pick), options.out, options.pdf)
 
 
 def build(study: Study, out: Path, with_pdf: bool) -> None:
     """Write OUT/index.html, OUT/figures, OUT/tables, and OUT/report.pdf where asked for."""
     today = date.today().isoformat()
     path, measured, tables = out / "index.html", measured_plots(study), all_tables(study)
-    replace_text(path, render(study, today, measured))
-    for plot, table in measured:
-        save_figure(plot, table, study.systems, out / "figures")
+    heard = listening(study)
+    study = replace(study, missing=[*study.missing, *without_panels(study, measured), *heard.notes])
+    drawn = draw_figures(study, measured, out / "figures")
+    replace_text(path, render(study, today, measured, heard, drawn))
     empty = save_tables(tables, study, today, out / "tables")
     for note in study.missing:
         print(f"report: {note}", file=sys.stderr)

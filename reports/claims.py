@@ -5,12 +5,9 @@ from dataclasses import dataclass, field
 
 from dcvae.claims import BASELINE
 from reports.metric_registry import Metric, describe, metric_of
-from reports.results import Estimate, Record
+from reports.results import ONE_SEED, UNDECIDED, Estimate, Record
 from reports.study import Study
 
-UNDECIDED, ONE_SEED, NOT_MEASURED = "undecided", "one seed", "not measured"
-DECIDED = ("supported", "contradicted", "negligible")
-VERDICTS = (*DECIDED, UNDECIDED, ONE_SEED, NOT_MEASURED)
 MAIN_EFFECT = "main effect"
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dcvae.claims import BASELINE
@@ -75,6 +75,16 @@ def collect(runs: Path, size: str | None = None, name: str | None = None) -> Stu
     ]
     study = Study(scored[0].size, scored, results, missing, chosen.name)
     return with_peers(study, runs / PEERS)
+
+
+def pick(study: Study, names: Sequence[str]) -> Study:
+    """The study with these systems first where there is no room for all; RunError names another."""
+    unknown = [name for name in names if name not in study.systems]
+    if unknown:
+        raise RunError(
+            f"--pick: the study has no system {unknown[0]!r}; it has {', '.join(study.systems)}"
+        )
+    return replace(study, picked=tuple(names))
 
 
 def size_of(run: Run) -> str:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from dcvae.claims import COMPONENTS
 from dcvae.runs import train_command
-from reports.claims import DECIDED, ONE_SEED, UNDECIDED, Claim
+from reports.claims import Claim
+from reports.results import DECIDED, ONE_SEED, UNDECIDED
 from reports.study import Study
 
 FIGURES = {  # by component, the names of what shows it, the best one first

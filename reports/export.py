@@ -1,13 +1,16 @@
 """Tables and figures as files: LaTeX, Markdown and CSV; PDF, SVG and PNG at 300 dots an inch."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from dcvae.utils.files import replace_text, replacing
-from reports.figures.plot import Plot
+from dcvae.utils.workers import worker_pool
+from reports.figures.plot import METADATA, Plot
 from reports.figures.style import COLUMN, DOUBLE, PAPER, styled
+from reports.page.embed import figure_uris
 from reports.study import Study
 from reports.tables.captions import caption
 from reports.tables.latex import latex
@@ -15,17 +18,17 @@ from reports.tables.table import Table
 from reports.tables.text import comma_separated, markdown
 
 DPI = 300
-METADATA = {  # nothing that changes from one day to the next
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-    "svg": {"Date": None, "Creator": None},
-    "png": {"Software": None},
-}
+ALONE = 8  # systems whose figures are sooner drawn than workers have begun
+Measured = Sequence[tuple[Plot, pd.DataFrame]]  # the figures that have something to show
 
 
 def save_figure(
     plot: Plot, table: pd.DataFrame, systems: Sequence[str], folder: Path
 ) -> list[Path]:
-    """Write FOLDER/<name>.pdf, .svg and .png, at the width of one column or of both."""
+    """Write FOLDER/<name>.pdf, .svg and .png, at the width of one column or of both.
+
+    Each is whole or not there; all three have the layout of the first, which is what takes long.
+    """
     with styled(PAPER, systems, DOUBLE if plot.wide else COLUMN):
         figure = plot.draw(table)
         paths = []
@@ -35,7 +38,33 @@ def save_figure(
                 figure.savefig(
                     temporary, format=kind, dpi=DPI, metadata=metadata, facecolor="white"
                 )
+            figure.set_layout_engine("none")
     return paths
+
+
+def draw_figures(study: Study, measured: Measured, folder: Path) -> list[dict[str, str]]:
+    """Write every figure's files into FOLDER; its data URIs by theme, in their order.
+
+    Of many systems, figures take seconds each, and worker processes draw them.
+    """
+    jobs = [(plot, table, study.systems, folder) for plot, table in measured]
+    count = min(len(os.sched_getaffinity(0)), len(jobs))
+    if count < 2 or len(study.systems) <= ALONE:
+        return [draw_figure(*job) for job in jobs]
+    with worker_pool(count, [__name__], idle, range(count)) as pool:
+        return list(pool.map(draw_figure, *zip(*jobs, strict=True)))
+
+
+def idle(_: int) -> None:
+    """A worker needs nothing before its first figure."""
+
+
+def draw_figure(
+    plot: Plot, table: pd.DataFrame, systems: Sequence[str], folder: Path
+) -> dict[str, str]:
+    """One figure's files and data URIs."""
+    save_figure(plot, table, systems, folder)
+    return figure_uris(plot, table, systems)
 
 
 def save_tables(tables: Sequence[Table], study: Study, date: str, folder: Path) -> list[str]:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from dcvae.runs import (
@@ -43,6 +44,10 @@ FILES = {
     CLAIMS: CLAIMS_COLUMNS,
     INTERACTIONS: INTERACTIONS_COLUMNS,
 }
+COUNTS = {"n_scored", "n_failed", "n_paired", "seeds", "seeds_paired", "clips"}
+UNDECIDED, ONE_SEED, NOT_MEASURED = "undecided", "one seed", "not measured"
+DECIDED = ("supported", "contradicted", "negligible")
+VERDICTS = (*DECIDED, UNDECIDED, ONE_SEED, NOT_MEASURED)
 ALPHA = 0.05
 
 
@@ -152,13 +157,29 @@ def read_results(folder: Path, command: str) -> Results:
 
 
 def read_table(path: Path, columns: set[str], command: str) -> pd.DataFrame:
-    """A CSV of these columns; "nan" is a missing number, and text is never one."""
-    table = pd.read_csv(path, keep_default_na=False, dtype=dict.fromkeys(TEXTS, str))
+    """A CSV of these columns; "nan" is a missing number, and text is never one.
+
+    RunError where a column is missing, a number is none, a count is not finite, or a verdict is
+    none of VERDICTS.
+    """
+    try:
+        table = pd.read_csv(path, keep_default_na=False, dtype=dict.fromkeys(TEXTS, str))
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: {error}") from error
     if not columns <= set(table.columns):
         missing = ", ".join(sorted(columns - set(table.columns)))
         raise RunError(f"{path} has no column {missing}: run `{command}`")
     numbers = [name for name in table.columns if name not in TEXTS]
-    table[numbers] = table[numbers].astype(float)
+    try:
+        table[numbers] = table[numbers].astype(float)
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: {error}") from error
+    for name in sorted(COUNTS & columns):
+        if not np.isfinite(table[name]).all():
+            raise RunError(f"{path} is damaged: a count in its column {name} is not finite")
+    unknown = set(table.get("verdict", ())) - set(VERDICTS)
+    if unknown:
+        raise RunError(f"{path} is damaged: it has the unknown verdict {min(unknown)!r}")
     return table
 
 

@@ -1,11 +1,13 @@
 """A study: its analysed runs, their statistics and curves."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
-from dcvae.runs import METRICS, Run
-from dcvae.utils.jsonl import as_row
+from dcvae.runs import METRICS, Run, RunError
+from dcvae.utils.jsonl import read_lines
 from reports.metric_registry import metric_of
 from reports.results import Results
 
@@ -20,6 +22,7 @@ class Study:
     missing: list[str] = field(default_factory=list)
     name: str = ""  # of RUNS/studies/NAME; "" for all runs of a size
     peers: "Study | None" = None  # other systems that were scored on the study's clips
+    picked: tuple[str, ...] = ()  # systems that go first where there is no room for all
 
     @property
     def systems(self) -> list[str]:
@@ -29,11 +32,26 @@ class Study:
         """The runs of one system, by seed."""
         return [run for run in self.runs if run.system == system]
 
+    @property
+    def by_choice(self) -> list[str]:
+        """The systems: the baseline, those that were picked, and the others."""
+        return list(dict.fromkeys([self.systems[0], *self.picked, *self.systems]))
+
+    def shown(self, most: int) -> list[str]:
+        """The systems that have a place among so many, in the study's order."""
+        chosen = self.by_choice[:most]
+        return [system for system in self.systems if system in chosen]
+
     def select(self, metric: str, condition: str) -> pd.DataFrame:
         """`Results.select` of the study's systems, in the unit in which the metric is written."""
         found = self.results.select(metric, condition, self.systems)
         found[["mean", "low", "high"]] *= metric_of(metric).unit
         return found
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """`read_curves`, read once for all figures."""
+        return read_curves(self)
 
     @property
     def seeds(self) -> list[int]:
@@ -83,16 +101,25 @@ class Study:
 def read_curves(study: Study) -> pd.DataFrame:
     """metrics.jsonl of every run as columns system, seed, step, key, value.
 
-    A last line cut short by a crash is left out.
+    A last line cut short by a crash is left out; RunError names the file of a row without a step.
     """
     rows = []
     for run in study.runs:
-        path = run.folder / METRICS
-        lines = path.read_bytes().splitlines() if path.is_file() else []
-        for point in filter(None, map(as_row, lines)):
+        for point in points_of(run):
             rows += [
                 (run.system, run.seed, point["step"], key, value)
                 for key, value in point.items()
                 if key.startswith(("train/", "validation/")) and isinstance(value, (int, float))
             ]
     return pd.DataFrame(rows, columns=["system", "seed", "step", "key", "value"])
+
+
+def points_of(run: Run) -> list[dict[str, Any]]:
+    """The rows of a run's metrics.jsonl; none where it has no such file."""
+    path = run.folder / METRICS
+    points = read_lines(path)
+    for number, point in enumerate(points, start=1):
+        step = point.get("step") if isinstance(point, dict) else None
+        if isinstance(step, bool) or not isinstance(step, (int, float)):
+            raise RunError(f"{path} is damaged: its row {number} has no step")
+    return points

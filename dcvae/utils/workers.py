@@ -1,18 +1,17 @@
-"""Worker processes of one torch thread each, which never outlive the process that asked."""
+"""Worker processes, of one thread where they use torch, which never outlive who asked."""
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import active_children, connection, get_context, parent_process
-from typing import Any
+from typing import Any, TypeVar
 
-import torch
-
-from dcvae.utils.threads import Result
+Result = TypeVar("Result")
 
 
 @contextmanager
@@ -45,7 +44,8 @@ def worker_pool(
 def _begin(prepare: Callable[[Any], None], queue: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the parent answers it
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    torch.set_num_threads(1)
+    if torch := sys.modules.get("torch"):  # preloaded: not every pool's work needs it
+        torch.set_num_threads(1)
     prepare(queue.get())
 
 

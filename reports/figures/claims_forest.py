@@ -9,10 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from reports.claims import ONE_SEED, UNDECIDED, Claim, claims
+from reports.claims import Claim, claims
 from reports.figures.legends import legend_below
 from reports.figures.plot import INTERVALS, VERDICTS, Plot
 from reports.figures.style import current
+from reports.results import ONE_SEED, UNDECIDED
 from reports.study import Study
 
 MARKERS = {"supported": "o", "contradicted": "X", "negligible": "D", UNDECIDED: "s", ONE_SEED: "o"}
@@ -103,12 +104,16 @@ def draw_claim(axes: Axes, claim: Any, place: int) -> None:
         (claim["low"], claim["high"], 1.0),
         (claim["low_90"], claim["high_90"], 2.4),
     ):
-        axes.plot([low, high], [place, place], color=colour, lw=width, solid_capstyle="butt")
+        axes.plot(
+            [low, high], [place, place], label=claim["system"],
+            color=colour, lw=width, solid_capstyle="butt",
+        )  # fmt: skip
     axes.plot(
         claim["effect"],
         place,
         MARKERS[claim["verdict"]],
         color=colour,
+        label=claim["system"],
         markerfacecolor=theme.paper if claim["verdict"] in HOLLOW else colour,
         markersize=5,
     )

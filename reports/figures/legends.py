@@ -1,6 +1,7 @@
 """Names where room is short: legends under a figure, and titles on two lines."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -37,12 +38,18 @@ def legend_below(figure: Figure, handles: Sequence[Artist]) -> None:
 
 def legend_columns(names: Sequence[str], size: float, width: float) -> int:
     """Into how many columns the names of so many points go within so many inches: at least one."""
-    lengths = [WIDER * TextPath((0, 0), name, size=size).get_extents().width for name in names]
+    lengths = [WIDER * length(name, size) for name in names]
     for columns in range(len(names), 1, -1):
         widths = [max(part) for part in np.array_split(lengths, columns)]
         if sum(widths) + columns * KEY * size <= INCH * width - 1.5 * size:
             return columns
     return 1
+
+
+@cache
+def length(name: str, size: float) -> float:
+    """Points that a name takes: every figure asks for the same names, and finding out is slow."""
+    return float(TextPath((0, 0), name, size=size).get_extents().width)
 
 
 def folded(name: str, letters: int) -> str:

@@ -36,7 +36,7 @@ def draw_lines(axes: Axes, points: pd.DataFrame, x: str) -> None:
         )
         if few:
             axes.fill_between(
-                line[x], line["low"], line["high"], color=look.colour, alpha=0.12, lw=0
+                line[x], line["low"], line["high"], color=look.colour, alpha=0.12, lw=0, label=name
             )
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from reports.figures.lines import draw_lines, name_lines, panel
 from reports.figures.plot import Plot
 from reports.figures.style import current
-from reports.study import Study, read_curves
+from reports.study import Study
 
 LATENT_VARIANCE = "validation/latent_variance"
 WINDOW = 0.05  # of a curve's points: the mean that is drawn over the noise of single batches
@@ -16,7 +16,7 @@ WINDOW = 0.05  # of a curve's points: the mean that is drawn over the noise of s
 
 def table(study: Study, key: str) -> pd.DataFrame:
     """Columns system, seed, step, value of one logged key."""
-    curves = read_curves(study)
+    curves = study.curves
     return curves[curves["key"] == key].drop(columns="key").reset_index(drop=True)
 
 

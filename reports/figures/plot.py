@@ -9,6 +9,12 @@ from matplotlib.figure import Figure
 from reports.study import Study
 
 INTERVALS, VERDICTS = "{intervals}", "{verdicts}"  # in a caption: what the study says of them
+PEERS = "{peers}"  # what follows in the caption, to its end, where the study has peers alone
+METADATA: dict[str, dict[str, None]] = {  # of files: nothing that changes from day to day
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+}
 
 
 @dataclass(frozen=True)
@@ -27,11 +33,15 @@ class Plot:
     draw: Callable[[pd.DataFrame], Figure]
     wide: bool = False  # over both columns of a paper
     raster: bool = False  # mostly pixels: PNG on the page
+    most: int = 0  # systems that it has panels for; 0 where it has room for any number
 
     def of(self, study: Study) -> "Plot":
         """Its caption completed."""
         said = {INTERVALS: study.intervals, VERDICTS: study.verdicts}
-        caption = self.caption
+        always, _, of_peers = self.caption.partition(PEERS)
+        caption = always + (of_peers if study.peers else "")
         for place, text in said.items():
             caption = caption.replace(place, text)
+        if 0 < self.most < len(study.systems):
+            caption += f" Shown are {self.most} of {len(study.systems)} systems."
         return replace(self, caption=caption.strip())

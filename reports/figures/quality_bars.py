@@ -38,10 +38,11 @@ def draw(values: pd.DataFrame, metric: str) -> Figure:
             axes.annotate("not measured", (start, place), va="center", color=style.theme.muted)
             continue
         colour = style.look(name).colour
-        axes.barh(place, mean - start, left=start, height=0.62, color=colour, lw=0)
+        axes.barh(place, mean - start, left=start, height=0.62, color=colour, lw=0, label=name)
         outline = [withStroke(linewidth=3.5, foreground=style.theme.paper)]
         ink = style.theme.ink
-        axes.plot([low, high], [place, place], color=ink, lw=1.5, path_effects=outline)
+        ends = {"color": ink, "lw": 1.5, "path_effects": outline}
+        axes.plot([low, high], [place, place], label=name, **ends)
         axes.annotate(
             f" {mean:.{described.digits}f}",
             (np.fmax(mean, high), place),
@@ -49,6 +50,7 @@ def draw(values: pd.DataFrame, metric: str) -> Figure:
             textcoords="offset points",
             va="center",
             fontsize=8,
+            label=name,
         )
     if not np.isnan(ceiling):
         axes.axvline(ceiling, color=style.theme.muted, ls=(0, (4, 3)), lw=1.2)

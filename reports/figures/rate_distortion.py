@@ -1,4 +1,4 @@
-"""A metric against the latents' rate, beside what papers report of other systems."""
+"""A metric against the latents' rate, beside other systems: as measured, and as papers report."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -11,31 +11,55 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import ConnectionPatch
-from matplotlib.text import Annotation
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from reports.figures.legends import legend_below
-from reports.figures.plot import INTERVALS, Plot
+from reports.figures.plot import INTERVALS, PEERS, Plot
 from reports.figures.style import current, end_labels
 from reports.metric_registry import QUALITY
 from reports.study import Study
 
 REFERENCES = Path(__file__).parents[1] / "references.csv"
 PUBLISHED = {"pesq_wb": "pesq", "stoi": "stoi"}  # no dWER: a paper's WER is against the text
-COLUMNS = ["system", "floats_per_second", "mean", "low", "high", "band", "source"]
+COLUMNS = [
+    "system", "floats_per_second", "bits_per_second", "mean", "low", "high", "band", "source",
+]  # fmt: skip
+MEASURED = "peers"  # the source of other systems on the study's clips
+LINE = (0, (6, 2))
 FILLING = {"-": "full", "--": "none", ":": "left"}
 APART = 6.0  # points between systems of one rate
 WIDEST = 60.0  # points that those of one rate take at most
+HEIGHT, NAMED, NAME = 2.7, 1.1, 0.17  # inches: least, around the names, of each
+LETTERS = 28  # of a name on the right
 
 
 def table(study: Study, metric: str) -> pd.DataFrame:
-    """The columns COLUMNS: each system (source ""), then published systems where known."""
+    """The columns COLUMNS: each system (source ""), peers (MEASURED), then published systems.
+
+    A peer has floats a second, or bits a second alone; one with neither is left out.
+    """
     rates = {run.system: run.record.get("floats_per_second") for run in reversed(study.runs)}
     ours = study.select(metric, "reconstruction").assign(band="", source="")
     ours["floats_per_second"] = ours["system"].map(rates).astype(float)
+    ours["bits_per_second"] = float("nan")
     ours = ours.dropna(subset="floats_per_second")[COLUMNS]
-    return pd.concat([ours, references(metric)], ignore_index=True) if len(ours) else ours
+    if ours.empty:
+        return ours
+    return pd.concat([ours, measured_peers(study, metric), references(metric)], ignore_index=True)
+
+
+def measured_peers(study: Study, metric: str) -> pd.DataFrame:
+    """The columns COLUMNS of the other systems on the study's clips, by their titles."""
+    if study.peers is None:
+        return pd.DataFrame(columns=COLUMNS)
+    runs = {run.system: run for run in reversed(study.peers.runs)}
+    found = study.peers.select(metric, "reconstruction").assign(band="", source=MEASURED)
+    for rate in ("floats_per_second", "bits_per_second"):
+        sent = {name: (run.rates or {}).get(rate) for name, run in runs.items()}
+        found[rate] = found["system"].map(sent).astype(float)
+    found["system"] = found["system"].map({name: run.title for name, run in runs.items()})
+    return found.dropna(subset=["floats_per_second", "bits_per_second"], how="all")[COLUMNS]
 
 
 def references(metric: str) -> pd.DataFrame:
@@ -48,27 +72,22 @@ def references(metric: str) -> pd.DataFrame:
     read = pd.read_csv(REFERENCES).rename(columns={PUBLISHED[metric]: "mean"})
     known = read.dropna(subset=["floats_per_second", "mean"]).drop_duplicates("system")
     band = known["pesq_band"].fillna("") if metric.startswith("pesq") else ""
-    return known.assign(band=band, low=float("nan"), high=float("nan"))[COLUMNS]
+    nothing = dict.fromkeys(("bits_per_second", "low", "high"), float("nan"))
+    return known.assign(band=band, **nothing)[COLUMNS]
 
 
 def draw(points: pd.DataFrame, metric: str) -> Figure:
-    """A point a system with its interval; published systems hollow, grey and named."""
+    """A point a system with its interval; peers as measured, published systems hollow and grey."""
     style, described = current(), QUALITY[metric]
     ours, others = points[points["source"] == ""], points[points["source"] != ""]
-    figure = Figure(figsize=(style.width, 2.7), layout="constrained")
+    height = max(HEIGHT, NAMED + NAME * len(others))
+    figure = Figure(figsize=(style.width, height), layout="constrained")
     axes = figure.subplots()
-    rate_axis(axes, points["floats_per_second"])
+    rate_axis(axes, points["floats_per_second"].dropna())
     for _, same in ours.groupby("floats_per_second"):
         draw_side_by_side(axes, same)
-    grey: dict[str, Any] = {
-        "color": style.theme.muted,
-        "marker": "o",
-        "mfc": "none",
-        "ms": 6,
-        "ls": "",
-    }
     for one in others.to_dict("records"):
-        axes.plot(one["floats_per_second"], one["mean"], **grey)
+        draw_other(axes, one)
     values = points[["mean", "low", "high"]].to_numpy(dtype=float)
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     room = 0.08 * (high - low) or 0.1
@@ -80,10 +99,41 @@ def draw(points: pd.DataFrame, metric: str) -> Figure:
     style.title(axes, f"{described.heading} against rate ({described.wish})")
     name_others(figure, axes, others)
     handles = [Line2D([], [], label=name, **marker_of(name)) for name in ours["system"]]
-    if len(others):
-        handles.append(Line2D([], [], **grey, label="published (other sets)"))
+    kinds = {kind_of(one): look_of(one) for one in others.to_dict("records")}
+    handles += [Line2D([], [], label=kind, **look) for kind, look in kinds.items()]
     legend_below(figure, handles)
     return figure
+
+
+def kind_of(other: dict[str, Any]) -> str:
+    """What the legend calls a system that is not the study's own."""
+    if other["source"] != MEASURED:
+        return "published (other sets)"
+    return "others, same clips" + ("" if has_floats(other) else ", sent as bits")
+
+
+def has_floats(other: dict[str, Any]) -> bool:
+    return bool(pd.notna(other["floats_per_second"]))
+
+
+def look_of(other: dict[str, Any]) -> dict[str, Any]:
+    """Hollow circles as published; as measured filled hexagons, or a line for want of a rate."""
+    theme = current().theme
+    if other["source"] != MEASURED:
+        return {"color": theme.muted, "marker": "o", "mfc": "none", "ms": 6, "ls": ""}
+    if has_floats(other):
+        return {"color": theme.muted, "marker": "h", "ms": 6.5, "ls": ""}
+    return {"color": theme.muted, "lw": 0.9, "ls": LINE}
+
+
+def draw_other(axes: Axes, one: dict[str, Any]) -> None:
+    """A point at its rate with its interval where known, or a line across the figure."""
+    look = look_of(one)
+    if not has_floats(one):
+        axes.axhline(one["mean"], **look)
+        return
+    axes.plot(one["floats_per_second"], one["mean"], **look)
+    axes.vlines(one["floats_per_second"], one["low"], one["high"], color=look["color"], lw=1.2)
 
 
 def rate_axis(axes: Axes, rates: Sequence[float] | pd.Series) -> None:
@@ -109,6 +159,7 @@ def draw_side_by_side(axes: Axes, same: pd.DataFrame) -> None:
             [one["mean"]],
             [[one["mean"] - one["low"]], [one["high"] - one["mean"]]],
             elinewidth=1.2,
+            label=one["system"],
             **marker_of(one["system"]),
             transform=axes.transData + moved,
         )
@@ -127,19 +178,30 @@ def marker_of(system: str) -> dict[str, Any]:
 
 
 def name_others(figure: Figure, axes: Axes, others: pd.DataFrame) -> None:
-    """The published systems' names on the right, each with a thin line to its point."""
-    grey, places = current().theme.muted, {}
-    for one in others.to_dict("records"):
-        name = f"{one['system']} ({one['band']})" if one["band"] else one["system"]
-        places[name] = (one["floats_per_second"], one["mean"])
-    end_labels(figure, axes, [(place[1], name, grey) for name, place in places.items()])
-    for label in axes.findobj(Annotation):
+    """The other systems' names on the right, each with a thin line to its point or line."""
+    theme, found = current().theme, others.to_dict("records")
+    inks = [theme.ink if one["source"] == MEASURED else theme.muted for one in found]
+    texts = [name_of(one) for one in found]
+    means = [float(one["mean"]) for one in found]
+    labels = end_labels(figure, axes, list(zip(means, texts, inks, strict=True)))
+    beside = axes.get_yaxis_transform() + ScaledTranslation(5 / 72, 0, figure.dpi_scale_trans)
+    for one, label in zip(found, labels, strict=True):
+        start = (one["floats_per_second"], one["mean"]) if has_floats(one) else (1, one["mean"])
         line = ConnectionPatch(
-            places[label.get_text()], label.xy, "data", axes.get_yaxis_transform(),
-            color=grey, lw=0.6, shrinkA=3.5,
+            start, label.xy, "data" if has_floats(one) else axes.get_yaxis_transform(), beside,
+            color=theme.muted, lw=0.6, shrinkA=3.5 if has_floats(one) else 0,
         )  # fmt: skip
         line.set_in_layout(False)
         axes.add_artist(line)
+
+
+def name_of(other: dict[str, Any]) -> str:
+    """With the band of its PESQ where a paper states it, or with its bit rate."""
+    name = str(other["system"])
+    name = name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"
+    if has_floats(other):
+        return f"{name} ({other['band']})" if other["band"] else name
+    return f"{name}, {other['bits_per_second'] / 1000:.3g} kbit/s"
 
 
 def plot(metric: str) -> Plot:
@@ -154,7 +216,10 @@ def plot(metric: str) -> Plot:
         f"{label} against the floats per second of the latents",
         f"{label} against the floats per second of the latents, with {INTERVALS};"
         " systems of the same rate stand side by side about a dotted line."
-        + (published if metric in PUBLISHED else ""),
+        + (published if metric in PUBLISHED else "")
+        + PEERS
+        + " Other systems that were measured on the same clips: hexagons at their floats per"
+        " second, with the same intervals; dashed across, those that send bits and have no floats.",
         "intelligibility" if metric == "dwer" else "quality",
         partial(table, metric=metric),
         partial(draw, metric=metric),

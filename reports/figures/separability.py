@@ -91,6 +91,7 @@ def draw_label(axes: Axes, values: pd.DataFrame, systems: list[str]) -> None:
             color=current().look(one["system"]).colour,
             elinewidth=1.0,
             ls="",
+            label=one["system"],
             **marker_of(one["measure"]),
         )
     for name in LINES:

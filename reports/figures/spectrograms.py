@@ -9,18 +9,19 @@ from matplotlib.image import AxesImage
 from reports.figures.legends import folded
 from reports.figures.plot import Plot
 from reports.figures.style import current
-from reports.page.audio_grid import FRAMES_PER_SECOND, shortest
+from reports.page.examples import FRAMES_PER_SECOND, shortest
 from reports.study import Study
 
 COLUMNS = 5
+MOST = 14  # systems: with the original three rows of COLUMNS; more are too small to read
 LETTER = 0.09  # inches over a panel
 QUIETEST = -8.0  # natural log: the floor of the colours; the mel's own is -11.5
 FURTHEST = 3.0  # natural log: the end of the differences' colours
 
 
 def table(study: Study) -> pd.DataFrame:
-    """Columns system and mel ([M, F]): the original first, then each system (first seed)."""
-    _, mels = shortest(study)
+    """Columns system and mel ([M, F]): the original first, then up to MOST systems (first seed)."""
+    mels = shortest(study, study.shown(MOST))
     return pd.DataFrame({"system": list(mels), "mel": list(mels.values())})
 
 
@@ -81,5 +82,6 @@ PLOTS = [
         draw,
         wide=True,
         raster=True,
+        most=MOST,
     )
 ]

@@ -35,7 +35,7 @@ def draw(shares: pd.DataFrame) -> Figure:
         drawn: dict[str, Any] = {"color": look.colour, "ls": look.dash, "marker": look.marker}
         drawn |= {"ms": 3.5, "lw": 1.4}
         every = (0.03 * (place % 5), 0.15)  # of the diagonal, in turn: markers do not hide others
-        axes.plot(line["component"], line["cumulative"], markevery=every, **drawn)
+        axes.plot(line["component"], line["cumulative"], markevery=every, label=name, **drawn)
         label = f"{name} ({rank:.1f})" if pd.notna(rank) else str(name)
         handles.append(Line2D([], [], label=label, **drawn))
     axes.set(

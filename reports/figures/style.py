@@ -9,6 +9,7 @@ import matplotlib as mpl
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 
 WIDTH = 4.8  # inches: readable when a phone shrinks it to 360 pixels
 WIDE = 7.2
@@ -131,19 +132,24 @@ def height_for(lines: int) -> float:
     return max(3.0, 0.9 + 0.17 * lines)
 
 
-def end_labels(figure: Figure, axes: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
-    """Names at the right end of lines, (y, text, colour) each, moved apart within the axes."""
+def end_labels(
+    figure: Figure, axes: Axes, labels: Sequence[tuple[float, str, str]]
+) -> list[Annotation]:
+    """Names at the right end of lines, (y, text, colour) each, moved apart within the axes.
+
+    Returns them in the order of `labels`.
+    """
     bottom, top = axes.get_ylim()
     gap = (top - bottom) * 0.17 / (figure.get_size_inches()[1] - 0.8)
-    ordered = sorted(labels)
+    order = sorted(range(len(labels)), key=lambda number: labels[number])
     places: list[float] = []
-    for y, _, _ in ordered:
+    for y, _, _ in (labels[number] for number in order):
         places.append(max(y, places[-1] + gap) if places else max(y, bottom))
     limit = top - gap / 2  # clear of the title
     for number in reversed(range(len(places))):
         places[number] = min(places[number], limit)
         limit = places[number] - gap
-    for place, (_, text, colour) in zip(places, ordered, strict=True):
+    return [
         axes.annotate(
             text,
             (1, place),
@@ -154,3 +160,7 @@ def end_labels(figure: Figure, axes: Axes, labels: Sequence[tuple[float, str, st
             va="center",
             fontsize=8,
         )
+        for _, place, (_, text, colour) in sorted(
+            (number, place, labels[number]) for number, place in zip(order, places, strict=True)
+        )
+    ]

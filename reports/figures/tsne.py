@@ -21,14 +21,15 @@ CORNERS: tuple[Corner, Corner] = ("outside right upper", "outside right lower") 
 COLUMNS = ["system", "clip", *COORDINATES, *LABELS]
 SHOWN = 8  # labels with a colour of their own
 CHUNK = 100_000  # rows of a run's table that are held at once
+MOST = 24  # systems: more are neither legible nor soon drawn
 FEW = 8  # systems that get the larger panels
 LEGEND, NARROWEST = 1.1, 1.0  # inches of the labels' names, and of a panel
 LETTER = 0.075  # inches over a panel
 
 
 def table(study: Study) -> pd.DataFrame:
-    """The columns COLUMNS of each system's first seed; "" where a label is unknown."""
-    maps = [map_of(study.of(system)[0]) for system in study.systems]
+    """The columns COLUMNS of the first seed of up to MOST systems; "" where a label is unknown."""
+    maps = [map_of(study.of(system)[0]) for system in study.shown(MOST)]
     return pd.concat(maps, ignore_index=True)
 
 
@@ -131,5 +132,6 @@ PLOTS = [
         draw,
         wide=True,
         raster=True,
+        most=MOST,
     )
 ]

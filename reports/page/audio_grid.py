@@ -1,19 +1,25 @@
 """The listening grid: the same clips as every system gives them, and goes on with them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
 
-import numpy as np
-import numpy.typing as npt
-
-from dcvae.runs import Run
+from dcvae.runs import RunError
 from reports.page.embed import audio_uri, mel_uri
+from reports.page.examples import (
+    CONTINUED,
+    EXAMPLES,
+    FRAMES_PER_SECOND,
+    Source,
+    by_length,
+    kept_clips,
+    left_out,
+    mels,
+)
 from reports.study import Study
 
-FRAMES_PER_SECOND = 22050 / 256
-BUDGET = 9_000_000  # characters of audio on the page, which should stay under 15 MB
+BUDGET = 9_000_000  # characters of audio: with the figures of 60 systems the page is of 25 MB
+REFERENCES = ("original", "ceiling")
 
 
 @dataclass(frozen=True)
@@ -35,20 +41,11 @@ class Player:
 
 
 @dataclass(frozen=True)
-class Source:
-    """Clips that an analysis keeps as audio: RUN/analysis/<folder>/<clip>/{<wave>.wav, mel.npz}."""
+class Listening:
+    """The players, and what they leave out: for the page's size, or because it is damaged."""
 
-    folder: str
-    wave: str  # the system's, and its mel's name in mel.npz
-    note: str = ""  # for the clip's title
-    has_ceiling: bool = False
-
-    def place(self, run: Run, clip: str = "") -> Path:
-        return run.analysis / self.folder / clip
-
-
-EXAMPLES = Source("examples", "reconstruction", has_ceiling=True)
-CONTINUED = Source("continuations", "continuation", ", continued after 1.5 s")
+    players: list[Player] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def title(clip: str) -> str:
@@ -56,70 +53,112 @@ def title(clip: str) -> str:
     return clip.rpartition("-")[0].replace("_", " ").replace("-", " ") or clip
 
 
-def kept_clips(run: Run, source: Source = EXAMPLES) -> list[str]:
-    """The clips that a run keeps, in the order of the test set's selection."""
-    folder = source.place(run)
-    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    return [clip for clip in (run.summary or {}).get("clips", ()) if clip in found]
+def listening(study: Study) -> Listening:
+    """Examples and continuations, as many as the page's size allows, each of all systems.
+
+    The shortest example comes first, then the continuations, which are few, then the other
+    examples; where even that one is too large, it is there of as many systems as there is room
+    for. Of a study whose systems were picked, the players hold the baseline and those.
+    """
+    systems = study.by_choice[: 1 + len(study.picked)] if study.picked else study.systems
+    clips = {source: by_length(study, source) for source in (EXAMPLES, CONTINUED)}
+    asked = [(source, clip) for source, found in clips.items() for clip in found]
+    shortest = asked[: len(clips[EXAMPLES][:1])]
+    asked.sort(key=lambda one: (one not in shortest, one[0] is EXAMPLES))
+    kept: dict[tuple[Source, str], Player] = {}
+    damaged: list[str] = []
+    silent = [name for name in study.systems if name not in systems]
+    room, dropped = BUDGET, 0
+    for source, clip in asked:
+        sounds, unheard = encoded(study, clip, source, systems, room, damaged)
+        if unheard and kept:
+            dropped += 1
+            continue
+        one = player(study, clip, source, sounds, damaged)
+        if one is not None:
+            kept[source, clip] = one
+            silent += unheard
+            room -= sum(map(len, sounds.values()))
+    order = [(source, clip) for source in clips for clip in kept_clips(study, source)]
+    notes = [*damaged, *too_many(study, silent), *too_large(dropped, len(asked))]
+    return Listening([kept[place] for place in order if place in kept], notes)
 
 
-def mels(study: Study, clip: str, source: Source = EXAMPLES) -> dict[str, npt.NDArray[Any]]:
-    """Log-mels [M, F] of one clip: the original, then what each system (first seed) made."""
-    found: dict[str, npt.NDArray[Any]] = {}
-    for system in study.systems:
-        path = source.place(study.of(system)[0], clip) / "mel.npz"
+def too_many(study: Study, silent: Sequence[str]) -> list[str]:
+    """That the players are without the audio of some systems."""
+    if not silent:
+        return []
+    heard, every = len(study.systems) - len(silent), len(study.systems)
+    return [
+        f"The players hold the audio of {heard} of the {every} systems, for the page's size: build"
+        f" it with `--pick NAME,NAME` to hear others. Left out: {', '.join(silent)}."
+    ]
+
+
+def too_large(dropped: int, every: int) -> list[str]:
+    """That the players are without some clips."""
+    if not dropped:
+        return []
+    return [
+        f"The players hold {every - dropped} of the {every} clips that the runs keep, for the"
+        " page's size: build it with `--pick NAME,NAME` to hear more clips of fewer systems."
+    ]
+
+
+def encoded(
+    study: Study,
+    clip: str,
+    source: Source,
+    systems: Sequence[str],
+    room: int,
+    damaged: list[str],
+) -> tuple[dict[str, str], list[str]]:
+    """The audio of one clip in so many characters, by system, and the systems without room.
+
+    What is damaged is noted and left out.
+    """
+    found: dict[str, str] = {}
+    paths = list(wave_paths(study, clip, source, systems).items())
+    for place, (system, path) in enumerate(paths):
+        if not path.is_file():
+            continue
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                found.setdefault("original", stored["original"])
-                found[system] = stored[source.wave]
-        except (OSError, KeyError, ValueError, BadZipFile):
-            continue  # its cell is missing from the page, where it shows
-    return found
+            sound = audio_uri(path)
+        except RunError as error:
+            damaged.append(left_out(path, error))
+            continue
+        room -= len(sound)
+        if room < 0:
+            return found, [name for name, _ in paths[place:] if name not in REFERENCES]
+        found[system] = sound
+    return found, []
 
 
-def shortest(study: Study) -> tuple[str, dict[str, npt.NDArray[Any]]]:
-    """The shortest example clip and its mels: it shows most on a small picture."""
-    found = [(clip, mels(study, clip)) for clip in kept_clips(study.runs[0])]
-    readable = [one for one in found if one[1]]
-    return min(readable, key=lambda one: one[1]["original"].shape[1], default=("", {}))
-
-
-def players(study: Study) -> list[Player]:
-    """The first run's examples, then its continuations, as many as the page's size allows."""
-    kept: dict[Source, list[Player]] = {CONTINUED: [], EXAMPLES: []}
-    spent = 0
-    for source, found in kept.items():  # the few take their room before the many
-        for clip in kept_clips(study.runs[0], source):
-            one = player(study, clip, source)
-            if one is not None:
-                spent += sum(len(cell.audio) for cell in one.cells)
-                if spent > BUDGET and one.cells:
-                    break
-                found.append(one)
-    return kept[EXAMPLES] + kept[CONTINUED]
-
-
-def player(study: Study, clip: str, source: Source) -> Player | None:
+def player(
+    study: Study, clip: str, source: Source, sounds: Mapping[str, str], damaged: list[str]
+) -> Player | None:
     """One clip; None where nothing of it can be read."""
-    found = mels(study, clip, source)
+    heard = [name for name in sounds if name not in REFERENCES]
+    found, notes = mels(study, clip, heard, source)
+    damaged += notes
     if not found:
         return None
     pictures = {name: mel_uri(mel) for name, mel in found.items()}
     pictures["ceiling"] = pictures["original"]
     cells = [
-        Cell(system, audio_uri(path), pictures[system])
-        for system, path in wave_paths(study, clip, source).items()
-        if system in pictures and path.is_file()
+        Cell(system, sound, pictures[system])
+        for system, sound in sounds.items()
+        if system in pictures
     ]
     seconds = found["original"].shape[1] / FRAMES_PER_SECOND
     return Player(title(clip) + source.note, seconds, cells)
 
 
-def wave_paths(study: Study, clip: str, source: Source) -> dict[str, Path]:
-    """Where the audio of each system lies."""
-    folders = {system: source.place(study.of(system)[0], clip) for system in study.systems}
-    first = next(iter(folders.values()))
-    references = ("original", "ceiling") if source.has_ceiling else ("original",)
+def wave_paths(study: Study, clip: str, source: Source, systems: Sequence[str]) -> dict[str, Path]:
+    """Where the audio of the references and of each system lies, in the first runs."""
+    folders = {name: source.place(study.of(name)[0], clip) for name in systems}
+    first = next((one for one in folders.values() if one.is_dir()), Path())
+    references = REFERENCES if source.has_ceiling else REFERENCES[:1]
     return {
         **{name: first / f"{name}.wav" for name in references},
         **{name: folder / f"{source.wave}.wav" for name, folder in folders.items()},

@@ -1,6 +1,7 @@
 """Pictures and audio as data URIs, the same bytes for the same input."""
 
 import io
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,9 @@ import pandas as pd
 import soundfile
 from PIL import Image
 
-from reports.figures.plot import Plot
+from dcvae.runs import RunError
+from reports.figures.marks import mark_systems
+from reports.figures.plot import METADATA, Plot
 from reports.figures.style import DARK, LIGHT, WIDE, WIDTH, Theme, styled
 
 QUIETEST = -9.0  # natural log: what is drawn black
@@ -27,20 +30,36 @@ def data_uri(content: bytes, kind: str) -> str:
 
 
 def figure_uris(plot: Plot, table: pd.DataFrame, systems: Sequence[str]) -> dict[str, str]:
-    """A figure drawn once for each theme: its data URI by the theme's name."""
-    return {theme.name: figure_uri(plot, table, systems, theme) for theme in (LIGHT, DARK)}
+    """A figure for each theme: its data URI by the theme's name.
+
+    PNG where most of it is pixels anyway, else SVG: the dark one is the light one recoloured.
+    """
+    if plot.raster:
+        themes = (LIGHT, DARK)
+        pictures = {one.name: picture(plot, table, systems, one, "png") for one in themes}
+        return {name: data_uri(content, "image/png") for name, content in pictures.items()}
+    light = picture(plot, table, systems, LIGHT, "svg")
+    pictures = {LIGHT.name: light, DARK.name: recoloured(light, LIGHT, DARK)}
+    return {name: data_uri(content, "image/svg+xml") for name, content in pictures.items()}
 
 
-def figure_uri(plot: Plot, table: pd.DataFrame, systems: Sequence[str], theme: Theme) -> str:
-    """SVG, or PNG where most of the figure is pixels anyway."""
+def picture(
+    plot: Plot, table: pd.DataFrame, systems: Sequence[str], theme: Theme, kind: str
+) -> bytes:
+    """The figure in one theme, as the bytes of a file; parts that are one system's are marked."""
     buffer = io.BytesIO()
     with styled(theme, systems, WIDE if plot.wide else WIDTH):
         figure = plot.draw(table)
-        if plot.raster:
-            figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-            return data_uri(buffer.getvalue(), "image/png")
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return data_uri(buffer.getvalue(), "image/svg+xml")
+        mark_systems(figure, systems)
+        figure.savefig(buffer, format=kind, dpi=DPI, metadata=METADATA[kind])
+    return buffer.getvalue()
+
+
+def recoloured(svg: bytes, old: Theme, new: Theme) -> bytes:
+    """An SVG that was drawn in one theme in the colours of another: its layout is the same."""
+    colours = {one.encode(): vars(new)[name].encode() for name, one in vars(old).items()}
+    colours = {one: other for one, other in colours.items() if one.startswith(b"#")}
+    return re.sub(b"|".join(colours), lambda found: colours[found[0]], svg)
 
 
 def mel_uri(mel: npt.NDArray[Any]) -> str:
@@ -55,8 +74,16 @@ def mel_uri(mel: npt.NDArray[Any]) -> str:
 
 
 def audio_uri(path: Path) -> str:
-    """A WAV file as FLAC: the same samples in half the bytes, and browsers play it."""
-    samples, rate = soundfile.read(path, dtype="int16")
+    """A WAV file as FLAC: the same samples in half the bytes, and browsers play it.
+
+    RunError where it is empty or damaged.
+    """
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples, rate, format="FLAC", subtype="PCM_16")
+    try:
+        samples, rate = soundfile.read(path, dtype="int16")
+        soundfile.write(buffer, samples, rate, format="FLAC", subtype="PCM_16")
+    except (soundfile.SoundFileError, OSError, ValueError) as error:
+        raise RunError(str(error)) from error
+    if not len(samples):
+        raise RunError("it holds no sample")
     return data_uri(buffer.getvalue(), "audio/flac")

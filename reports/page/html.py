@@ -10,14 +10,15 @@ import pandas as pd
 from markupsafe import Markup
 
 from reports import design_findings, formatting
-from reports.claims import ONE_SEED, looks_taken
 from reports.claims import claims as find_claims
+from reports.claims import looks_taken
 from reports.figures import PLOTS
 from reports.figures.plot import Plot
 from reports.figures.style import LIGHT, looks
 from reports.metric_registry import LATENT, QUALITY, TRAINED_NOISE
-from reports.page import audio_grid
+from reports.page.audio_grid import Listening, listening
 from reports.page.embed import figure_uris
+from reports.results import ONE_SEED
 from reports.study import Study
 from reports.tables import page_rows, robustness
 from reports.tables.claims import interactions
@@ -26,6 +27,7 @@ from reports.tables.peers import peers
 TEMPLATES = Path(__file__).parent / "templates"
 
 Measured = Sequence[tuple[Plot, pd.DataFrame]]  # the figures that have something to show
+Drawn = Sequence[dict[str, str]]  # their data URIs by theme
 
 
 def measured_plots(study: Study) -> Measured:
@@ -34,8 +36,31 @@ def measured_plots(study: Study) -> Measured:
     return [(plot.of(study), table) for plot, table in tables_of if not table.empty]
 
 
-def render(study: Study, date: str, measured: Measured) -> str:
-    """The whole page; the same study gives the same text but for the date."""
+def without_panels(study: Study, measured: Measured) -> list[str]:
+    """That figures with a panel for each system have none for some."""
+    notes = []
+    for plot in (one for one, _ in measured if 0 < one.most < len(study.systems)):
+        absent = [name for name in study.systems if name not in study.shown(plot.most)]
+        notes.append(
+            f"The figure {plot.name} shows {plot.most} of the {len(study.systems)} systems: build"
+            f" the page with `--pick NAME,NAME` to see others. Left out: {', '.join(absent)}."
+        )
+    return notes
+
+
+def render(
+    study: Study,
+    date: str,
+    measured: Measured,
+    heard: Listening | None = None,
+    drawn: Drawn | None = None,
+) -> str:
+    """The whole page; the same study gives the same text but for the date.
+
+    What is heard and drawn is found and drawn here where it is not given.
+    """
+    heard = heard or listening(study)
+    drawn = drawn or [figure_uris(plot, table, study.systems) for plot, table in measured]
     references, models = page_rows.references(study), page_rows.models(study)
     latent_space, unseen = page_rows.latent_space(study), page_rows.unseen_voices(study)
     noise = robustness.curves(study)
@@ -81,8 +106,9 @@ def render(study: Study, date: str, measured: Measured) -> str:
         sentences=robustness.sentences(study),
         failures=page_rows.failures(study),
         failures_listed=page_rows.FAILURES,
-        figures=figures(study, measured),
-        players=audio_grid.players(study),
+        figures=figures(measured, drawn),
+        players=heard.players,
+        unheard=heard.notes,
         looks=looks(study.systems, LIGHT),
         peers=peers(study),
         vocoder=vocoder(study),
@@ -90,7 +116,7 @@ def render(study: Study, date: str, measured: Measured) -> str:
     )
 
 
-def figures(study: Study, measured: Measured) -> list[dict[str, Any]]:
+def figures(measured: Measured, drawn: Drawn) -> list[dict[str, Any]]:
     """Name, title, data URIs of both themes and width of each figure, for the template."""
     return [
         {
@@ -98,9 +124,10 @@ def figures(study: Study, measured: Measured) -> list[dict[str, Any]]:
             "alt": plot.title,
             "caption": plot.caption,
             "wide": plot.wide,
-            **figure_uris(plot, table, study.systems),
+            "raster": plot.raster,
+            **uris,
         }
-        for plot, table in measured
+        for (plot, _), uris in zip(measured, drawn, strict=True)
     ]
 
 

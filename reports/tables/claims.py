@@ -2,11 +2,11 @@
 
 import math
 
-from reports.claims import UNDECIDED, Claim
+from reports.claims import Claim
 from reports.claims import claims as find_claims
 from reports.formatting import UNKNOWN, chance, plain
 from reports.metric_registry import describe, metric_of
-from reports.results import Estimate, Record
+from reports.results import UNDECIDED, Estimate, Record
 from reports.study import Study
 from reports.tables.table import Cell, Column, Table, difference_cell, number_cell, text_cell
 

@@ -210,3 +210,87 @@ def test_nothing_is_wider_than_the_window(
     page.locator(".enlarge").first.press("Enter")
     assert page.evaluate(OVERFLOW) <= 0
     page.screenshot(path=screenshots / f"figure_{width}_{scheme}.png")
+
+
+def shown(page: Any, selector: str) -> list[str]:
+    """The names of the elements that can be seen."""
+    return page.evaluate(
+        f"""[...document.querySelectorAll('{selector}')].filter((one) => one.offsetParent)
+        .map((one) => one.dataset.system)"""
+    )
+
+
+def faint(page: Any, figure: str) -> set[str]:
+    """The numbers of the systems whose groups are faint in a figure, on both of its themes."""
+    found = page.evaluate(
+        f"""[...document.querySelectorAll('#figure-{figure} picture > *')].map((one) => {{
+          const uri = one.getAttribute('srcset') ?? one.getAttribute('src');
+          const svg = atob(uri.split(',')[1]);
+          return [...svg.matchAll(/<g opacity="0.08" id="s(\\d+)-/g)].map((each) => each[1]);
+        }})"""
+    )
+    assert set(found[0]) == set(found[1])
+    return set(found[0])
+
+
+ROWS = "[aria-label=Results] tr[data-system]"
+CELLS = ".player:first-of-type .cell[data-system]"
+SYSTEMS = ["baseline", "no_dispersive", "plain_ae"]
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_a_filter_leaves_tables_players_and_figures_to_some_systems(
+    page: Any, screenshots: Path, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    assert shown(page, ROWS) == SYSTEMS
+    tool = page.get_by_role("search", name="Systems that are shown")
+    tool.get_by_role("searchbox").fill("PLAIN")
+    assert shown(page, ROWS) == ["baseline", "plain_ae"]  # the baseline fits every filter
+    assert shown(page, CELLS) == ["baseline", "plain_ae"]
+    assert tool.locator("output").text_content() == "2 of 3 systems"
+    page.wait_for_function("document.querySelector('#figure-quality-stoi img').src.length > 0")
+    page.wait_for_timeout(300)
+    assert faint(page, "quality-stoi") == {"1"}
+    assert faint(page, "latent-noise-mel-l1") == {"1"}
+    assert page.evaluate("[...document.images].every((one) => one.complete)")
+    assert page.evaluate(OVERFLOW) <= 0
+    page.screenshot(path=screenshots / f"filtered_{width}.png", full_page=True)
+    tool.get_by_role("searchbox").fill("disp, plain")
+    assert shown(page, ROWS) == SYSTEMS
+    page.wait_for_timeout(300)
+    assert faint(page, "quality-stoi") == set()
+
+
+def test_the_keyboard_picks_systems_and_players_skip_the_others(page: Any) -> None:
+    tool = page.get_by_role("search", name="Systems that are shown")
+    tool.get_by_role("searchbox").focus()
+    page.keyboard.press("Tab")  # to the summary
+    page.keyboard.press("Enter")
+    for _ in range(4):  # all, none, baseline, no_dispersive
+        page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    assert shown(page, ROWS) == ["baseline", "plain_ae"]
+    cells = page.locator(".player").first.locator(".cell")
+    cells.nth(2).focus()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.dataset.system") == "plain_ae"
+    tool.get_by_role("checkbox", name="plain_ae").uncheck()
+    pressed = page.locator(".player").first.locator("[aria-pressed=true]")
+    assert pressed.inner_text().strip() == "original"
+    tool.get_by_role("button", name="All").press("Enter")
+    assert shown(page, ROWS) == SYSTEMS
+    tool.get_by_role("button", name="None").press("Enter")
+    assert shown(page, ROWS) == []
+
+
+def test_without_script_the_page_has_every_system_and_no_filter(
+    browser: Any, page_path: Path
+) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    opened = context.new_page()
+    opened.goto(page_path.as_uri())
+    assert not opened.locator("#pick").is_visible()
+    rows = opened.locator(ROWS)
+    assert [rows.nth(place).is_visible() for place in range(rows.count())] == [True] * 3
+    context.close()

@@ -2,13 +2,20 @@
 
 import json
 import shutil
+from dataclasses import replace
+from itertools import combinations, product
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 
 from analysis.outputs.table import Row, make_table, write_table
 from analysis.statistics.tables import summarise_study
 from reports.collect import collect
+from reports.figures import rate_distortion
+from reports.figures.style import DARK, LIGHT, PAPER, styled
 from reports.formatting import UNKNOWN
 from reports.page.html import render
 from reports.tables.all_tables import all_tables
@@ -69,6 +76,56 @@ def test_peers_stand_below_the_studys_systems_with_what_they_send(with_peers: Pa
     assert opus["rise of mel L1, noise up to 0.5 ↓"].text == UNKNOWN
     baseline = dict(zip(titles, table.rows[1], strict=True))
     assert (baseline["dims"].text, baseline["floats/s"].text) == ("80", "431")
+
+
+def test_the_rate_figure_has_peers_where_they_were_measured(with_peers: Path) -> None:
+    study = collect(with_peers)
+    plot = next(one for one in rate_distortion.PLOTS if one.name == "rate-pesq-wb")
+    table = plot.table(study)
+    peers = table[table["source"] == rate_distortion.MEASURED].set_index("system")
+    assert peers.loc["continuous", ["floats_per_second", "mean"]].tolist() == [480, 2.5]
+    assert peers.loc["opus@6k", ["bits_per_second", "mean"]].tolist() == [6000, 1.93]
+    assert peers["floats_per_second"].isna().tolist() == [False, True]
+    for theme, width in product((LIGHT, DARK, PAPER), (3.5, 4.8, 7.2)):
+        with styled(theme, study.systems, width):
+            figure = plot.draw(table)
+            FigureCanvasAgg(figure).draw()
+        axes = figure.axes[0]
+        [across] = [one for one in axes.lines if list(one.get_ydata()) == [1.93, 1.93]]
+        assert across.get_transform() == axes.get_yaxis_transform()  # from edge to edge
+        [point] = [one for one in axes.lines if one.get_marker() == "h"]
+        assert (point.get_xdata()[0], point.get_ydata()[0]) == (480, 2.5)
+        texts = {one.get_text(): one for one in axes.texts}
+        assert {"opus@6k, 6 kbit/s", "continuous"} <= set(texts)
+        assert to_hex(texts["continuous"].get_color()) == theme.ink
+        assert to_hex(texts["LongCat Wav-VAE"].get_color()) == theme.muted
+        boxes = [one.get_window_extent() for one in axes.texts]
+        assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+        assert all(box.x1 <= figure.bbox.x1 for box in boxes)
+    assert "the same clips" in plot.of(study).caption
+    assert plot.of(replace(study, peers=None)).caption.endswith("not a ranking.")
+
+
+def test_many_peers_have_room_for_their_names(with_peers: Path) -> None:
+    plot = rate_distortion.PLOTS[0]
+    table = plot.table(collect(with_peers))
+    one = table[table["bits_per_second"].notna()]
+    more = [one.assign(system=f"a codec of a long name, number {n}") for n in range(20)]
+    with styled(LIGHT, ["baseline"], 3.5):
+        figure = plot.draw(pd.concat([table, *more], ignore_index=True))
+        FigureCanvasAgg(figure).draw()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) == 25
+    assert not any(box.overlaps(other) for box, other in combinations(boxes, 2))
+    assert max(box.y1 for box in boxes) <= figure.bbox.y1
+
+
+def test_a_peer_of_no_rate_is_not_in_the_rate_figure(with_peers: Path) -> None:
+    path = with_peers / "peers" / "opus-6k" / "seed0" / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"rates": {"sample_rate": 16_000}}))
+    found = rate_distortion.table(collect(with_peers), "pesq_wb")
+    assert "continuous" in set(found["system"])
+    assert "opus@6k" not in set(found["system"])
 
 
 def test_peers_make_no_claim_and_no_run_of_the_study(with_peers: Path, runs: Path) -> None:

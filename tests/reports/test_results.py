@@ -1,13 +1,16 @@
 """The analysis' statistics as the report reads them: whole and of the tables that are there."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from analysis.statistics.tables import summarise_study
 from dcvae.runs import RunError
+from dcvae.utils.files import files_sha256
 from reports.collect import collect
 from reports.results import NOTHING, Estimate
 from reports.study import Study
@@ -113,3 +116,51 @@ def test_a_table_of_other_columns_is_refused(tmp_path: Path, make_run: MakeRun) 
     record.write_text(json.dumps(written))
     with pytest.raises(RunError, match="has no column difference"):
         collect(tmp_path)
+
+
+def rewritten(root: Path, name: str, change: Callable[[pd.DataFrame], object]) -> Path:
+    """A table of a study's statistics with another content, as if it had been computed so."""
+    path, record = root / "tiny" / name, root / "tiny" / "statistics.json"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    change(table)
+    table.to_csv(path, index=False)
+    said = json.loads(record.read_text())
+    said["files"][name] = files_sha256(path)
+    record.write_text(json.dumps(said))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "value", "why"),
+    [
+        ("claims.csv", "verdict", "maybe", "unknown verdict 'maybe'"),
+        ("claims.csv", "clips", "inf", "column clips is not finite"),
+        ("statistics.csv", "n_scored", "inf", "column n_scored is not finite"),
+        ("statistics.csv", "n_paired", "nan", "column n_paired is not finite"),
+        ("statistics.csv", "value", "much", "could not convert string to float: 'much'"),
+    ],
+)
+def test_statistics_of_impossible_values_are_one_line_that_names_the_file(
+    tmp_path: Path, make_run: MakeRun, name: str, column: str, value: str, why: str
+) -> None:
+    for ablation in ("baseline", "plain_ae"):
+        make_run(tmp_path, ablation)
+
+    def change(table: pd.DataFrame) -> None:
+        table.loc[0, column] = value
+
+    path = rewritten(tmp_path, name, change)
+    with pytest.raises(RunError, match=re.escape(why)) as stop:
+        collect(tmp_path)
+    assert str(stop.value).startswith(f"{path} is damaged: ")
+
+
+@pytest.mark.parametrize("line", ['{"train/reconstruction": 1.0}', '{"step": "ten"}', "3"])
+def test_a_row_of_the_metrics_without_a_step_names_the_file(
+    tmp_path: Path, make_run: MakeRun, line: str
+) -> None:
+    path = make_run(tmp_path, "baseline") / "metrics.jsonl"
+    path.write_text(path.read_text() + f"\n{line}\n")
+    with pytest.raises(RunError) as stop:
+        _ = collect(tmp_path).curves
+    assert str(stop.value) == f"{path} is damaged: its row 20 has no step"

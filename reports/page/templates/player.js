@@ -18,6 +18,13 @@
       });
       this.sounds.forEach((sound) => sound.addEventListener("ended", () => this.ended(sound)));
       this.seek.addEventListener("input", () => this.go(Number(this.seek.value)));
+      document.addEventListener("pick", () => this.picked());
+    }
+
+    // A system that is picked no more is not heard.
+    picked() {
+      if (!this.cells[this.current].hidden) { return; }
+      this.switchTo(Math.max(0, this.cells.findIndex((cell) => !cell.hidden)));
     }
 
     get sound() { return this.sounds[this.current]; }
@@ -82,7 +89,8 @@
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (!step) { return; }
       event.preventDefault();
-      const next = (index + step + this.cells.length) % this.cells.length;
+      let next = index;
+      do { next = (next + step + this.cells.length) % this.cells.length; } while (this.cells[next].hidden);
       const playing = this.playing;
       this.switchTo(next);
       this.cells[next].focus();
