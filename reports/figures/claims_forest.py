@@ -7,10 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from reports.claims import Claim, claims
-from reports.figures.legends import legend_below
+from reports.figures.legends import legend_below, row_names
 from reports.figures.plot import INTERVALS, VERDICTS, Plot
 from reports.figures.style import current
 from reports.results import ONE_SEED, UNDECIDED
@@ -64,7 +65,8 @@ def draw(values: pd.DataFrame) -> Figure:
     axes.axvspan(-1, 1, color=style.theme.grid, alpha=0.6, lw=0, zorder=0)
     axes.axvline(0, color=style.theme.muted, lw=1.0)
     names = ["" if claim is None else label for label, claim in labels]
-    axes.set_yticks(range(len(labels)), names, fontsize=8)
+    names, size = row_names(names, 8, style.width, folds=False)
+    axes.set_yticks(range(len(labels)), names, fontsize=size)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     for place, (tick, (label, claim)) in enumerate(
@@ -98,7 +100,7 @@ def draw_claim(axes: Axes, claim: Any, place: int) -> None:
     theme = current().theme
     colour = theme.muted if claim["is_exploratory"] else current().look(claim["system"]).colour
     if pd.isna(claim["effect"]):
-        write(axes, claim["verdict"], (0, place), "data")
+        write(axes, claim["verdict"], (0, place), "data").set_label(claim["system"])
         return
     for low, high, width in (
         (claim["low"], claim["high"], 1.0),
@@ -119,7 +121,9 @@ def draw_claim(axes: Axes, claim: Any, place: int) -> None:
     )
 
 
-def write(axes: Axes, text: str, at: tuple[float, int], x: str, style: str = "normal") -> None:
+def write(
+    axes: Axes, text: str, at: tuple[float, int], x: str, style: str = "normal"
+) -> Annotation:
     """Words in a row of the plot, x in the coordinates of that name; they take no room from it."""
     words = axes.annotate(
         text,
@@ -133,6 +137,7 @@ def write(axes: Axes, text: str, at: tuple[float, int], x: str, style: str = "no
         color=current().theme.muted,
     )
     words.set_in_layout(False)
+    return words
 
 
 def scale_effects(axes: Axes, values: pd.DataFrame) -> None:

@@ -35,7 +35,7 @@ def draw(points: pd.DataFrame) -> Figure:
         draw_lines(axes, chosen[chosen["errors"] == "probe"], "step")
         for name, line in chosen[chosen["errors"] == "white"].groupby("system", sort=False):
             colour = current().look(str(name)).colour
-            axes.plot(line["step"], line["mean"], ":", color=colour, lw=1.2, label=name)
+            axes.plot(line["step"], line["mean"], ":", color=colour, lw=1.2, label=f"_{name}")
         if metric == rows[0]:
             title = TITLES.get(run, f"runs of {run}")
             axes.set_title(title, loc="center", fontsize=9, fontweight="normal")

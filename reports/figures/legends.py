@@ -14,6 +14,7 @@ KEY = 3.2  # of the size: the piece of line before each name, with the space aro
 ROW = 1.45  # of the size
 WIDER = 1.03  # what hinting adds to a text's width
 INCH = 72  # points
+SHARE, SMALLEST = 0.45, 4.0  # of a figure's width, for the names of rows; points
 
 
 def legend_below(figure: Figure, handles: Sequence[Artist]) -> None:
@@ -46,10 +47,27 @@ def legend_columns(names: Sequence[str], size: float, width: float) -> int:
     return 1
 
 
+def row_names(
+    names: Sequence[str], size: float, width: float, folds: bool = True
+) -> tuple[list[str], float]:
+    """Names of rows and their size: they leave half of so many inches to what they name.
+
+    Where `folds` long ones take two lines, for which the rows need room.
+    """
+    room = SHARE * INCH * width
+    long = [folds and length(one, size) > room for one in names]
+    texts = [
+        folded(one, len(one) // 2 + 6) if is_long else one
+        for one, is_long in zip(names, long, strict=True)
+    ]
+    longest = max(length(line, size) for text in texts for line in text.split("\n"))
+    return texts, max(SMALLEST, size * min(1.0, room / longest))
+
+
 @cache
 def length(name: str, size: float) -> float:
     """Points that a name takes: every figure asks for the same names, and finding out is slow."""
-    return float(TextPath((0, 0), name, size=size).get_extents().width)
+    return float(TextPath((0, 0), name, size=size).get_extents().width) if name else 0.0
 
 
 def folded(name: str, letters: int) -> str:

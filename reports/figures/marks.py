@@ -33,7 +33,10 @@ def parts_of(figure: Figure) -> list[Artist]:
 
 
 def name_of(artist: Artist | Container) -> str:
-    """A label or a text, folded or with a number in brackets behind it."""
+    """A label or a text, folded or with a number in brackets behind it.
+
+    A label that begins with an underscore, as of what no legend names, is the name after it.
+    """
     label = str(artist.get_label() or "")
     text = artist.get_text() if isinstance(artist, Text) and not label else label
-    return text.replace("\n", "").partition(" (")[0]
+    return text.removeprefix("_").replace("\n", "").partition(" (")[0]

@@ -82,7 +82,7 @@ def draw_floors(axes: Axes, points: pd.DataFrame, systems: int) -> None:
     reach = 1.0 if systems <= BANDS else 0.12  # of the axes: many would hide the curves
     for name, loss in bare.items():
         colour = current().look(str(name)).colour
-        axes.axhline(loss, xmax=reach, color=colour, ls=(0, (4, 3)), lw=0.8, label=name)
+        axes.axhline(loss, xmax=reach, color=colour, ls=(0, (4, 3)), lw=0.8, label=f"_{name}")
 
 
 def spaced(step: float, steps: list[float]) -> bool:

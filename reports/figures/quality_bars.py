@@ -1,18 +1,21 @@
 """One metric by system, with 95% intervals and the vocoder's ceiling."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from reports.figures.legends import row_names
 from reports.figures.plot import INTERVALS, Plot
 from reports.figures.style import current
 from reports.metric_registry import QUALITY
 from reports.study import Study
 
 CEILING = "ceiling"
+TICKS = 9.0  # points
 
 
 def table(study: Study, metric: str) -> pd.DataFrame:
@@ -41,7 +44,7 @@ def draw(values: pd.DataFrame, metric: str) -> Figure:
         axes.barh(place, mean - start, left=start, height=0.62, color=colour, lw=0, label=name)
         outline = [withStroke(linewidth=3.5, foreground=style.theme.paper)]
         ink = style.theme.ink
-        ends = {"color": ink, "lw": 1.5, "path_effects": outline}
+        ends: dict[str, Any] = {"color": ink, "lw": 1.5, "path_effects": outline}
         axes.plot([low, high], [place, place], label=name, **ends)
         axes.annotate(
             f" {mean:.{described.digits}f}",
@@ -56,9 +59,10 @@ def draw(values: pd.DataFrame, metric: str) -> Figure:
         axes.axvline(ceiling, color=style.theme.muted, ls=(0, (4, 3)), lw=1.2)
         shown = f"{ceiling:.{min(2, described.digits)}f}"
         axes.set_xlabel(f"dashed: the vocoder's ceiling, {shown}", fontsize=8)
-    axes.set_yticks(range(len(bars)), bars["system"])
+    names, size = row_names(list(bars["system"]), TICKS, style.width)
+    axes.set_yticks(range(len(bars)), names, fontsize=size)
     axes.tick_params(axis="y", length=0, labelcolor=style.theme.ink)
-    axes.invert_yaxis()
+    axes.set_ylim(len(bars) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     axes.margins(x=0.12)
     axes.set_xlim(left=start)

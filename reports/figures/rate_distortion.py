@@ -1,6 +1,6 @@
 """A metric against the latents' rate, beside other systems: as measured, and as papers report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -105,18 +105,18 @@ def draw(points: pd.DataFrame, metric: str) -> Figure:
     return figure
 
 
-def kind_of(other: dict[str, Any]) -> str:
+def kind_of(other: Mapping[Any, Any]) -> str:
     """What the legend calls a system that is not the study's own."""
     if other["source"] != MEASURED:
         return "published (other sets)"
     return "others, same clips" + ("" if has_floats(other) else ", sent as bits")
 
 
-def has_floats(other: dict[str, Any]) -> bool:
+def has_floats(other: Mapping[Any, Any]) -> bool:
     return bool(pd.notna(other["floats_per_second"]))
 
 
-def look_of(other: dict[str, Any]) -> dict[str, Any]:
+def look_of(other: Mapping[Any, Any]) -> dict[str, Any]:
     """Hollow circles as published; as measured filled hexagons, or a line for want of a rate."""
     theme = current().theme
     if other["source"] != MEASURED:
@@ -126,7 +126,7 @@ def look_of(other: dict[str, Any]) -> dict[str, Any]:
     return {"color": theme.muted, "lw": 0.9, "ls": LINE}
 
 
-def draw_other(axes: Axes, one: dict[str, Any]) -> None:
+def draw_other(axes: Axes, one: Mapping[Any, Any]) -> None:
     """A point at its rate with its interval where known, or a line across the figure."""
     look = look_of(one)
     if not has_floats(one):
@@ -195,7 +195,7 @@ def name_others(figure: Figure, axes: Axes, others: pd.DataFrame) -> None:
         axes.add_artist(line)
 
 
-def name_of(other: dict[str, Any]) -> str:
+def name_of(other: Mapping[Any, Any]) -> str:
     """With the band of its PESQ where a paper states it, or with its bit rate."""
     name = str(other["system"])
     name = name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"

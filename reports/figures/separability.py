@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from reports.figures.legends import legend_below
+from reports.figures.legends import INCH, legend_below, length, row_names
 from reports.figures.plot import INTERVALS, Plot
 from reports.figures.style import current
 from reports.metric_registry import LATENTS
@@ -17,7 +17,7 @@ from reports.study import Study
 LABELS = ("speaker", "language")
 MEASURES = {"probe": "linear probe", "knn": "kNN", "lnc": "LNC"}
 MARKERS = {"probe": "o", "knn": "s", "lnc": "D"}
-LETTER, TICK = 0.062, 0.45  # inches of a letter of a name, and of a number under the axis
+TICK = 0.45  # inches of a number under the axis
 LINES = {"log_mel": ("{}_probe", "log_mel"), "chance": ("{}_chance", LATENTS)}  # no system's own
 STYLES = {"log_mel": ":", "chance": "--"}
 LABELS_OF = {"log_mel": "probe on the mean log-mel", "chance": "most frequent label"}
@@ -58,9 +58,10 @@ def draw(values: pd.DataFrame) -> Figure:
         axes.set_xlabel("share", fontsize=8)
         axes.grid(visible=False, axis="y")
     lowest = values[["mean", "low", *LINES]].min().min()
-    grid[0].set_yticks(range(len(systems)), systems, fontsize=8)
+    names, size = row_names(systems, 8, style.width)
+    grid[0].set_yticks(range(len(systems)), names, fontsize=size)
     grid[0].set(xlim=(max(0.0, lowest - 0.05), 1.02), ylim=(len(systems) - 0.5, -0.5))
-    panel = (style.width - LETTER * max(map(len, systems))) / len(labels)
+    panel = (style.width - length(max(names, key=len), size) / INCH) / len(labels)
     grid[0].xaxis.set_major_locator(MaxNLocator(max(1, int(panel / TICK)), steps=(2, 2.5, 5, 10)))
     for axes in grid:
         axes.tick_params(axis="y", length=0, labelcolor=style.theme.ink)

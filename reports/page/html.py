@@ -38,14 +38,12 @@ def measured_plots(study: Study) -> Measured:
 
 def without_panels(study: Study, measured: Measured) -> list[str]:
     """That figures with a panel for each system have none for some."""
-    notes = []
-    for plot in (one for one, _ in measured if 0 < one.most < len(study.systems)):
-        absent = [name for name in study.systems if name not in study.shown(plot.most)]
-        notes.append(
-            f"The figure {plot.name} shows {plot.most} of the {len(study.systems)} systems: build"
-            f" the page with `--pick NAME,NAME` to see others. Left out: {', '.join(absent)}."
-        )
-    return notes
+    return [
+        f"The figure {plot.name} shows {plot.most} of the {len(study.systems)} systems: build the"
+        " page with `--pick NAME,NAME` to see others."
+        for plot, _ in measured
+        if 0 < plot.most < len(study.systems)
+    ]
 
 
 def render(

@@ -92,12 +92,13 @@ def test_intervals_bars_and_folded_names_are_marked() -> None:
     bars = axes.barh([0, 1], [1.0, 2.0], label="no_noise")
     points = axes.errorbar([0], [1], [[0.5], [0.5]], label="plain_ae")
     (other,) = axes.plot([0, 1], label="ceiling")
+    (floor,) = axes.plot([1, 0], label="_plain_ae")
     title = axes.set_title("no_\nnoise")
     ticked = axes.annotate("plain_ae (0.3)", (0, 0))
     mark_systems(figure, ["baseline", "no_noise", "plain_ae"])
-    found = [bars[0], bars[1], points[0], *points[2], title, ticked]
+    found = [bars[0], bars[1], points[0], *points[2], title, ticked, floor]
     owners = [str(one.get_gid()).split("-")[0] for one in found]
-    assert owners == ["s1", "s1", "s2", "s2", "s1", "s2"]
+    assert owners == ["s1", "s1", "s2", "s2", "s1", "s2", "s2"]
     assert other.get_gid() is None
 
 
