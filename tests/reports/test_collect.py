@@ -80,7 +80,7 @@ def test_what_a_plan_still_lacks_and_what_recomputes_it_are_told(
     folder = make_run(tmp_path, "baseline")
     plan = make_study(tmp_path, "small", "baseline", "plain_ae")
     (note,) = collect(tmp_path, name="small").missing
-    assert note.startswith("1 of the study's 2 runs are not there yet: `python -m experiments")
+    assert note.startswith("1 of the 2 runs of the study are not there yet (seed 0): `python -m")
     table = folder / "analysis" / "table.csv"
     table.write_text(table.read_text().replace("0.53", "0.54"))
     assert f"run `python -m analysis --study {plan}`" in collect(tmp_path, name="small").missing[1]
