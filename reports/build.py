@@ -4,7 +4,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 
 from dcvae.utils.files import replace_text
@@ -39,18 +38,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def build(study: Study, out: Path, with_pdf: bool) -> None:
     """Write OUT/index.html, OUT/figures, OUT/tables, and OUT/report.pdf where asked for."""
-    today = date.today().isoformat()
     path, measured, tables = out / "index.html", measured_plots(study), all_tables(study)
-    replace_text(path, render(study, today, measured))
+    replace_text(path, render(study, study.date, measured))
     for plot, table in measured:
         save_figure(plot, table, study.systems, out / "figures")
-    empty = save_tables(tables, study, today, out / "tables")
+    empty = save_tables(tables, study, study.date, out / "tables")
     for note in study.missing:
         print(f"report: {note}", file=sys.stderr)
     left_out = f"; nothing to put into the tables {', '.join(empty)}" if empty else ""
     print(f"{path} ({path.stat().st_size / 1e6:.1f} MB, {len(study.runs)} runs{left_out})")
     if with_pdf:
-        print(write_pdf(tables, [plot for plot, _ in measured], today, out))
+        print(write_pdf(tables, [plot for plot, _ in measured], study.date, out))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A study: its analysed runs, their statistics and curves."""
 
 from dataclasses import dataclass, field
+from datetime import date
 
 import pandas as pd
 
@@ -34,6 +35,12 @@ class Study:
         found = self.results.select(metric, condition, self.systems)
         found[["mean", "low", "high"]] *= metric_of(metric).unit
         return found
+
+    @property
+    def date(self) -> str:
+        """ISO day on which the last run ended, so that the same runs make the same report."""
+        ends = [str(run.record.get("finished") or "")[:10] for run in self.runs]
+        return max(ends) or date.today().isoformat()
 
     @property
     def seeds(self) -> list[int]:
