@@ -119,7 +119,28 @@ def planned(runs: Path, name: str, found: Sequence[Run]) -> Choice:
         raise RunError(f"no run of the study {name} is there yet: run `{command}`")
     there = {run.folder for run in chosen}
     notes = tuple(f"{line}: `{command}` goes on." for line in absent(plan, there))
+    notes = (*notes, *rewritten(plan, chosen))
     return Choice(folder, chosen, name, f"python -m analysis --study {folder}", notes)
+
+
+def rewritten(plan: StudyPlan, runs: Sequence[Run]) -> Iterator[str]:
+    """A line on the runs that were trained when their ablations claimed something else."""
+    planned = [(one.ablation, f"{one.condition}/{one.metric}") for one in plan.claims]
+    seeds = set()
+    for run in runs:
+        stated = {str(one.get("metric")) for one in run.record.get("claims") or ()}
+        if stated != {metric for ablation, metric in planned if ablation == run.ablation}:
+            seeds.add(run.seed)
+    if seeds:
+        yield (
+            f"Runs of {listed(seeds)} were trained when their ablations claimed something else: as"
+            " far as they were scored before the claims were changed, they test no prediction."
+        )
+
+
+def listed(seeds: Collection[int]) -> str:
+    """Reads "seeds 0, 1"."""
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, sorted(seeds)))}"
 
 
 def absent(plan: StudyPlan, there: Collection[Path]) -> Iterator[str]:
@@ -134,10 +155,8 @@ def absent(plan: StudyPlan, there: Collection[Path]) -> Iterator[str]:
         if not lacking:
             continue
         whose = f"phase {phase} of the study" if phase else "the study"
-        seeds = sorted(set(lacking))
-        listed = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
         share = f"{len(lacking)} of the {len(planned_runs)} runs of {whose} are"
-        yield f"{share} not there yet ({listed})"
+        yield f"{share} not there yet ({listed(set(lacking))})"
 
 
 def missing_from(chosen: Sequence[Run], scored: Sequence[Run]) -> list[str]:
