@@ -31,7 +31,7 @@ PLAN = "study.json"
 STATISTICS, CLAIMS, INTERACTIONS = "statistics.csv", "claims.csv", "interactions.csv"
 STATISTICS_RECORD = "statistics.json"
 FINISHED = "finished"
-ARCHIVED = "archived"  # in run.json of tables that were restored without the weights
+ARCHIVED = "archived"  # in run.json of a run that was restored without its weights
 RATES = "rates"  # in run.json of a system that was not trained here: what it sends a second
 WRITING = threading.Lock()  # training writes from one thread, the MLflow sync from another
 
@@ -232,20 +232,17 @@ def read_plan(folder: Path) -> StudyPlan | None:
         return None
     said = read_object(path)
     try:
+        runs = said["runs"]
+        systems = [system_name(one["ablation"], one["budget"]) for one in runs]
         plan = StudyPlan(
             name=str(said["name"]),
             claims=[Claim(**claim) for claim in said["claims"]],
             family=frozenset(said["family"]),
             factors=list(said["factors"]),
-            runs=[
-                (system_name(one["ablation"], one["budget"]), one["seed"]) for one in said["runs"]
-            ],
-            folders=[path.parents[2] / one["folder"] for one in said["runs"]],
-            parts={
-                system_name(one["ablation"], one["budget"]): frozenset(one["parts"])
-                for one in said["runs"]
-            },
-            phases=[one.get("phase", "") for one in said["runs"]],
+            runs=[(name, one["seed"]) for name, one in zip(systems, runs, strict=True)],
+            folders=[path.parents[2] / one["folder"] for one in runs],
+            parts=dict(zip(systems, (frozenset(one["parts"]) for one in runs), strict=True)),
+            phases=[one.get("phase", "") for one in runs],
             max_seeds=said.get("max_seeds"),
         )
     except (KeyError, TypeError) as error:

@@ -121,9 +121,7 @@ def keep_alike(runs: Sequence[StudyRun]) -> tuple[list[StudyRun], list[str]]:
     by one version of its metrics.
     """
     stated = Counter(facts for run in runs for facts in measured_by(run).items())
-    usual: dict[str, str] = {}
-    for what, value in sorted(stated, key=lambda one: (stated[one], numbers_in(one[1]), one[1])):
-        usual[what] = value
+    usual = dict(sorted(stated, key=lambda one: (stated[one], numbers_in(one[1]), one[1])))
     kept: list[StudyRun] = []
     unlike: dict[tuple[str, str], list[StudyRun]] = {}
     for run in runs:
