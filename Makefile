@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 ENV := . $(BIN)/activate &&
 PORT ?= 5000
 
-.PHONY: help setup corpus demo peers test check chaos bench report report-pdf lint mlflow clean
+.PHONY: help setup corpus demo peers test check chaos bench report report-pdf reference lint mlflow clean
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,21 @@ report: setup  ## Write reports/out/index.html from all runs that were analysed
 report-pdf: setup  ## Write reports/out/report.pdf as well, with LaTeX
 	@$(ENV) python -m reports.build --pdf
 
+REBUILT := build/reference
+KEPT := reports/reference
+LARGEST := 300k
+
+reference: setup  ## Rebuild the reference study's verdicts, page and figures from its kept tables
+	@rm -rf $(REBUILT)
+	@$(ENV) python -m analysis.archive restore $(KEPT) --runs $(REBUILT)/runs
+	@$(ENV) python -W ignore -m reports.build $(REBUILT)/runs --study reference --out $(REBUILT)/report
+	@cp $(REBUILT)/runs/studies/reference/{statistics,claims,interactions}.csv \
+	    $(REBUILT)/runs/studies/reference/statistics.json $(KEPT)
+	@rm -rf $(KEPT)/figures && mkdir $(KEPT)/figures
+	@find $(REBUILT)/report/figures -name '*.svg' -size -$(LARGEST) -exec cp {} $(KEPT)/figures \;
+	@git status --short -- $(KEPT)  # nothing, where all is byte for byte what was kept
+	@echo "Open $(REBUILT)/report/index.html in a browser; the verdicts are in $(KEPT)/claims.csv."
+
 chaos: setup  ## Kill a study ten times, and compare it with one that was not
 	@$(ENV) DCVAE_KILLS=10 DCVAE_THREADS=1 pytest tests/test_chaos.py
 
@@ -61,4 +76,4 @@ mlflow: setup  ## Open the MLflow UI on the loopback address
 	    --host 127.0.0.1 --port $(PORT)
 
 clean:  ## Remove runs, reports and MLflow's store; the corpus and the environment stay
-	rm -rf runs reports/out mlruns mlflow.db .pytest_cache .mypy_cache .ruff_cache
+	rm -rf runs build/reference reports/out mlruns mlflow.db .pytest_cache .mypy_cache .ruff_cache

@@ -15,7 +15,6 @@ TYPES: Mapping[str, tuple[type, ...]] = {  # where an entry is there; None stand
     "status": TEXT,
     "config": MAPPING,
     "claims": (list,),
-    "parts": (list,),
     "manifest": TEXT,
     "started": TEXT,
     "finished": TEXT,

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dcvae.claims import BASELINE, Claim, system_name
+from dcvae.claims import Claim, system_name
 from dcvae.record_types import REQUIRED, check_record, require_entries
 from dcvae.utils.files import read_json, replace_json
 
@@ -31,6 +31,7 @@ PLAN = "study.json"
 STATISTICS, CLAIMS, INTERACTIONS = "statistics.csv", "claims.csv", "interactions.csv"
 STATISTICS_RECORD = "statistics.json"
 FINISHED = "finished"
+ARCHIVED = "archived"  # in run.json of a run that was restored without its weights
 RATES = "rates"  # in run.json of a system that was not trained here: what it sends a second
 WRITING = threading.Lock()  # training writes from one thread, the MLflow sync from another
 
@@ -49,11 +50,6 @@ class Run:
     @property
     def ablation(self) -> str:
         return str(self.record["ablation"])
-
-    @property
-    def parts(self) -> frozenset[str]:
-        """The ablations that the run composes; the baseline has none."""
-        return frozenset(self.record.get("parts") or {self.ablation}) - {BASELINE}
 
     @property
     def rates(self) -> Mapping[str, Any] | None:
@@ -127,7 +123,7 @@ class Run:
     @property
     def command(self) -> str:
         """What to run where its measurements are missing."""
-        if self.is_finished:
+        if self.is_finished and not self.record.get(ARCHIVED):
             return f"python -m analysis {shown(self.folder)}"
         return train_command(self.system, self.size, self.seed)
 
@@ -213,6 +209,8 @@ class StudyPlan:
     factors: list[str]
     runs: list[tuple[str, int]]  # system and seed
     folders: list[Path]  # of those runs
+    parts: dict[str, frozenset[str]]  # what each system goes without; the baseline has all
+    phases: list[str]  # of those runs; "" in a study without any
     max_seeds: int | None = None  # of a study that goes on until its claims are decided
 
     @property
@@ -234,15 +232,17 @@ def read_plan(folder: Path) -> StudyPlan | None:
         return None
     said = read_object(path)
     try:
+        runs = said["runs"]
+        systems = [system_name(one["ablation"], one["budget"]) for one in runs]
         plan = StudyPlan(
             name=str(said["name"]),
             claims=[Claim(**claim) for claim in said["claims"]],
             family=frozenset(said["family"]),
             factors=list(said["factors"]),
-            runs=[
-                (system_name(one["ablation"], one["budget"]), one["seed"]) for one in said["runs"]
-            ],
-            folders=[path.parents[2] / one["folder"] for one in said["runs"]],
+            runs=[(name, one["seed"]) for name, one in zip(systems, runs, strict=True)],
+            folders=[path.parents[2] / one["folder"] for one in runs],
+            parts=dict(zip(systems, (frozenset(one["parts"]) for one in runs), strict=True)),
+            phases=[one.get("phase", "") for one in runs],
             max_seeds=said.get("max_seeds"),
         )
     except (KeyError, TypeError) as error:

@@ -11,6 +11,7 @@ from dcvae.utils.errors import user_errors
 from experiments.config import COMPOSING_ERRORS
 from experiments.studies.plan import make_plan
 from experiments.studies.preflight import check_plan
+from experiments.studies.registration import register
 from experiments.studies.runner import describe, run_study
 
 
@@ -24,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="study=NAME; keys of the study change it, all others go to the runs",
     )
     parser.add_argument("--dry-run", action="store_true", help="print the commands alone")
+    parser.add_argument(
+        "--register", action="store_true", help="write the plan and its claims, and run nothing"
+    )
     parser.add_argument("--fail-fast", action="store_true", help="end all at the first failure")
     options = parser.parse_intermixed_args(arguments)
     with user_errors("study", *COMPOSING_ERRORS):
@@ -31,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         check_plan(plan)
         if options.dry_run:
             print("\n".join(describe(plan)))
+        elif options.register:
+            print(register(plan))
         else:
             sys.exit(run_study(plan, options.fail_fast))
 

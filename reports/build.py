@@ -4,7 +4,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 from dcvae.utils.errors import user_errors
@@ -44,19 +43,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def build(study: Study, out: Path, with_pdf: bool) -> None:
     """Write OUT/index.html, OUT/figures, OUT/tables, and OUT/report.pdf where asked for."""
-    today = date.today().isoformat()
     path, measured, tables = out / "index.html", measured_plots(study), all_tables(study)
     heard = listening(study)
     study = replace(study, missing=[*study.missing, *without_panels(study, measured), *heard.notes])
     drawn = draw_figures(study, measured, out / "figures")
-    replace_text(path, render(study, today, measured, heard, drawn))
-    empty = save_tables(tables, study, today, out / "tables")
+    replace_text(path, render(study, study.date, measured, heard, drawn))
+    empty = save_tables(tables, study, study.date, out / "tables")
     for note in study.missing:
         print(f"report: {note}", file=sys.stderr)
     left_out = f"; nothing to put into the tables {', '.join(empty)}" if empty else ""
     print(f"{path} ({path.stat().st_size / 1e6:.1f} MB, {len(study.runs)} runs{left_out})")
     if with_pdf:
-        print(write_pdf(tables, [plot for plot, _ in measured], today, out))
+        print(write_pdf(tables, [plot for plot, _ in measured], study.date, out))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The claims of a study and the verdicts on them, as the analysis wrote them."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dcvae.claims import BASELINE
@@ -82,9 +83,14 @@ class Claim:
 
 
 def claims(study: Study) -> list[Claim]:
-    """Every claim with its strata, which follow it in claims.csv."""
+    """Every claim of the study with its strata."""
+    return with_strata(study.results.claims)
+
+
+def with_strata(rows: Sequence[Record]) -> list[Claim]:
+    """The claims of claims.csv; a claim's strata follow it there."""
     found: list[Claim] = []
-    for row in study.results.claims:
+    for row in rows:
         one = claim_of(row)
         (found[-1].strata if one.stratum else found).append(one)
     return found

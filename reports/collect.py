@@ -1,7 +1,7 @@
 """Which runs make a study: those that a plan names, or all of one size."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from dcvae.runs import (
     STUDIES,
     Run,
     RunError,
+    StudyPlan,
     read_plan,
     read_run,
 )
@@ -126,10 +127,46 @@ def planned(runs: Path, name: str, found: Sequence[Run]) -> Choice:
     command = f"python -m experiments.study study={name}"
     if not chosen:
         raise RunError(f"no run of the study {name} is there yet: run `{command}`")
-    absent, planned_runs = len(plan.folders) - len(chosen), len(plan.folders)
-    note = f"{absent} of the study's {planned_runs} runs are not there yet: `{command}` goes on."
-    notes = (note,) if absent else ()
+    there = {run.folder for run in chosen}
+    notes = tuple(f"{line}: `{command}` goes on." for line in absent(plan, there))
+    notes = (*notes, *rewritten(plan, chosen))
     return Choice(folder, chosen, name, f"python -m analysis --study {folder}", notes)
+
+
+def rewritten(plan: StudyPlan, runs: Sequence[Run]) -> Iterator[str]:
+    """A line on the runs that were trained when their ablations claimed something else."""
+    planned = [(one.ablation, f"{one.condition}/{one.metric}") for one in plan.claims]
+    seeds = set()
+    for run in runs:
+        stated = {str(one.get("metric")) for one in run.record.get("claims") or ()}
+        if stated != {metric for ablation, metric in planned if ablation == run.ablation}:
+            seeds.add(run.seed)
+    if seeds:
+        yield (
+            f"Runs of {listed(seeds)} were trained when their ablations claimed something else: as"
+            " far as they were scored before the claims were changed, they test no prediction."
+        )
+
+
+def listed(seeds: Collection[int]) -> str:
+    """Reads "seeds 0, 1"."""
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, sorted(seeds)))}"
+
+
+def absent(plan: StudyPlan, there: Collection[Path]) -> Iterator[str]:
+    """A line on the planned runs that are not in the folders `there`, phase by phase."""
+    for phase in dict.fromkeys(plan.phases):
+        planned_runs = [
+            (seed, folder in there)
+            for (_, seed), folder, own in zip(plan.runs, plan.folders, plan.phases, strict=True)
+            if own == phase
+        ]
+        lacking = [seed for seed, is_there in planned_runs if not is_there]
+        if not lacking:
+            continue
+        whose = f"phase {phase} of the study" if phase else "the study"
+        share = f"{len(lacking)} of the {len(planned_runs)} runs of {whose} are"
+        yield f"{share} not there yet ({listed(set(lacking))})"
 
 
 def missing_from(chosen: Sequence[Run], scored: Sequence[Run]) -> list[str]:
@@ -156,9 +193,12 @@ def stale(analysed: Sequence[Run], results: Results, command: str) -> list[str]:
 
     `command` computes them again; where it is "", analysing a run does.
     """
-    known = results.record["tables"]
-    notes = [f"{line}." for line in results.record.get("left_out", ())]
+    known, left_out = results.record["tables"], results.record.get("left_out", ())
+    notes = [f"{line}." for line in left_out]
+    named = {word.strip(",") for line in left_out for word in line.split()}
     for run in analysed:
+        if run.name in named:
+            continue
         if run.name not in known and results.record.get("max_seeds"):
             notes.append(f"{run.name} waits until all runs of its seed are scored.")
         elif run.name not in known:

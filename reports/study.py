@@ -1,6 +1,7 @@
 """A study: its analysed runs, their statistics and curves."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -52,6 +53,12 @@ class Study:
     def curves(self) -> pd.DataFrame:
         """`read_curves`, read once for all figures."""
         return read_curves(self)
+
+    @property
+    def date(self) -> str:
+        """ISO day on which the last run ended, so that the same runs make the same report."""
+        ends = [str(run.record.get("finished") or "")[:10] for run in self.runs]
+        return max(ends) or date.today().isoformat()
 
     @property
     def seeds(self) -> list[int]:

@@ -81,13 +81,15 @@ def contrast_of(study: Study, claim: Claim, budget: int | None) -> tuple[Weights
 
 def factorial(study: Study, budget: int | None) -> dict[str, frozenset[str]]:
     """The systems that are cells of the study's factorial; {} where one of them was never run."""
-    factors = frozenset(study.plan.factors if study.plan else ())
+    if study.plan is None or not study.plan.factors:
+        return {}
+    factors, parts = frozenset(study.plan.factors), study.plan.parts
     cells = {
-        run.system: run.parts
+        run.system: parts[run.system]
         for run in study.analysed
-        if run.budget == budget and run.parts <= factors
+        if run.budget == budget and parts[run.system] <= factors
     }
-    return cells if factors and len(cells) == 2 ** len(factors) else {}
+    return cells if len(cells) == 2 ** len(factors) else {}
 
 
 def grouped(comparisons: Sequence[Comparison]) -> list[list[Comparison]]:

@@ -5,6 +5,7 @@ whose study.json names its runs, claims and factors: `experiments.study` writes 
 run.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -117,26 +118,35 @@ def read_speakers(path: Path) -> dict[str, str]:
 
 
 def keep_alike(runs: Sequence[StudyRun]) -> tuple[list[StudyRun], list[str]]:
-    """The runs that can be compared, and a line for each that cannot.
+    """The runs that can be compared, and a line on those that cannot, by what keeps them apart.
 
-    All are measured like the most: on one manifest, each comparison by one version of its metrics.
+    All are measured like the most, and of as many like the newest: on one manifest, each comparison
+    by one version of its metrics.
     """
-    stated = [facts for run in runs for facts in measured_by(run).items()]
-    usual: dict[str, str] = {}
-    for (what, value), _ in Counter(stated).most_common():
-        usual.setdefault(what, value)
-    kept, lines = [], []
+    stated = Counter(facts for run in runs for facts in measured_by(run).items())
+    usual = dict(sorted(stated, key=lambda one: (stated[one], numbers_in(one[1]), one[1])))
+    kept: list[StudyRun] = []
+    unlike: dict[tuple[str, str], list[StudyRun]] = {}
     for run in runs:
-        unlike = [what for what, value in measured_by(run).items() if value != usual[what]]
-        if unlike:
-            found = measured_by(run)[unlike[0]]
-            lines.append(
-                f"{shown(run.folder)} is left out: its {unlike[0]} is {found}, that of the others"
-                f" {usual[unlike[0]]}: run `{run.command}`"
-            )
-        else:
-            kept.append(run)
-    return kept, lines
+        facts = next((one for one in measured_by(run).items() if usual[one[0]] != one[1]), None)
+        (kept if facts is None else unlike.setdefault(facts, [])).append(run)
+    return kept, [left_out(found, *facts, usual[facts[0]]) for facts, found in unlike.items()]
+
+
+def numbers_in(version: str) -> list[int]:
+    """By them versions are in order: "10" is newer than "9"."""
+    return [int(number) for number in re.findall(r"\d+", version)]
+
+
+def left_out(runs: Sequence[StudyRun], what: str, value: str, usual: str) -> str:
+    """A line on runs that are measured unlike the others."""
+    names = ", ".join(run.name for run in runs)
+    are, their = ("is", "its") if len(runs) == 1 else ("are", "their")
+    command = runs[0].command + (" ..." if len(runs) > 1 else "")
+    return (
+        f"{names} {are} left out: {their} {what} is {value}, that of the others {usual}:"
+        f" run `{command}`"
+    )
 
 
 def measured_by(run: StudyRun) -> dict[str, str]:

@@ -50,6 +50,7 @@ def described(plan: Plan, registry: Registry) -> dict[str, Any]:
                 "parts": list(registry.parts(row.ablation)),
                 "seed": row.seed,
                 "budget": row.budget,
+                "phase": row.phase,
                 "folder": row.run_dir.relative_to(plan.runs_dir).as_posix(),
             }
             for row in plan.rows

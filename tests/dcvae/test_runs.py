@@ -19,7 +19,7 @@ from dcvae.runs import (
     write_record,
 )
 
-RECORD = {"ablation": "a+b", "size": "tiny", "seed": 1, "status": "running", "parts": ["b", "a"]}
+RECORD = {"ablation": "a+b", "size": "tiny", "seed": 1, "status": "running"}
 CLAIM = {"text": "x", "metric": "c/m", "direction": "up", "margin": 0.1, "component": "noise"}
 
 
@@ -62,12 +62,13 @@ def test_what_is_no_run_is_told_in_a_line(tmp_path, text, said):
 def test_a_run_says_how_to_train_or_score_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = Run(tmp_path / "runs" / "tiny" / "a+b" / "seed1", RECORD)
-    assert (run.name, run.parts) == ("tiny/a+b/seed1", {"a", "b"})
+    assert run.name == "tiny/a+b/seed1"
     train = "accelerate launch experiments/run.py ablation=[a,b] size=tiny seed=1"
     assert run.command == train
     assert Run(run.folder, {**RECORD, "budget": 350}).command == f"{train} trainer.steps=350"
     finished = Run(run.folder, {**RECORD, "status": "finished"})
     assert finished.command == "python -m analysis runs/tiny/a+b/seed1"
+    assert Run(run.folder, {**finished.record, "archived": True}).command == train
     assert train_command("baseline", "demo").endswith("ablation=baseline size=demo")
 
 
@@ -88,7 +89,13 @@ def plan(root: Path, **changes: object) -> Path:
         "family": ["a:c/m"],
         "factors": [],
         "runs": [
-            {"ablation": "a", "seed": 0, "budget": budget, "folder": f"tiny{budget or ''}/a/seed0"}
+            {
+                "ablation": "a",
+                "parts": ["b", "c"],
+                "seed": 0,
+                "budget": budget,
+                "folder": f"tiny{budget or ''}/a/seed0",
+            }
             for budget in (None, 350)
         ],
     }
@@ -104,6 +111,7 @@ def test_a_plan_names_its_runs_and_their_folders(tmp_path):
     assert found is not None
     assert found.runs == [("a", 0), ("a@350", 0)]
     assert found.budgets == [None, 350]
+    assert found.parts == {"a": {"b", "c"}, "a@350": {"b", "c"}}
     assert found.present == []
     (tmp_path / "tiny350" / "a" / "seed0").mkdir(parents=True)
     (tmp_path / "tiny350" / "a" / "seed0" / "run.json").write_text("{}")

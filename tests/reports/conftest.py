@@ -109,7 +109,6 @@ def write_run(
     folder.mkdir(parents=True)
     described = {
         "ablation": ablation,
-        "parts": ablation.split("+"),
         "size": "tiny",
         "seed": seed,
         "budget": budget,
@@ -151,6 +150,7 @@ def write_plan(
         {
             "folder": f"tiny{f'-{budget}steps' if budget else ''}/{system}/seed{seed}",
             "ablation": system,
+            "parts": [] if system == "baseline" else system.split("+"),
             "seed": seed,
             "budget": budget,
         }

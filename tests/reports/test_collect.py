@@ -1,5 +1,6 @@
 """Which runs make the study: all of a size, or those that a plan names."""
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -80,10 +81,31 @@ def test_what_a_plan_still_lacks_and_what_recomputes_it_are_told(
     folder = make_run(tmp_path, "baseline")
     plan = make_study(tmp_path, "small", "baseline", "plain_ae")
     (note,) = collect(tmp_path, name="small").missing
-    assert note.startswith("1 of the study's 2 runs are not there yet: `python -m experiments")
+    assert note.startswith("1 of the 2 runs of the study are not there yet (seed 0): `python -m")
     table = folder / "analysis" / "table.csv"
     table.write_text(table.read_text().replace("0.53", "0.54"))
     assert f"run `python -m analysis --study {plan}`" in collect(tmp_path, name="small").missing[1]
+
+
+def test_phases_that_lack_runs_and_claims_that_were_changed_are_told(
+    tmp_path: Path, make_run: MakeRun, make_plan: MakeRun
+) -> None:
+    for ablation in ("baseline", "plain_ae"):
+        for seed in range(2):
+            make_run(tmp_path, ablation, seed)
+    path = make_plan(tmp_path, "s", {"baseline": range(4), "plain_ae": range(2)}) / "study.json"
+    said = json.loads(path.read_text())
+    for run in said["runs"]:
+        run["phase"] = "A" if run["ablation"] == "baseline" else "B"
+    path.write_text(json.dumps(said))
+    summarise_study(path.parent)
+    (note,) = collect(tmp_path, name="s").missing
+    start = "2 of the 4 runs of phase A of the study are not there yet (seeds 2, 3): `python -m"
+    assert note.startswith(start)
+    record = tmp_path / "tiny" / "plain_ae" / "seed1" / "run.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"claims": []}))
+    other = collect(tmp_path, name="s").missing[1]
+    assert other.startswith("Runs of seed 1 were trained when their ablations claimed something")
 
 
 def test_the_command_for_more_seeds_is_of_the_study(planned: Study) -> None:

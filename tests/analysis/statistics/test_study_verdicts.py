@@ -134,11 +134,12 @@ def write_factorial(tables, root: Path, effects: Mapping[str, float], twist: flo
             for taken in combinations(FACTORS, size):
                 level = 0.5 + 0.05 * seed + sum(effects[one] for one in taken)
                 level += twist * (size == 2) + rng.normal(0, 0.0005)
-                name = "+".join(sorted(taken)) or "baseline"
+                name = "both" if size == 2 else "".join(taken) or "baseline"
                 rows = tables.stoi(level, wobble=0.001, draw=seed)
-                folder = tables.write_run(root, name, rows, seed, parts=list(taken))
+                folder = tables.write_run(root, name, rows, seed)
                 place = folder.relative_to(root).as_posix()
-                runs.append({"ablation": name, "seed": seed, "budget": None, "folder": place})
+                planned = {"ablation": name, "parts": list(taken), "seed": seed, "budget": None}
+                runs.append({**planned, "folder": place})
     study = root / "studies" / "factorial"
     study.mkdir(parents=True)
     plan = {
@@ -182,7 +183,7 @@ def test_a_clear_interaction_gives_the_claim_within_its_strata(tmp_path, tables,
 def test_without_all_cells_a_factor_is_compared_with_the_baseline(tmp_path, tables, verdicts):
     effects = {"no_noise": -0.06, "no_layernorm": 0.0}
     study = write_factorial(tables, tmp_path, effects, 0.0, seeds=2)
-    for path in tmp_path.glob("tiny/no_layernorm+no_noise/*/run.json"):
+    for path in tmp_path.glob("tiny/both/*/run.json"):
         path.unlink()
     summarise_study(study)
     assert set(verdicts(study)["contrast"]) == {"difference"}
@@ -220,7 +221,8 @@ def write_looks(tables, root: Path, seeds: int, max_seeds: int = 8) -> Path:
             place = f"tiny/{name}/seed{seed}"
             if not (root / place).exists():
                 tables.write_run(root, name, rows, seed)
-            runs.append({"ablation": name, "seed": seed, "budget": None, "folder": place})
+            planned = {"ablation": name, "parts": [name], "seed": seed, "budget": None}
+            runs.append({**planned, "folder": place})
     study = root / "studies" / "looks"
     study.mkdir(parents=True, exist_ok=True)
     plan = {
@@ -280,7 +282,7 @@ def test_a_command_is_as_short_as_the_working_folder_allows(tmp_path, monkeypatc
 
 def test_a_run_that_is_not_finished_is_trained_first():
     described = {"ablation": "a+b", "size": "tiny", "seed": 1, "status": "running", "budget": 350}
-    run = StudyRun(Path("runs/tiny-350steps/a+b/seed1"), {**described, "parts": ["b", "a"]})
+    run = StudyRun(Path("runs/tiny-350steps/a+b/seed1"), described)
     assert run.command == (
         "accelerate launch experiments/run.py ablation=[a,b] size=tiny seed=1 trainer.steps=350"
     )

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -139,7 +140,8 @@ def test_another_training_budget_is_compared_with_its_own_baseline(tmp_path, tab
             rows = tables.stoi(level + gain, wobble=0)
             folder = tables.write_run(tmp_path, ablation, rows, budget=budget)
             place = folder.relative_to(tmp_path).as_posix()
-            runs.append({"ablation": ablation, "seed": 0, "budget": budget, "folder": place})
+            planned = {"ablation": ablation, "parts": [ablation], "seed": 0, "budget": budget}
+            runs.append({**planned, "folder": place})
     study = tmp_path / "studies" / "budgets"
     study.mkdir(parents=True)
     plan = {"name": "budgets", "claims": [], "family": [], "factors": [], "runs": runs}
@@ -203,9 +205,24 @@ def test_tables_of_other_metrics_or_another_manifest_are_not_compared(
     tables.write_run(tmp_path, "x", tables.stoi(0.5), analysis=usual)
     folder = tables.write_run(tmp_path, "unlike", tables.stoi(0.5), analysis=other)
     (line,) = summarise_study(tmp_path / "tiny")
-    assert line.startswith(f"{folder} is left out: {words}")
+    assert line.startswith(f"tiny/unlike/seed0 is left out: {words}")
     assert f"python -m analysis {folder}" in line
     assert set(statistics(tmp_path / "tiny").index.get_level_values(0)) == {"baseline", "x"}
+
+
+def test_of_as_many_old_tables_as_new_ones_the_new_ones_count(tmp_path, tables, statistics):
+    for ablation in ("baseline", "x"):
+        for seed, version in enumerate(("9 (lib 2.0)", "10 (lib 2.0)", "9 (lib 2.0)")):
+            analysis = {"versions": {"quality": version}}
+            level = 0.5 + 0.1 * seed
+            tables.write_run(tmp_path, ablation, tables.stoi(level), seed, analysis=analysis)
+    (line,) = summarise_study(tmp_path / "tiny")  # four of version 9, two of version 10
+    assert line.startswith("tiny/baseline/seed1, tiny/x/seed1 are left out: their version of")
+    for ablation in ("baseline", "x"):
+        shutil.rmtree(tmp_path / "tiny" / ablation / "seed2")
+    (line,) = summarise_study(tmp_path / "tiny")
+    assert line.startswith("tiny/baseline/seed0, tiny/x/seed0 are left out: their version of")
+    assert set(statistics(tmp_path / "tiny")["seeds"]) == {1}
 
 
 def test_a_folder_that_is_no_study_gets_no_statistics(tmp_path):

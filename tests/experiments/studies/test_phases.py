@@ -147,6 +147,7 @@ def test_a_study_writes_down_its_runs_and_claims_before_the_first(tmp_path):
         "parts": ["no_dispersive", "no_layernorm", "no_noise"],
         "seed": 0,
         "budget": None,
+        "phase": "",
         "folder": "debug/plain_ae/seed0",
     }
     assert record["runs"][-1]["folder"] == "debug-4steps/no_layernorm+no_noise/seed0"

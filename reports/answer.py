@@ -1,0 +1,108 @@
+"""python -m reports.answer [FOLDER]: a study's verdicts as Markdown, promise by promise.
+
+FOLDER holds the statistics of the study. What is printed stands between two comments, so that a
+document that has it can be compared with the numbers that lie there now.
+"""
+
+import argparse
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dcvae.claims import COMPONENTS
+from dcvae.utils.errors import user_errors
+from reports.claims import Claim, with_strata
+from reports.formatting import UNKNOWN, plain, signed, span
+from reports.results import NOT_MEASURED, Record, read_results
+
+REFERENCE = Path("reports/reference")
+BEGIN, END = "<!-- answer:begin -->", "<!-- answer:end -->"
+ABSENT = re.compile(r"no run of (\S+) is there")  # what the analysis says of a system without runs
+NAMED = re.compile(r"\S+/seed\d+(?=,| is | are )")
+HEAD = (
+    "| promise of the design | taken away | measure | effect | 95% interval | margin | verdict"
+    " | seeds |\n|---|---|---|---|---|---|---|---|"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the answer; a user's error is one line and exit status 2."""
+    parser = argparse.ArgumentParser(prog="python -m reports.answer", description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=REFERENCE, metavar="FOLDER")
+    options = parser.parse_args(arguments)
+    with user_errors("answer"):
+        print(answer(options.folder))
+
+
+def answer(folder: Path) -> str:
+    """The block of Markdown, its two comments included."""
+    results = read_results(folder, "make reference")
+    asked = [one for one in with_strata(results.claims) if not one.is_exploratory]
+    blocks = [
+        BEGIN,
+        "\n".join([HEAD, *rows(asked)]),
+        basis(results.record),
+        open_claims(asked),
+        END,
+    ]
+    return "\n\n".join(filter(None, blocks))
+
+
+def rows(asked: Sequence[Claim]) -> Iterator[str]:
+    """What was measured of each promise; one row of a promise of which nothing was."""
+    for name, promise in COMPONENTS.items():
+        own = [one for one in asked if one.component == name]
+        measured = [one for one in own if one.verdict != NOT_MEASURED]
+        lines = [each for one in measured for each in (one, *one.strata)]
+        for number, one in enumerate(lines):
+            yield row("" if number else promise, one)
+        if not lines:
+            why = NOT_MEASURED if own else "no claim speaks of it"
+            yield f"| {promise} | {UNKNOWN} | {UNKNOWN} | | | | {why} | 0 |"
+
+
+def row(promise: str, one: Claim) -> str:
+    """A claim, or one of its strata, in the unit in which its metric is written."""
+    digits, difference = one.metric.digits, one.difference
+    where = f", {one.stratum}" if one.stratum else "" if one.is_main_effect else " (alone)"
+    cells = [
+        promise,
+        f"{one.system}{where}",
+        one.what + (" %" if one.metric.percent else ""),
+        signed(difference.mean, digits),
+        span(difference, digits) if difference.has_interval else UNKNOWN,
+        plain(one.margin, digits),
+        one.verdict,
+        str(one.seeds),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def open_claims(asked: Sequence[Claim]) -> str:
+    """A sentence on what nothing measured: systems without a run, then metrics that runs lack."""
+    unmeasured = [one for one in asked if one.verdict == NOT_MEASURED]
+    absent = [found[1] for one in unmeasured if (found := ABSENT.fullmatch(one.reason))]
+    lacking = [
+        f"{one.what} of {one.system}" for one in unmeasured if not ABSENT.fullmatch(one.reason)
+    ]
+    parts = []
+    if absent:
+        parts.append(f"No run is there of {', '.join(dict.fromkeys(absent))}.")
+    if lacking:
+        parts.append(f"Not measured in the runs that are there: {'; '.join(lacking)}.")
+    return " ".join(parts)
+
+
+def basis(record: Record) -> str:
+    """From how many runs of which seeds, and how many are left out for which reason."""
+    seeds = ", ".join(map(str, record["seeds"]))
+    parts = [f"From {len(record['tables'])} runs of study {record['study']}, seeds {seeds}."]
+    for line in record.get("left_out", ()):
+        count = len(NAMED.findall(line))
+        why = line.partition(" left out: ")[2].partition(": run ")[0]
+        parts.append(f"{count} left out: {why}.")
+    return " ".join(parts)
+
+
+if __name__ == "__main__":
+    main()

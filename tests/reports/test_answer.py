@@ -1,0 +1,42 @@
+"""The verdicts as Markdown, and the block of the README that has them."""
+
+from pathlib import Path
+
+import pytest
+
+from dcvae.claims import COMPONENTS
+from reports.answer import BEGIN, END, answer, main
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_promise_has_its_claims_with_effect_interval_margin_verdict_and_seeds(
+    planned_runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([str(planned_runs / "studies" / "parts")])
+    text = capsys.readouterr().out
+    lines = text.splitlines()
+    assert (lines[0], lines[-1]) == (BEGIN, END)
+    rows = [line.strip("|").split("|") for line in lines if line.startswith("| ")][1:]
+    cells = [[cell.strip() for cell in row] for row in rows]
+    assert all(len(row) == 8 for row in cells)
+    assert list(dict.fromkeys(row[0] for row in cells if row[0])) == list(COMPONENTS.values())
+    rank = next(row for row in cells if row[2] == "effective rank")
+    assert rank[1] == "no_layernorm"
+    assert rank[3].startswith("\N{MINUS SIGN}4.0")  # by construction, whatever else is taken away
+    assert rank[6:] == ["supported", "3"]
+    noise = [row for row in cells if row[1].startswith("no_noise")]
+    assert [row[1] for row in noise[1:]] == [
+        "no_noise, no_layernorm in place",
+        "no_noise, no_layernorm taken away",
+    ]
+    assert "seeds 0, 1, 2" in text
+    assert "No run is there of no_feature_matching." in text
+
+
+def test_the_answer_of_the_readme_is_that_of_the_reference_study() -> None:
+    readme = (ROOT / "README.md").read_text()
+    if BEGIN not in readme:
+        pytest.skip("README.md has no answer yet")
+    block = readme[readme.index(BEGIN) : readme.index(END) + len(END)]
+    assert block == answer(ROOT / "reports" / "reference")
