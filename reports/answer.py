@@ -6,6 +6,7 @@ document that has it can be compared with the numbers that lie there now.
 
 import argparse
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ REFERENCE = Path("reports/reference")
 BEGIN, END = "<!-- answer:begin -->", "<!-- answer:end -->"
 ABSENT = re.compile(r"no run of (\S+) is there")  # what the analysis says of a system without runs
 NAMED = re.compile(r"\S+/seed\d+(?=,| is | are )")
+WIDTH = 98  # characters
 HEAD = (
     "| promise of the design | taken away | measure | effect | 95% interval | margin | verdict"
     " | seeds |\n|---|---|---|---|---|---|---|---|"
@@ -41,11 +43,15 @@ def answer(folder: Path) -> str:
     blocks = [
         BEGIN,
         "\n".join([HEAD, *rows(asked)]),
-        basis(results.record),
-        open_claims(asked),
+        wrapped(f"{basis(results.record)} {open_claims(asked)}"),
         END,
     ]
-    return "\n\n".join(filter(None, blocks))
+    return "\n\n".join(blocks)
+
+
+def wrapped(text: str) -> str:
+    """A paragraph in lines that a reader of the source can read."""
+    return "\n".join(textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False))
 
 
 def rows(asked: Sequence[Claim]) -> Iterator[str]:
@@ -79,15 +85,20 @@ def row(promise: str, one: Claim) -> str:
 
 
 def open_claims(asked: Sequence[Claim]) -> str:
-    """A sentence on what nothing measured: systems without a run, then metrics that runs lack."""
+    """What nothing measured: how many systems have no run, then the metrics that runs lack."""
     unmeasured = [one for one in asked if one.verdict == NOT_MEASURED]
     absent = [found[1] for one in unmeasured if (found := ABSENT.fullmatch(one.reason))]
+    budgets = dict.fromkeys(int(one.partition("@")[2]) for one in absent if "@" in one)
+    absent = [one for one in absent if "@" not in one]
     lacking = [
         f"{one.what} of {one.system}" for one in unmeasured if not ABSENT.fullmatch(one.reason)
     ]
     parts = []
     if absent:
-        parts.append(f"No run is there of {', '.join(dict.fromkeys(absent))}.")
+        number = len(dict.fromkeys(absent))
+        parts.append(f"{number} more ablation{'s have' if number > 1 else ' has'} no run yet.")
+    if budgets:
+        parts.append(f"Nor has any system with {', '.join(map(str, budgets))} steps.")
     if lacking:
         parts.append(f"Not measured in the runs that are there: {'; '.join(lacking)}.")
     return " ".join(parts)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dcvae.claims import COMPONENTS
-from dcvae.runs import train_command
+from dcvae.runs import shown, train_command
 from reports.claims import Claim
 from reports.results import DECIDED, ONE_SEED, UNDECIDED
 from reports.study import Study
@@ -27,7 +27,8 @@ class Finding:
     text: str
     verdict: str
     evidence: list[Claim]
-    unrun: list[str]  # commands that would measure more
+    unrun: list[str]  # systems that would say more
+    commands: list[str]  # what trains and measures them
     figure: str  # the name of one on the page, or ""
 
 
@@ -42,23 +43,31 @@ def finding(
     """One promise: what was measured, what would have to be run, and its figure."""
     asked = [one for one in claims if one.component == component and not one.is_exploratory]
     evidence = [one for one in asked if one.system in study.systems]
-    unrun = [one.system for one in asked if one.system not in study.systems]
+    unrun = list(dict.fromkeys(one.system for one in asked if one.system not in study.systems))
     shown = FIGURES.get(component, ())
     return Finding(
         COMPONENTS[component],
         summary([one.verdict for one in evidence]),
         evidence,
-        [command(study, system) for system in dict.fromkeys(unrun)],
+        unrun,
+        commands(study, unrun),
         next((name for name in shown if evidence and name in figures), ""),
     )
 
 
+def commands(study: Study, systems: Sequence[str]) -> list[str]:
+    """What trains these systems in the study's size and measures them: the study, if it is one."""
+    if study.name:
+        return [f"python -m experiments.study study={study.name}"] if systems else []
+    return [command(study, system) for system in systems]
+
+
 def command(study: Study, system: str) -> str:
-    """What trains a system in the study's size and measures it."""
+    """What trains one system in the study's size and measures it."""
     ablation, _, budget = system.partition("@")
-    alike = next((run for run in study.runs if str(run.budget or "") == budget), study.runs[0])
-    place = alike.folder.parents[1] / alike.folder.parent.name.replace(alike.ablation, ablation)
-    return f"{train_command(system, study.size)} && python -m analysis {place / 'seed0'}"
+    size = f"{study.size}-{budget}steps" if budget else study.size
+    folder = study.runs[0].folder.parents[2] / size / ablation / "seed0"
+    return f"{train_command(system, study.size)} && python -m analysis {shown(folder)}"
 
 
 def summary(verdicts: Sequence[str]) -> str:

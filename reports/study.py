@@ -93,6 +93,8 @@ class Study:
     def more_seeds(self) -> str:
         """What trains and analyses more seeds of every system, with its command."""
         seeds, what, which = self.seeds, "the seeds that are missing", f"study={self.name}"
+        if self.results.record.get("phases"):  # which have seeds of their own
+            return f"train {what}: `python -m experiments.study {which}`"
         if not self.name:
             ablations = dict.fromkeys(run.ablation for run in self.runs)
             which = f"study=paper size={self.size} ablations=[{','.join(ablations)}]"

@@ -190,9 +190,10 @@ def write(
 def plan_record(study: Study) -> Mapping[str, Any]:
     """What the study's plan says; nothing where it has none."""
     if study.plan is None:
-        return {"study": None, "factors": [], "family": [], "max_seeds": None}
+        return {"study": None, "phases": [], "factors": [], "family": [], "max_seeds": None}
     return {
         "study": study.plan.name,
+        "phases": [name for name in dict.fromkeys(study.plan.phases) if name],
         "factors": study.plan.factors,
         "family": sorted(study.plan.family),
         "max_seeds": study.plan.max_seeds,

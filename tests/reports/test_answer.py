@@ -31,7 +31,7 @@ def test_every_promise_has_its_claims_with_effect_interval_margin_verdict_and_se
         "no_noise, no_layernorm taken away",
     ]
     assert "seeds 0, 1, 2" in text
-    assert "No run is there of no_feature_matching." in text
+    assert "1 more ablation has no run yet." in text
 
 
 def test_the_answer_of_the_readme_is_that_of_the_reference_study() -> None:

@@ -148,7 +148,8 @@ def test_several_seeds_get_verdicts_and_exploratory_claims_look_it(planned_page:
     assert "<h3>Where one part depends on another</h3>" in after
     assert text.count("Nothing measures it yet.") == 3
     assert "3 of the 24 runs of the study are not there yet (seed" in seen(page)
-    assert "ablation=no_feature_matching size=tiny &amp;&amp; python -m analysis" in page
+    assert "Not run: no_feature_matching." in seen(page)
+    assert "<code>python -m experiments.study study=parts</code>" in page
 
 
 def test_cells_carry_the_numbers_by_which_they_sort(page: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from dcvae.claims import COMPONENTS
 from reports.claims import claims
-from reports.design_findings import FIGURES, command, findings, summary
+from reports.design_findings import FIGURES, command, commands, findings, summary
 from reports.figures import PLOTS
 from reports.study import Study
 
@@ -24,8 +24,10 @@ def test_each_promise_has_its_claims_its_figure_or_the_command(planned: Study) -
     critics = by_name["critics"]
     assert [one.system for one in critics.evidence] == ["no_adversary"]
     assert critics.verdict == "undecided"
+    assert critics.unrun == ["no_feature_matching"]
+    assert critics.commands == ["python -m experiments.study study=parts"]
     folder = planned.runs[0].folder.parents[1] / "no_feature_matching" / "seed0"
-    assert critics.unrun == [
+    assert commands(replace(planned, name=""), critics.unrun) == [
         "accelerate launch experiments/run.py ablation=no_feature_matching size=tiny"
         f" && python -m analysis {folder}"
     ]
@@ -47,6 +49,7 @@ def test_figures_are_of_components_and_are_drawn() -> None:
 def test_a_composition_and_a_budget_are_in_the_command(planned: Study) -> None:
     line = command(planned, "a+b@350")
     assert "ablation=[a,b] size=tiny trainer.steps=350 && python -m analysis" in line
+    assert line.endswith("tiny-350steps/a+b/seed0")
 
 
 @pytest.mark.parametrize(
