@@ -96,7 +96,7 @@ def read_study_run(folder: Path) -> StudyRun:
     run = read_run(folder)
     if folder.parts[-2:] != (run.ablation, f"seed{run.seed}"):
         raise ValueError(f"its run.json calls it {run.name}: a copy would count as another seed")
-    if not run.table.is_file():
+    if not os.path.lexists(run.table):
         return StudyRun(folder, run.record)
     sha256 = files_sha256(run.table)
     written = (run.summary or {}).get("files", {})

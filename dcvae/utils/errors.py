@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 DEBUG_VARIABLE = "DCVAE_DEBUG"
 INTERRUPTED = 130  # as a shell says of SIGINT
@@ -37,7 +36,7 @@ def user_errors(program: str, *more: type[Exception]) -> Iterator[None]:
 
 
 @contextmanager
-def damage_in(path: Path | str, kind: type[ValueError] = ValueError) -> Iterator[None]:
+def damage_in(path: str | os.PathLike[str], kind: type[ValueError] = ValueError) -> Iterator[None]:
     """What a file's content raises while it is read, as one line that names the file.
 
     OSError passes: it names the file by itself.
@@ -45,7 +44,7 @@ def damage_in(path: Path | str, kind: type[ValueError] = ValueError) -> Iterator
     try:
         yield
     except (ValueError, KeyError, TypeError) as error:
-        raise kind(f"{path} is damaged: {one_line(error)}") from error
+        raise kind(f"{os.fspath(path)} is damaged: {one_line(error)}") from error
 
 
 def one_line(error: Exception) -> str:
