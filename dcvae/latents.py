@@ -9,12 +9,11 @@ from torch.utils.data import Dataset
 
 from dcvae.data.latent_shards import (
     DATASET,
-    FORMAT,
     INDEX,
     ShardError,
     open_shard,
+    read_dataset,
     read_index,
-    read_json,
     read_tensor,
 )
 
@@ -32,10 +31,10 @@ class LatentShards(Dataset[tuple[Tensor, dict[str, Any]]]):
     ) -> None:
         """The clips of a split, or all; ValueError for a split that no clip is in."""
         self.folder, self.standardise = Path(folder), standardise
-        self.info = read_json(self.folder / DATASET)
-        if self.info.get("format") != FORMAT:
-            raise ShardError(f"{self.folder / DATASET} is not of format {FORMAT}")
-        self.mean, self.std = (torch.tensor(self.info[name]) for name in ("mean", "std"))
+        self.info = read_dataset(self.folder)
+        self.mean, self.std = (
+            torch.tensor(self.info[name], dtype=torch.float32) for name in ("mean", "std")
+        )
         self.index = read_index(self.folder / INDEX)
         if self.index.num_rows != self.info["clips"]:
             raise ShardError(f"{self.folder / INDEX} does not fit {DATASET}: it has other clips")

@@ -1,26 +1,39 @@
-"""What the entries of a run.json may be: a run folder can be anyone's, or of a later version."""
+"""What the entries of the JSON files of runs and studies may be: they can be anyone's, or of a
+later version.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-NUMBER, TEXT, MAPPING = (int, float), (str,), (dict,)
-TYPES: Mapping[str, tuple[type, ...]] = {  # where an entry is there; None stands for unknown
+from dcvae.utils.entries import (
+    LIST,
+    MAPPING,
+    NUMBER,
+    SWITCH,
+    TEXT,
+    WHOLE,
+    Types,
+    check_entries,
+    shortened,
+)
+
+RUN_TYPES: Types = {  # run.json
     "ablation": TEXT,
     "size": TEXT,
-    "seed": (int,),
-    "budget": (int,),
+    "seed": WHOLE,
+    "budget": WHOLE,
     "commit": TEXT,
     "corpus": MAPPING,
     "status": TEXT,
     "config": MAPPING,
-    "claims": (list,),
+    "claims": LIST,
     "manifest": TEXT,
     "started": TEXT,
     "finished": TEXT,
     "mlflow": MAPPING,
-    "steps": (int,),
-    "best_step": (int,),
+    "steps": WHOLE,
+    "best_step": WHOLE,
     "train_seconds": NUMBER,
     "speech_seconds": NUMBER,
     "config.model": MAPPING,
@@ -33,34 +46,82 @@ TYPES: Mapping[str, tuple[type, ...]] = {  # where an entry is there; None stand
     "mlflow.tracking_uri": TEXT,
     "mlflow.run_id": TEXT,
 }
+SUMMARY_TYPES: Types = {  # analysis.json
+    "clips": LIST,
+    "clips[]": TEXT,
+    "evaluators": MAPPING,
+    "evaluators.modelability": MAPPING,
+    "evaluators.modelability.train_seconds_per_step": NUMBER,
+    "files": MAPPING,
+    "manifest": TEXT,
+    "versions": MAPPING,
+    "vocoder": MAPPING,
+}
+STATISTICS_TYPES: Types = {  # statistics.json
+    "phases": LIST,
+    "phases[]": TEXT,
+    "factors": LIST,
+    "factors[]": TEXT,
+    "family": LIST,
+    "family[]": TEXT,
+    "study": TEXT,
+    "alpha": NUMBER,
+    "seeds": LIST,
+    "seeds[]": WHOLE,
+    "open": LIST,
+    "open[]": TEXT,
+    "verdicts": MAPPING,
+    "files": MAPPING,
+    "tables": MAPPING,
+    "left_out": LIST,
+    "left_out[]": TEXT,
+    "looks": LIST,
+    "looks[]": MAPPING,
+    "looks[].seeds": WHOLE,
+    "looks[].alpha": NUMBER,
+    "looks[].decided": MAPPING,
+    "max_seeds": WHOLE,
+}
+PLAN_TYPES: Types = {  # study.json
+    "name": TEXT,
+    "claims": LIST,
+    "claims[]": MAPPING,
+    **dict.fromkeys(
+        (
+            f"claims[].{name}"
+            for name in (
+                "ablation", "text", "condition", "metric", "direction", "component", "against",
+            )
+        ),
+        TEXT,
+    ),
+    "claims[].margin": NUMBER,
+    "claims[].margin_is_relative": SWITCH,
+    "family": LIST,
+    "family[]": TEXT,
+    "factors": LIST,
+    "factors[]": TEXT,
+    "runs": LIST,
+    "runs[]": MAPPING,
+    "runs[].ablation": TEXT,
+    "runs[].seed": WHOLE,
+    "runs[].budget": WHOLE,
+    "runs[].folder": TEXT,
+    "runs[].parts": LIST,
+    "runs[].parts[]": TEXT,
+    "runs[].phase": TEXT,
+    "max_seeds": WHOLE,
+}  # fmt: skip
 MOMENTS = ("started", "finished")
 REQUIRED = ("ablation", "size", "seed")
-WORDS = {dict: "mapping", list: "list", str: "text", int: "whole number", float: "number"}
 
 
 def check_record(record: Mapping[str, Any]) -> None:
     """ValueError that names the entry which is of another type than any version writes."""
-    for name, types in TYPES.items():
-        place, _, inner = name.rpartition(".")
-        value = (record.get(place) or {}).get(inner) if place else record.get(inner)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, types):
-            raise ValueError(f"its {name} is {shortened(value)}, no {WORDS[types[0]]}")
+    check_entries(record, RUN_TYPES)
     for name in MOMENTS:
-        try:
-            datetime.fromisoformat(record.get(name) or "2000-01-01")
-        except ValueError:
-            raise ValueError(f"its {name} is {shortened(record[name])}, no time") from None
-
-
-def require_entries(record: Mapping[str, Any], *names: str) -> None:
-    """ValueError for an entry that is missing."""
-    for name in names:
-        if record.get(name) is None:
-            raise ValueError(f"it has no {name!r}")
-
-
-def shortened(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 50 else f"{shown[:50]}..."
+        if record.get(name) is not None:
+            try:
+                datetime.fromisoformat(record[name])
+            except ValueError:
+                raise ValueError(f"its {name} is {shortened(record[name])}, no time") from None

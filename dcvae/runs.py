@@ -9,6 +9,7 @@
 Training writes run.json and study.json, the analysis the rest; reports read all of it.
 """
 
+import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from dcvae.claims import Claim, system_name
-from dcvae.record_types import REQUIRED, check_record, require_entries
+from dcvae.record_types import (
+    PLAN_TYPES,
+    REQUIRED,
+    STATISTICS_TYPES,
+    SUMMARY_TYPES,
+    check_record,
+)
+from dcvae.utils.entries import Types, check_entries, require_entries
+from dcvae.utils.errors import damage_in
 from dcvae.utils.files import read_json, replace_json
 
 RECORD = "run.json"
@@ -118,7 +127,8 @@ class Run:
     def summary(self) -> dict[str, Any] | None:
         """analysis.json; None where the run is not analysed to its end."""
         path = self.analysis / SUMMARY
-        return read_object(path) if path.is_file() and self.table.is_file() else None
+        there = os.path.lexists(path) and os.path.lexists(self.table)
+        return read_object(path, SUMMARY_TYPES) if there else None
 
     @property
     def command(self) -> str:
@@ -148,14 +158,30 @@ def shown(folder: Path) -> str:
     return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; RunError where it holds none."""
+def read_object(path: Path, types: Types | None = None) -> dict[str, Any]:
+    """The object in a JSON file; RunError where it holds none, or has entries of other types.
+
+    Where types are given, an entry that is null is as one that is absent.
+    """
     try:
         said = read_json(path)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise RunError(str(error)) from error
     if not isinstance(said, dict):
         raise RunError(f"{path} is damaged: it holds no object")
+    if types is None:
+        return said
+    with damage_in(path, RunError):
+        check_entries(said, types)
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def read_statistics(folder: Path) -> dict[str, Any]:
+    """What statistics.json says; RunError where it is missing or damaged."""
+    path = folder / STATISTICS_RECORD
+    said = read_object(path, STATISTICS_TYPES)
+    with damage_in(path, RunError):
+        require_entries(said, "files", "tables", "factors")
     return said
 
 
@@ -165,10 +191,8 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     record = read_object(path)
-    try:
+    with damage_in(path, RunError):
         check_record(record)
-    except ValueError as error:
-        raise RunError(f"{path} is damaged: {error}") from error
     return record
 
 
@@ -179,10 +203,8 @@ def require_record(folder: Path, *names: str) -> dict[str, Any]:
     record = read_record(folder)
     if record is None:
         raise RunError(f"{folder} is no run folder: it has no {RECORD}")
-    try:
+    with damage_in(folder / RECORD, RunError):
         require_entries(record, *names)
-    except ValueError as error:
-        raise RunError(f"{folder / RECORD} is damaged: {error}") from error
     return record
 
 
@@ -228,11 +250,14 @@ class StudyPlan:
 def read_plan(folder: Path) -> StudyPlan | None:
     """The plan of the study in `folder`, None where it has none; ValueError for a damaged one."""
     path = folder / PLAN
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
-    said = read_object(path)
-    try:
+    said = read_object(path, PLAN_TYPES)
+    with damage_in(path, RunError):
+        require_entries(said, "name")
         runs = said["runs"]
+        for one in runs:
+            require_entries(one, "ablation", "seed", "folder", "parts")
         systems = [system_name(one["ablation"], one["budget"]) for one in runs]
         plan = StudyPlan(
             name=str(said["name"]),
@@ -245,8 +270,6 @@ def read_plan(folder: Path) -> StudyPlan | None:
             phases=[one.get("phase", "") for one in runs],
             max_seeds=said.get("max_seeds"),
         )
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{path} is damaged: {error}") from error
     unknown = plan.family - {claim.id for claim in plan.claims}
     if unknown:
         raise RunError(f"{path}: the family names a claim that is not there: {min(unknown)}")

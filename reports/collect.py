@@ -1,5 +1,6 @@
 """Which runs make a study: those that a plan names, or all of one size."""
 
+import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -53,7 +54,7 @@ def collect(runs: Path, size: str | None = None, name: str | None = None) -> Stu
     found = [run for run in read if run.rates is None]  # others are peers, of no study
     sizes = Counter(size_of(run) for run in found if run.summary is not None)
     usual = size or (USUAL_SIZE if USUAL_SIZE in sizes else min(sizes, default=""))
-    if size is None and not (runs / usual / STATISTICS_RECORD).is_file():
+    if size is None and not os.path.lexists(runs / usual / STATISTICS_RECORD):
         name = name or only_study(runs)
     chosen = planned(runs, name, found) if name else of_size(runs, usual, found, sizes)
     analysed = [run for run in chosen.runs if run.summary is not None]

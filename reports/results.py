@@ -17,7 +17,7 @@ from dcvae.runs import (
     STATISTICS,
     STATISTICS_RECORD,
     RunError,
-    read_object,
+    read_statistics,
 )
 from dcvae.utils.files import files_sha256
 
@@ -146,7 +146,7 @@ def read_results(folder: Path, command: str) -> Results:
     for name in (*FILES, STATISTICS_RECORD):
         if not (folder / name).is_file():
             raise RunError(f"{folder / name} is missing: run `{command}`")
-    record = read_object(folder / STATISTICS_RECORD)
+    record = read_statistics(folder)
     for name in FILES:
         if files_sha256(folder / name) != (record.get("files") or {}).get(name):
             raise RunError(f"{folder / name} is not what was computed: run `{command}`")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from dcvae.utils.errors import damage_in
 from dcvae.utils.files import replacing
 
 COLUMNS = ("run", "ablation", "seed", "clip", "condition", "metric", "value", "reason")
@@ -41,10 +42,12 @@ def write_table(path: str | os.PathLike[str], table: pd.DataFrame) -> None:
 def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     """The table back; ValueError where the file is no such table."""
     labels = dict.fromkeys(("run", "ablation", "clip", "condition", "metric"), str)
-    table = pd.read_csv(path, dtype=labels, keep_default_na=False, na_values={"value": ["nan"]})
-    if tuple(table.columns) != COLUMNS:
-        raise ValueError(f"{path} is no analysis table: its columns are {list(table.columns)}")
-    return table
+    numbers = {"value": ["nan"]}
+    with damage_in(path):
+        table = pd.read_csv(path, dtype=labels, keep_default_na=False, na_values=numbers)
+        if tuple(table.columns) != COLUMNS:
+            raise ValueError(f"its columns are {list(table.columns)}: it is no analysis table")
+        return table.astype({"value": float})
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,7 @@ whose study.json names its runs, claims and factors: `experiments.study` writes 
 run.
 """
 
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from analysis.outputs.table import read_table
 from analysis.statistics.ratios import Cell, Ratio, find_ratios
 from dcvae.claims import BASELINE
 from dcvae.runs import CLIPS, RECORD, TABLE, Run, StudyPlan, read_plan, read_run, shown
+from dcvae.utils.errors import damage_in
 from dcvae.utils.files import files_sha256
 
 
@@ -95,11 +97,14 @@ def read_study_run(folder: Path) -> StudyRun:
     run = read_run(folder)
     if folder.parts[-2:] != (run.ablation, f"seed{run.seed}"):
         raise ValueError(f"its run.json calls it {run.name}: a copy would count as another seed")
-    if not run.table.is_file():
+    if not os.path.lexists(run.table):
         return StudyRun(folder, run.record)
     sha256 = files_sha256(run.table)
-    if sha256 != ((run.summary or {}).get("files") or {}).get(TABLE, sha256):
-        raise ValueError(f"its {TABLE} is not what was computed: run `{run.command}`")
+    written = (run.summary or {}).get("files", {})
+    for name in (TABLE, CLIPS):
+        path = run.analysis / name
+        if name in written and written[name] != files_sha256(path):
+            raise ValueError(f"its {name} is not what was computed: run `{run.command}`")
     return StudyRun(
         folder,
         run.record,
@@ -111,10 +116,11 @@ def read_study_run(folder: Path) -> StudyRun:
 
 def read_speakers(path: Path) -> dict[str, str]:
     """The speaker of each clip in clips.csv; of none where there is no such file."""
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {}
-    labels = pd.read_csv(path, dtype=str, keep_default_na=False)
-    return dict(zip(labels["clip"], labels["speaker"], strict=True))
+    with damage_in(path):
+        labels = pd.read_csv(path, dtype=str, keep_default_na=False)
+        return dict(zip(labels["clip"], labels["speaker"], strict=True))
 
 
 def keep_alike(runs: Sequence[StudyRun]) -> tuple[list[StudyRun], list[str]]:

@@ -9,6 +9,7 @@
 
 import hashlib
 import math
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,8 +31,9 @@ from dcvae.runs import (
     INTERACTIONS,
     STATISTICS,
     STATISTICS_RECORD,
-    read_object,
+    read_statistics,
 )
+from dcvae.utils.errors import damage_in
 from dcvae.utils.files import replace_json, replace_text
 
 VERSION = 2
@@ -99,7 +101,10 @@ def summarise_study(folder: Path) -> list[str]:
 def read_looks(folder: Path) -> list[Look]:
     """The looks that were taken before."""
     path = folder / STATISTICS_RECORD
-    return [Look(**one) for one in read_object(path).get("looks", ())] if path.is_file() else []
+    if not os.path.lexists(path):
+        return []
+    with damage_in(path):
+        return [Look(**one) for one in read_statistics(folder).get("looks", ())]
 
 
 def summarise_run(table: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from dcvae.utils.files import replacing
+from dcvae.utils import files
+from dcvae.utils.entries import LIST, NUMBER, TEXT, WHOLE, Types, check_entries, require_entries
+from dcvae.utils.errors import damage_in
 from dcvae.utils.tensors import write_tensors
 
 FORMAT = 1
@@ -36,6 +38,16 @@ INDEX_COLUMNS = {  # and pyarrow's names of their types
     "sample_rate": "int32",
     "seconds": "float64",
     **dict.fromkeys(LABELS, "string"),
+}
+DATASET_TYPES: Types = {  # of what is read again
+    "format": WHOLE,
+    "plan": TEXT,
+    "dims": WHOLE,
+    "clips": WHOLE,
+    "mean": LIST,
+    "mean[]": NUMBER,
+    "std": LIST,
+    "std[]": NUMBER,
 }
 METADATA = "dcvae"  # one entry: safetensors keeps several in no fixed order
 
@@ -116,7 +128,7 @@ def open_shard(path: Path, plan: str) -> tuple[Any, ShardFacts]:
         found = ShardFacts(**facts | {"moments": Moments(**facts["moments"])})
     except SafetensorError as error:
         raise ShardError(f"{path} is damaged or no safetensors file ({error})") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ShardError(f"{path} is no shard of `dcvae encode --shards`") from error
     if found.plan != plan:
         raise ShardError(f"{path} belongs to plan {found.plan}, and its folder to {plan}")
@@ -140,13 +152,27 @@ def read_tensor(shard: Any, path: Path, name: str, shape: Sequence[int]) -> Tens
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; ShardError for a file that is missing or holds none."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = files.read_json(path)
     except FileNotFoundError:
         raise ShardError(f"{path} is not there: no finished `dcvae encode --shards`") from None
     except ValueError as error:
-        raise ShardError(f"{path} is damaged: {error}") from error
+        raise ShardError(str(error)) from error
     if not isinstance(value, dict):
         raise ShardError(f"{path} is damaged: it holds no object")
+    return value
+
+
+def read_dataset(folder: Path) -> dict[str, Any]:
+    """What dataset.json says; ShardError where it is missing, damaged or of another format."""
+    value = read_json(folder / DATASET)
+    if value.get("format") != FORMAT:
+        raise ShardError(f"{folder / DATASET} is not of format {FORMAT}")
+    with damage_in(folder / DATASET, ShardError):
+        check_entries(value, DATASET_TYPES)
+        require_entries(value, "plan", "dims", "clips", "mean", "std")
+        for name in ("mean", "std"):
+            if len(value[name]) != value["dims"]:
+                raise ValueError(f"its {name} has not {value['dims']} dims")
     return value
 
 
@@ -163,7 +189,7 @@ def write_index(path: Path, tables: Iterable[Any]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with replacing(path) as temporary:
+    with files.replacing(path) as temporary:
         pq.write_table(pa.concat_tables(tables), temporary)
 
 

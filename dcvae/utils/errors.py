@@ -35,6 +35,18 @@ def user_errors(program: str, *more: type[Exception]) -> Iterator[None]:
         raise SystemExit(INTERRUPTED) from None
 
 
+@contextmanager
+def damage_in(path: str | os.PathLike[str], kind: type[ValueError] = ValueError) -> Iterator[None]:
+    """What a file's content raises while it is read, as one line that names the file.
+
+    OSError passes: it names the file by itself.
+    """
+    try:
+        yield
+    except (ValueError, KeyError, TypeError) as error:
+        raise kind(f"{os.fspath(path)} is damaged: {one_line(error)}") from error
+
+
 def one_line(error: Exception) -> str:
     """What an error says."""
     return " ".join(str(error).split()) or type(error).__name__

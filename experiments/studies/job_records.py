@@ -1,9 +1,11 @@
 """What a study must remember when it is killed: the ids of its jobs and the GPUs they had."""
 
-import json
+import os
 from pathlib import Path
 from typing import Any
 
+from dcvae.runs import read_object
+from dcvae.utils.entries import MAPPING, check_entries
 from dcvae.utils.files import replace_json
 
 
@@ -13,9 +15,11 @@ class JobRecords:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.entries: dict[str, dict[str, Any]] = {}
-        if path.is_file():
+        if os.path.lexists(path):
             try:
-                self.entries = json.loads(path.read_text())
+                self.entries = read_object(path)
+                for entry in self.entries.values():
+                    check_entries({"job": entry or ""}, {"job": MAPPING})
             except ValueError as error:
                 raise ValueError(f"{path} is damaged ({error}): remove it") from error
 

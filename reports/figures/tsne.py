@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from dcvae.runs import CLIPS, Run
+from dcvae.utils.errors import damage_in
 from reports.figures.legends import folded
 from reports.figures.plot import Plot
 from reports.figures.style import MARKERS, PALETTE, current
@@ -47,7 +48,8 @@ def map_of(run: Run) -> pd.DataFrame:
         )
     places = rows.pivot(index="clip", columns="metric", values="value").astype(float)
     places = places.reindex(columns=COORDINATES).dropna().reset_index()
-    labels = pd.read_csv(clips, usecols=["clip", *LABELS], dtype=str, keep_default_na=False)
+    with damage_in(clips):
+        labels = pd.read_csv(clips, usecols=["clip", *LABELS], dtype=str, keep_default_na=False)
     return places.merge(labels, "left", "clip").fillna("").assign(system=run.system)[COLUMNS]
 
 
