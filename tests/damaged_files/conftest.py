@@ -40,7 +40,9 @@ from reports.study import points_of
 
 Reader = Callable[[Path], Any]  # gives something that can be compared
 SEED = "runs/tiny/baseline/seed0"
-PLANNED = {"ablation": "baseline", "seed": 0, "budget": None, "folder": "tiny/baseline/seed0"}
+PLANNED = {
+    "ablation": "baseline", "seed": 0, "budget": None, "folder": "tiny/baseline/seed0", "parts": [],
+}  # fmt: skip
 CLAIM = {
     "text": "x",
     "metric": "reconstruction/stoi",
