@@ -154,7 +154,7 @@ def check_names(manifest: Manifest, path: Path) -> None:
     for clip in chain(manifest.where(TEST), manifest.where(UNSEEN)):
         if clip.name in names:
             raise ManifestError(
-                f"{path} has the clip {clip.key or clip.path} twice among those to score"
+                f"{path} has {clip.key or clip.path} twice among the clips to score"
             )
         names.add(clip.name)
 

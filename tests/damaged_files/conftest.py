@@ -69,7 +69,7 @@ class Kind:
 def run_facts(path: Path) -> Any:
     run = read_run(path.parent)
     texts = run.name, run.title, run.command, run.system, run.size_folder
-    return texts, run.parts, run.steps, run.budget, run.seed, run.status, run.rates
+    return texts, run.steps, run.budget, run.seed, run.status, run.rates
 
 
 def run_to_score(path: Path) -> Any:

@@ -242,6 +242,6 @@ def test_reports_load_neither_torch_nor_the_other_packages() -> None:
     loaded = set(ast.literal_eval(shown.stdout))
     assert loaded.isdisjoint({"torch", "experiments", "analysis"})
     ours = {name for name in loaded if name.startswith("dcvae")}
-    utils = ("csv_lines", "errors", "files", "jsonl", "workers")
+    utils = ("csv_lines", "entries", "errors", "files", "jsonl", "workers")
     rooms = {"dcvae", "dcvae.claims", "dcvae.record_types", "dcvae.runs", "dcvae.utils"}
     assert ours == rooms | {f"dcvae.utils.{name}" for name in utils}

@@ -117,7 +117,8 @@ def test_several_processes_go_through_the_launcher_at_a_free_port(monkeypatch):
 
 
 def test_the_analysis_has_these_options_evaluators_and_budgets():
-    there = {action.dest for action in parser()._actions} - {"help", "runs", "no_study", "study"}
+    own = {"help", "runs", "no_study", "study", "systems", "out"}  # of the command line alone
+    there = {action.dest for action in parser()._actions} - own
     assert {option.name for option in fields(options.Analysis)} == there
     assert tuple(ASKED) == options.EVALUATORS
     assert CLIP_COUNTS == options.CLIP_COUNTS
