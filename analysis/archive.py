@@ -32,11 +32,10 @@ from dcvae.runs import (
     TABLE,
     Run,
     RunError,
-    StudyPlan,
     read_object,
-    read_plan,
     read_run,
 )
+from dcvae.study_plan import StudyPlan, read_plan
 from dcvae.utils.errors import user_errors
 from dcvae.utils.files import replace_json, replacing
 

@@ -17,7 +17,8 @@ from analysis.runner import AnalysisRunner
 from analysis.runs import find_run, find_system
 from analysis.systems.system import SystemFault
 from dcvae.data.test_sets import ANY_COUNT, TEST_SETS, find_manifest
-from dcvae.runs import PEERS, PLAN, STATISTICS, read_plan
+from dcvae.runs import PEERS, PLAN, STATISTICS
+from dcvae.study_plan import read_plan
 from dcvae.utils.errors import one_line, user_errors
 
 DEFAULT_CLIPS = 200

@@ -7,18 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dcvae.claims import BASELINE
-from dcvae.runs import (
-    PEERS,
-    PLAN,
-    RECORD,
-    STATISTICS_RECORD,
-    STUDIES,
-    Run,
-    RunError,
-    StudyPlan,
-    read_plan,
-    read_run,
-)
+from dcvae.runs import PEERS, PLAN, RECORD, STATISTICS_RECORD, STUDIES, Run, RunError, read_run
+from dcvae.study_plan import StudyPlan, read_plan
 from dcvae.utils.files import files_sha256
 from reports.peers import with_peers
 from reports.results import Results, read_results

@@ -18,7 +18,8 @@ import pandas as pd
 from analysis.outputs.table import read_table
 from analysis.statistics.ratios import Cell, Ratio, find_ratios
 from dcvae.claims import BASELINE
-from dcvae.runs import CLIPS, RECORD, TABLE, Run, StudyPlan, read_plan, read_run, shown
+from dcvae.runs import CLIPS, RECORD, TABLE, Run, read_run, shown
+from dcvae.study_plan import StudyPlan, read_plan
 from dcvae.utils.errors import damage_in
 from dcvae.utils.files import files_sha256
 

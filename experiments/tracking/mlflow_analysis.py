@@ -22,9 +22,9 @@ from dcvae.runs import (
     PROTOCOL,
     STATISTICS,
     Run,
-    read_plan,
     read_run,
 )
+from dcvae.study_plan import read_plan
 from dcvae.utils.files import files_sha256, is_own_file
 from experiments.tracking.address import Store, recorded_store
 from experiments.tracking.mlflow_client import (

@@ -28,7 +28,8 @@ from dcvae.inference.shards.encoding import finish
 from dcvae.inference.shards.plan import Plan
 from dcvae.inference.transcode.latents_file import Encoded, read_encoded, write_encoded
 from dcvae.models.pretrained import load_checkpoint
-from dcvae.runs import Run, read_plan, read_run, require_record
+from dcvae.runs import Run, read_run, require_record
+from dcvae.study_plan import read_plan
 from dcvae.utils.files import files_sha256
 from dcvae.utils.jsonl import RowReader
 from experiments.record import epoch

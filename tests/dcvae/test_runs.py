@@ -10,7 +10,6 @@ from dcvae.claims import read_claims
 from dcvae.runs import (
     Run,
     RunError,
-    read_plan,
     read_record,
     read_run,
     require_record,
@@ -18,6 +17,7 @@ from dcvae.runs import (
     write_mlflow,
     write_record,
 )
+from dcvae.study_plan import read_plan
 
 RECORD = {"ablation": "a+b", "size": "tiny", "seed": 1, "status": "running"}
 CLAIM = {"text": "x", "metric": "c/m", "direction": "up", "margin": 0.1, "component": "noise"}
