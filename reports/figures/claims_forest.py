@@ -31,10 +31,11 @@ COLUMNS = [
 def table(study: Study) -> pd.DataFrame:
     """The columns COLUMNS, a row a claim or stratum: in margins, positive as claimed; NaN unknown.
 
-    A group is the claims on one metric; `claim` numbers the claims, whose strata follow them.
+    Claims on systems without any run are left out: the page lists these by promise. A group is the claims on one metric; `claim` numbers the claims, whose strata follow them.
     """
     rows = []
-    for number, main in enumerate(claims(study)):
+    asked = [one for one in claims(study) if one.system in study.systems]
+    for number, main in enumerate(asked):
         rows += [row(one, main, number) for one in (main, *main.strata)]
     values = pd.DataFrame(rows, columns=COLUMNS)
     first = values.groupby("claim")["effect"].transform("first")
