@@ -31,7 +31,8 @@ COLUMNS = [
 def table(study: Study) -> pd.DataFrame:
     """The columns COLUMNS, a row a claim or stratum: in margins, positive as claimed; NaN unknown.
 
-    Claims on systems without any run are left out: the page lists these by promise. A group is the claims on one metric; `claim` numbers the claims, whose strata follow them.
+    Claims on systems without any run are left out: the page lists these by promise. A group is the
+    claims on one metric; `claim` numbers the claims, whose strata follow them.
     """
     rows = []
     asked = [one for one in claims(study) if one.system in study.systems]

@@ -1,14 +1,22 @@
 import os
 import signal
 from itertools import count
+from pathlib import Path
 
 import pytest
 import torch
 
 from dcvae.utils.workers import run_ahead, worker_pool
 
+ROOT = Path(__file__).parents[3]
 PRELOAD = ("torch",)
 assigned: list[object] = []
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    """Workers import this file, by the path that they take over from here."""
+    monkeypatch.syspath_prepend(ROOT)
 
 
 def prepare(one):

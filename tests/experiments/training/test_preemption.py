@@ -105,7 +105,7 @@ def test_ctrl_c_is_one_line_and_status_130(tmp_path):
     os.killpg(running.pid, signal.SIGINT)
     status, errors = end(running)
     assert status == 130, errors
-    told = [line for line in errors.splitlines() if line and "step/s" not in line]  # the bar
+    told = [line for line in errors.splitlines() if line and "%|" not in line]  # without the bar
     assert told == ["run.py: interrupted"]
     assert json.loads((tmp_path / RUN / "run.json").read_text())["status"] == "interrupted"
 
