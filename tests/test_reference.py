@@ -1,8 +1,9 @@
-"""The reference study in the repository: its tables give its verdicts, byte for byte."""
+"""The reference study in the repository: its tables give its verdicts."""
 
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from analysis import archive
@@ -25,8 +26,17 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STATISTICS)
 def test_the_tables_give_the_statistics_that_are_kept_with_them(runs, name):
-    found = (runs / "studies" / "reference" / name).read_bytes()
-    assert found == (KEPT / name).read_bytes(), "run `make reference`"
+    """Numbers to what double precision leaves of a difference of means on another processor."""
+    found, kept = runs / "studies" / "reference" / name, KEPT / name
+    if name.endswith(".json"):
+        said, was = (json.loads(path.read_text()) for path in (found, kept))
+        for one in (said, was):
+            del one["files"]  # digests of the others, to the last digit
+        assert said == was, "run `make reference`"
+    else:
+        pd.testing.assert_frame_equal(
+            pd.read_csv(found), pd.read_csv(kept), check_exact=False, rtol=1e-6, atol=1e-9
+        )
 
 
 @pytest.mark.slow
