@@ -5,7 +5,6 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,7 +12,7 @@ from typing import Self
 from torch import nn
 from tqdm import tqdm
 
-from analysis.context import SHORTEST, TEST, UNSEEN, CountedBatches, EvalContext
+from analysis.context import SHORTEST, TEST, CountedBatches, EvalContext
 from analysis.errors import Unavailable
 from analysis.evaluator import Evaluator
 from analysis.outputs.examples import write_clips, write_examples
@@ -125,11 +124,11 @@ class AnalysisRunner:
         """The table of all that is measured for this checkpoint, and what is beside it."""
         from analysis.outputs.overview import write_overview  # seaborn and scipy.stats: 2 s
 
-        clips = scored_clips(context)
+        clips = scored_clips(context.manifest)
         rows, measured = read_parts(run.analysis / "parts", basis, EVALUATORS, clips)
         table = make_table(run.name, run.ablation, run.seed, rows)
         write_examples(run, context)
-        write_clips(run.analysis / CLIPS, scored_clips(context))
+        write_clips(run.analysis / CLIPS, scored_clips(context.manifest))
         write_table(run.table, table)
         if isinstance(context.system, AutoencoderSystem) and isinstance(run, TrainedRun):
             write_card(run, context.system.model, table, TEST)
@@ -151,7 +150,7 @@ class AnalysisRunner:
 def check_names(manifest: Manifest, path: Path) -> None:
     """ManifestError where a clip stands twice among those that are scored: its rows would too."""
     names: set[str] = set()
-    for clip in chain(manifest.where(TEST), manifest.where(UNSEEN)):
+    for clip in scored_clips(manifest):
         if clip.name in names:
             raise ManifestError(
                 f"{path} has {clip.key or clip.path} twice among the clips to score"

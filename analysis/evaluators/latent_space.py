@@ -100,15 +100,12 @@ class Trivial:
     def rows(self, clips: Sequence[Clip]) -> Iterator[list[Row]]:
         """Those of the clips that were read."""
         names = [clip.name for clip in clips]
-        for name in self.kinds:
-            if name == LANGUAGE:
-                continue
-            yield self.context.rows_once(self.kinds[name], names, partial(self.compute, name))
-        yield self.context.rows_once(
-            self.kinds[LANGUAGE], names, lambda: separability.language_rows(clips)
-        )
+        for name, kind in self.kinds.items():
+            yield self.context.rows_once(kind, names, partial(self.compute, name, clips))
 
-    def compute(self, name: str) -> list[Row]:
+    def compute(self, name: str, clips: Sequence[Clip]) -> list[Row]:
+        if name == LANGUAGE:
+            return separability.language_rows(clips)
         return separability.rows_of(name, self.pooled[name])
 
 

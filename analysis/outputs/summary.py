@@ -21,7 +21,7 @@ from analysis.resources import Resources
 from analysis.runs import ScoredRun, TrainedRun
 from analysis.stores.result_store import Key, ResultStore
 from dcvae.audio.mel import HOP, N_FFT, N_MELS, NYQUIST, SAMPLE_RATE
-from dcvae.data.manifest import Clip
+from dcvae.data.manifest import Clip, Manifest
 from dcvae.utils.files import files_sha256
 from dcvae.vocoders import VOCODERS, load_vocoder
 
@@ -89,9 +89,9 @@ def describe_environment(device: torch.device) -> dict[str, str]:
     return found
 
 
-def scored_clips(context: EvalContext) -> Iterator[Clip]:
+def scored_clips(manifest: Manifest) -> Iterator[Clip]:
     """All clips of the splits that are scored."""
-    return chain(*map(context.manifest.where, (TEST, UNSEEN)))
+    return chain(manifest.where(TEST), manifest.where(UNSEEN))
 
 
 def read_parts(
