@@ -76,7 +76,8 @@ def power_of_test(one: Estimate, alpha: float = ALPHA) -> float:
     if error == 0:
         return float(one.value != 0)
     critical, shift = one.half_width(alpha) / error, abs(one.value) / error
-    return float(stats.nct.sf(critical, one.df, shift) + stats.nct.cdf(-critical, one.df, shift))
+    # Both tails by sf: SciPy's cdf far below a large shift is NaN.
+    return float(sum(stats.nct.sf(critical, one.df, side) for side in (shift, -shift)))
 
 
 def power_of_equivalence(one: Estimate, margin: float, alpha: float = ALPHA) -> float:

@@ -38,6 +38,17 @@ def test_power_of_seeds_alone_is_that_of_the_noncentral_t():
     assert power_of_test(one) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("value", [5.0, 15.0, 60.0])
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_an_effect_of_many_deviations_is_seen(value, seeds):
+    """Power against 20,000 simulated t tests, also where SciPy's own lower tail is NaN."""
+    one = plan(pilot(value, 1.0, 0.0), seeds)
+    draws = np.random.default_rng(3).normal(value, 1, (20_000, seeds))
+    t = draws.mean(axis=1) / draws.std(axis=1, ddof=1) * math.sqrt(seeds)
+    simulated = np.mean(np.abs(t) > stats.t.ppf(0.975, seeds - 1))
+    assert power_of_test(one) == pytest.approx(simulated, abs=0.015)  # four standard errors
+
+
 @pytest.mark.parametrize(
     ("value", "sd_seeds", "sd_clips", "alpha"),
     [(0.05, 0.02, 0.01, 0.05), (0.05, 0.01, 0.1, 0.05), (0.05, 0.01, 0.01, 0.05 / 15)],
