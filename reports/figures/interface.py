@@ -26,7 +26,7 @@ def table(study: Study) -> pd.DataFrame:
 
 
 def draw(points: pd.DataFrame) -> Figure:
-    """A row a metric, a column a length of runs; dotted: white noise of the same power."""
+    """A row a metric, a column a length of runs; crosses: white noise of the same power."""
     rows, columns = list(points["metric"].unique()), sorted(points["run"].unique())
     names = {name: name for name in points["system"].unique()}
     figure, grid = panels(rows, columns, names, "A generator's errors, decoded")
@@ -35,7 +35,7 @@ def draw(points: pd.DataFrame) -> Figure:
         draw_lines(axes, chosen[chosen["errors"] == "probe"], "step")
         for name, line in chosen[chosen["errors"] == "white"].groupby("system", sort=False):
             colour = current().look(str(name)).colour
-            axes.plot(line["step"], line["mean"], ":", color=colour, lw=1.2, label=f"_{name}")
+            axes.plot(line["step"], line["mean"], "x", color=colour, ms=5, label=f"_{name}")
         if metric == rows[0]:
             title = TITLES.get(run, f"runs of {run}")
             axes.set_title(title, loc="center", fontsize=9, fontweight="normal")
@@ -52,8 +52,8 @@ PLOTS = [
         "Quality of decoded speech whose latents a small model has drawn, by its training steps",
         "The latents of test clips, drawn anew by the small model of them after so many training"
         " steps, decoded, and scored against the original: every frame given the true frames before"
-        " it, and in runs of four. Dotted: white noise of the same power as those errors. Bands are"
-        f" {INTERVALS}; with many systems they are left out.",
+        " it, and in runs of four. Crosses: white noise of the same power as those errors. Bands"
+        f" are {INTERVALS}; with many systems they are left out.",
         "interface",
         table,
         draw,
