@@ -37,6 +37,8 @@ def save_checkpoint(
             save_file(weights, temporary / WEIGHTS_NAME)
         except SafetensorError as error:  # what a full disk becomes there
             raise OSError(str(error)) from error
+        # safetensors lets the owner alone read its file, the umask may let others
+        (temporary / WEIGHTS_NAME).chmod((temporary / CONFIG_NAME).stat().st_mode & 0o777)
 
 
 def load_checkpoint(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

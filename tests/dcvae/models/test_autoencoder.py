@@ -87,6 +87,8 @@ def test_checkpoint_folder_gives_the_same_model_back(tmp_path, speech):
         "config.json",
         "model.safetensors",
     }
+    # whoever may read one of them may read all: safetensors by itself lets the owner alone
+    assert len({file.stat().st_mode for file in (tmp_path / "model").iterdir()}) == 1
     loaded = SpeechAutoencoder.from_pretrained(tmp_path / "model")
     mel = LogMel()(speech)
     assert not loaded.training
