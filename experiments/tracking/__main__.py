@@ -7,19 +7,21 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from dcvae.runs import STATISTICS, RunError, require_record
-from dcvae.utils.errors import one_line, user_errors
-from dcvae.utils.locks import is_locked
-from experiments.tracking.address import DEFAULT_URI, URI_VARIABLE, Store, recorded_store
-from experiments.tracking.mlflow_analysis import send_study
-from experiments.tracking.mlflow_client import (
-    SilentStoreError,
-    await_answer,
-    first_line,
-    quieten,
-    read_patience,
-)
-from experiments.tracking.mlflow_sync import NEEDED, MlflowSync
+from dcvae.utils.errors import ended_by_interrupts, one_line, user_errors
+
+with ended_by_interrupts():
+    from dcvae.runs import STATISTICS, RunError, require_record
+    from dcvae.utils.locks import is_locked
+    from experiments.tracking.address import DEFAULT_URI, URI_VARIABLE, Store, recorded_store
+    from experiments.tracking.mlflow_analysis import send_study
+    from experiments.tracking.mlflow_client import (
+        SilentStoreError,
+        await_answer,
+        first_line,
+        quieten,
+        read_patience,
+    )
+    from experiments.tracking.mlflow_sync import NEEDED, MlflowSync
 
 TIMEOUT = "60"  # seconds a request: nobody's training waits
 STATUS = {"finished": "FINISHED", "failed": "FAILED"}  # all others were stopped: KILLED
