@@ -245,11 +245,10 @@ def test_sync_ends_where_a_database_answers_and_then_hangs(
     assert done.stderr.endswith(" does not answer within 2 s\n"), done.stderr
 
 
-@pytest.mark.parametrize("requests", [1, 8])
 def test_training_ends_where_a_server_answers_and_then_hangs(
-    requests, mlflow_server, hanging, folder, training, commands
+    mlflow_server, hanging, folder, training, commands
 ):
-    server = hanging(mlflow_server, requests)
+    server = hanging(mlflow_server, 8)
     environment = {"MLFLOW_TRACKING_URI": server.address, "DCVAE_MLFLOW_PATIENCE": "1"}
     done = commands(folder, training, folder, "0", **environment)
     assert done.returncode == 0, done.stderr
