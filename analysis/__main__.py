@@ -4,6 +4,8 @@ Worker processes import this file again, so it imports nothing before it is the 
 """
 
 if __name__ == "__main__":
-    from analysis.cli import main
+    from dcvae.utils.errors import ended_by_interrupts
 
+    with ended_by_interrupts():
+        from analysis.cli import main
     main()

@@ -19,25 +19,27 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.statistics.tables import summarise_study
-from dcvae.runs import (
-    ANALYSIS,
-    ARCHIVED,
-    CLIPS,
-    METRICS,
-    PLAN,
-    RECORD,
-    STUDIES,
-    SUMMARY,
-    TABLE,
-    Run,
-    RunError,
-    read_object,
-    read_run,
-)
-from dcvae.study_plan import StudyPlan, read_plan
-from dcvae.utils.errors import user_errors
-from dcvae.utils.files import replace_json, replacing
+from dcvae.utils.errors import ended_by_interrupts, user_errors
+
+with ended_by_interrupts():
+    from analysis.statistics.tables import summarise_study
+    from dcvae.runs import (
+        ANALYSIS,
+        ARCHIVED,
+        CLIPS,
+        METRICS,
+        PLAN,
+        RECORD,
+        STUDIES,
+        SUMMARY,
+        TABLE,
+        Run,
+        RunError,
+        read_object,
+        read_run,
+    )
+    from dcvae.study_plan import StudyPlan, read_plan
+    from dcvae.utils.files import replace_json, replacing
 
 TABLES = "tables"  # folder of an archive
 SUFFIX = ".xz"

@@ -10,19 +10,21 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-from scipy import stats
+from dcvae.utils.errors import ended_by_interrupts, user_errors
 
-from analysis.statistics.comparisons import Comparison, find_comparisons
-from analysis.statistics.differences import ALPHA
-from analysis.statistics.measured import Measured, measure
-from analysis.statistics.power import DRAWS, MOST_SEEDS, against_itself
-from analysis.statistics.ratios import Cell, common_clips, values_on
-from analysis.statistics.sensitivity import SEEDS, Sensitivity, find_sensitivities
-from analysis.statistics.study_runs import Study, read_study
-from analysis.statistics.study_verdicts import Verdict, find_verdicts
-from dcvae.claims import BASELINE
-from dcvae.utils.errors import user_errors
+with ended_by_interrupts():
+    import numpy as np
+    from scipy import stats
+
+    from analysis.statistics.comparisons import Comparison, find_comparisons
+    from analysis.statistics.differences import ALPHA
+    from analysis.statistics.measured import Measured, measure
+    from analysis.statistics.power import DRAWS, MOST_SEEDS, against_itself
+    from analysis.statistics.ratios import Cell, common_clips, values_on
+    from analysis.statistics.sensitivity import SEEDS, Sensitivity, find_sensitivities
+    from analysis.statistics.study_runs import Study, read_study
+    from analysis.statistics.study_verdicts import Verdict, find_verdicts
+    from dcvae.claims import BASELINE
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from dcvae.commands import PRECISIONS, export_model, import_model, transcode
-from dcvae.encode_command import CLIPS_PER_SHARD, encode
-from dcvae.inference.shards.encoding import DTYPES
-from dcvae.inference.transcode.operations import Decode, Encode, Operation, Reconstruct
-from dcvae.utils.errors import user_errors
+from dcvae.utils.errors import ended_by_interrupts, user_errors
+
+with ended_by_interrupts():
+    from dcvae.commands import PRECISIONS, export_model, import_model, transcode
+    from dcvae.encode_command import CLIPS_PER_SHARD, encode
+    from dcvae.inference.shards.encoding import DTYPES
+    from dcvae.inference.transcode.operations import Decode, Encode, Operation, Reconstruct
 
 SOURCES = "an audio file, a folder, a text file of paths (.txt) or a manifest (.csv, .parquet)"
 

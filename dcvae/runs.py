@@ -181,6 +181,9 @@ def read_statistics(folder: Path) -> dict[str, Any]:
     said = read_object(path, STATISTICS_TYPES)
     with damage_in(path, RunError):
         require_entries(said, "files", "tables", "factors")
+        for look in said.get("looks") or ():
+            require_entries(said, "max_seeds")
+            require_entries(look, "seeds", "alpha", "decided")
     return said
 
 

@@ -14,15 +14,17 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import torch
+from dcvae.utils.errors import ended_by_interrupts, user_errors
 
-from dcvae.utils.errors import user_errors
-from dcvae.utils.files import replace_text
-from experiments.benchmark.gpu import curve, deviation, measure
-from experiments.benchmark.parts import configuration
-from experiments.benchmark.table import markdown
-from experiments.benchmark.train import COLUMNS as MEASURED
-from experiments.training.hardware import describe_device
+with ended_by_interrupts():
+    import torch
+
+    from dcvae.utils.files import replace_text
+    from experiments.benchmark.gpu import curve, deviation, measure
+    from experiments.benchmark.parts import configuration
+    from experiments.benchmark.table import markdown
+    from experiments.benchmark.train import COLUMNS as MEASURED
+    from experiments.training.hardware import describe_device
 
 COMPARED = 10  # steps
 TOLERANCE = 0.02  # relative

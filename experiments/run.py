@@ -18,38 +18,40 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a file, from any folder
 os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors reach us instead of Hydra's own printer
 
-import hydra
-import torch
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from dcvae.utils.errors import ended_by_interrupts, user_errors
 
-from dcvae.claims import read_claims
-from dcvae.data.provenance import Corpus
-from dcvae.runs import read_record, write_record
-from dcvae.utils.errors import user_errors
-from dcvae.utils.locks import check_free, folder_lock
-from experiments.config import (
-    COMPOSING_ERRORS,
-    budget_of,
-    check_same_config,
-    chosen_ablation,
-    hydra_overrides,
-    instantiate,
-    read_registry,
-    resolve_config,
-    run_folder,
-    steps_of,
-)
-from experiments.data.clips import training_clips
-from experiments.limits import whole_variable
-from experiments.record import git_commit, now
-from experiments.tracking.mlflow_client import read_patience
-from experiments.tracking.tracker import Tracker
-from experiments.training.builder import build_accelerator, build_trainer
-from experiments.training.checkpointing import Progress
-from experiments.training.hardware import THREADS_VARIABLE, prepare_process
-from experiments.training.preemption import EXIT_STATUS, Interrupted, PreemptionHandler
-from experiments.training.trainer import Trainer
+with ended_by_interrupts():
+    import hydra
+    import torch
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import DictConfig
+
+    from dcvae.claims import read_claims
+    from dcvae.data.provenance import Corpus
+    from dcvae.runs import read_record, write_record
+    from dcvae.utils.locks import check_free, folder_lock
+    from experiments.config import (
+        COMPOSING_ERRORS,
+        budget_of,
+        check_same_config,
+        chosen_ablation,
+        hydra_overrides,
+        instantiate,
+        read_registry,
+        resolve_config,
+        run_folder,
+        steps_of,
+    )
+    from experiments.data.clips import training_clips
+    from experiments.limits import whole_variable
+    from experiments.record import git_commit, now
+    from experiments.tracking.mlflow_client import read_patience
+    from experiments.tracking.tracker import Tracker
+    from experiments.training.builder import build_accelerator, build_trainer
+    from experiments.training.checkpointing import Progress
+    from experiments.training.hardware import THREADS_VARIABLE, prepare_process
+    from experiments.training.preemption import EXIT_STATUS, Interrupted, PreemptionHandler
+    from experiments.training.trainer import Trainer
 
 USER_ERRORS = ("run.py", *COMPOSING_ERRORS)
 

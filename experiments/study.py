@@ -7,12 +7,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from dcvae.utils.errors import user_errors
-from experiments.config import COMPOSING_ERRORS
-from experiments.studies.plan import make_plan
-from experiments.studies.preflight import check_plan
-from experiments.studies.registration import register
-from experiments.studies.runner import describe, run_study
+from dcvae.utils.errors import ended_by_interrupts, user_errors
+
+with ended_by_interrupts():
+    from experiments.config import COMPOSING_ERRORS
+    from experiments.studies.plan import make_plan
+    from experiments.studies.preflight import check_plan
+    from experiments.studies.registration import register
+    from experiments.studies.runner import describe, run_study
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

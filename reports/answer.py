@@ -10,11 +10,13 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dcvae.claims import COMPONENTS
-from dcvae.utils.errors import user_errors
-from reports.claims import Claim, with_strata
-from reports.formatting import UNKNOWN, plain, signed, span
-from reports.results import NOT_MEASURED, Record, read_results
+from dcvae.utils.errors import ended_by_interrupts, user_errors
+
+with ended_by_interrupts():
+    from dcvae.claims import COMPONENTS
+    from reports.claims import Claim, with_strata
+    from reports.formatting import UNKNOWN, plain, signed, span
+    from reports.results import NOT_MEASURED, Record, read_results
 
 REFERENCE = Path("reports/reference")
 BEGIN, END = "<!-- answer:begin -->", "<!-- answer:end -->"

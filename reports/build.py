@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dcvae.utils.errors import user_errors
-from dcvae.utils.files import replace_text
-from reports.collect import collect, pick
-from reports.export import draw_figures, save_tables
-from reports.page.audio_grid import listening
-from reports.page.html import measured_plots, render, without_panels
-from reports.pdf import write_pdf
-from reports.study import Study
-from reports.tables.all_tables import all_tables
+from dcvae.utils.errors import ended_by_interrupts, user_errors
+
+with ended_by_interrupts():
+    from dcvae.utils.files import replace_text
+    from reports.collect import collect, pick
+    from reports.export import draw_figures, save_tables
+    from reports.page.audio_grid import listening
+    from reports.page.html import measured_plots, render, without_panels
+    from reports.pdf import write_pdf
+    from reports.study import Study
+    from reports.tables.all_tables import all_tables
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

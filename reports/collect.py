@@ -117,7 +117,7 @@ def planned(runs: Path, name: str, found: Sequence[Run]) -> Choice:
     chosen = [run for run in found if run.folder in plan.folders]
     command = f"python -m experiments.study study={name}"
     if not chosen:
-        raise RunError(f"no run of the study {name} is there yet: run `{command}`")
+        raise RunError(f"{folder} has no run yet that it plans: run `{command}`")
     there = {run.folder for run in chosen}
     notes = tuple(f"{line}: `{command}` goes on." for line in absent(plan, there))
     notes = (*notes, *rewritten(plan, chosen))

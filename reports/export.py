@@ -38,7 +38,7 @@ def save_figure(
                 figure.savefig(
                     temporary, format=kind, dpi=DPI, metadata=metadata, facecolor="white"
                 )
-            figure.set_layout_engine("none")
+            figure.set_layout_engine(None)  # "none" would still draw once more for each file
     return paths
 
 

@@ -10,14 +10,18 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import mlflow
 import pytest
 
+from analysis.cli import sync_mlflow
 from dcvae.runs import read_record
 from experiments.tracking import background_sync
 from experiments.tracking.tracker import Tracker
@@ -160,6 +164,106 @@ def test_a_server_that_is_away_in_the_middle(server, folder, monkeypatch, caplog
     assert len(ours) == 2
     assert ours[0].startswith("MLflow fails, training goes on: ")
     assert ours[1].startswith("MLflow answers again")
+
+
+class Hanging:
+    """Passes on what a server and its clients say; after so many requests it takes all that is
+    sent, and answers no more.
+    """
+
+    def __init__(self, address: str, requests: int) -> None:
+        url = urlsplit(address)
+        assert url.hostname
+        self.server, self.left = (url.hostname, url.port or 80), requests
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.address = url._replace(
+            netloc=f"{url.netloc.rpartition(':')[0]}:{self.listening.getsockname()[1]}"
+        ).geturl()
+        self.open: list[socket.socket] = [self.listening]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self) -> None:
+        with suppress(OSError):  # closed
+            while True:
+                client, _ = self.listening.accept()
+                server = socket.create_connection(self.server)
+                self.open += [client, server]
+                for one, other, asks in ((client, server, True), (server, client, False)):
+                    threading.Thread(
+                        target=self.pass_on, args=(one, other, asks), daemon=True
+                    ).start()
+
+    def pass_on(self, one: socket.socket, other: socket.socket, asks: bool) -> None:
+        with suppress(OSError):
+            while said := one.recv(1 << 16):
+                self.left -= asks
+                if self.left >= 0:
+                    other.sendall(said)
+
+    def close(self) -> None:
+        for one in self.open:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+
+@pytest.fixture
+def hanging() -> Iterator[Callable[[str, int], Hanging]]:
+    made: list[Hanging] = []
+
+    def start(address: str, requests: int) -> Hanging:
+        made.append(Hanging(address, requests))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()
+
+
+@pytest.mark.parametrize("requests", [1, 8])
+def test_sync_ends_where_a_server_answers_and_then_hangs(
+    requests, mlflow_server, hanging, folder, tmp_path, commands
+):
+    """One line for both folders; the process itself ends, whatever MLflow's threads wait for."""
+    server = hanging(mlflow_server, requests)
+    environment = {"MLFLOW_TRACKING_URI": server.address, "DCVAE_MLFLOW_PATIENCE": "1"}
+    sync = ("-m", "experiments.tracking", "sync", folder, folder)
+    done = commands(tmp_path, *sync, **environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"tracking: {server.address} does not answer within 1 s\n"
+
+
+def test_sync_ends_where_a_database_answers_and_then_hangs(
+    postgres, hanging, folder, tmp_path, commands
+):
+    """It has no limit of its own, and would be waited for without end."""
+    server = hanging(postgres, 12)
+    environment = {"MLFLOW_TRACKING_URI": server.address, "DCVAE_MLFLOW_PATIENCE": "2"}
+    done = commands(tmp_path, "-m", "experiments.tracking", "sync", folder, **environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("tracking: postgresql")
+    assert done.stderr.endswith(" does not answer within 2 s\n"), done.stderr
+
+
+def test_training_ends_where_a_server_answers_and_then_hangs(
+    mlflow_server, hanging, folder, training, commands
+):
+    server = hanging(mlflow_server, 8)
+    environment = {"MLFLOW_TRACKING_URI": server.address, "DCVAE_MLFLOW_PATIENCE": "1"}
+    done = commands(folder, training, folder, "0", **environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1].endswith(f"tracking sync {folder}")
+    assert len(points(folder)["train/loss"]) == 60
+
+
+def test_the_analysis_goes_on_where_a_server_answers_and_then_hangs(
+    mlflow_server, hanging, folder, monkeypatch, capfd
+):
+    server = hanging(mlflow_server, 1)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address)
+    monkeypatch.setenv("DCVAE_MLFLOW_PATIENCE", "1")
+    sync_mlflow([folder, folder])
+    assert capfd.readouterr().err == f"tracking: {server.address} does not answer within 1 s\n"
 
 
 @pytest.fixture

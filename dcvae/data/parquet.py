@@ -1,10 +1,11 @@
 """Manifests as Parquet, for corpora of millions: small on the disk, and mapped when they are read.
 
 Parquet itself cannot be mapped. The first reader writes an Arrow file beside it, which can: every
-later process, and every worker, shares its pages.
+later process, and every worker, shares its pages. Its name ends with the checksum of its bytes, by
+which a reader knows that none has changed; Parquet has one of each page.
 """
 
-import os
+import glob
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,16 +14,19 @@ from typing import Any
 from dcvae.audio.rates import HIGHEST_RATE
 from dcvae.data.clip import COLUMNS, SPLITS, Clip, ManifestError, check_columns
 from dcvae.data.columnar import BLOCK, Manifest, map_file, schema, to_batches
-from dcvae.utils.files import replacing
+from dcvae.utils.files import file_crc32, replacing
 
-VERSION = 1  # of what the mapped file holds
+VERSION = 2  # of what the mapped file holds
 
 
 def write_parquet(path: Path, clips: Iterable[Clip]) -> None:
     """Write clips whose keys are what the paths are to be, whole or not at all, in BLOCKs."""
     import pyarrow.parquet as pq
 
-    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema()) as writer:
+    with (
+        replacing(path) as temporary,
+        pq.ParquetWriter(temporary, schema(), write_page_checksum=True) as writer,
+    ):
         for batch in to_batches(clips):
             writer.write_batch(batch)
 
@@ -34,24 +38,35 @@ def read_parquet(file: Path) -> Manifest:
     """
     folder = file.absolute().parent
     state = file.stat()
-    twin = folder / f".{file.name}.{VERSION}-{state.st_size:x}-{state.st_mtime_ns:x}.arrow"
-    if not _is_whole(twin):
-        for old in folder.glob(f".{file.name}.*.arrow"):
-            with suppress(OSError):  # of a manifest that was replaced
+    stem = f".{file.name}.{VERSION}-{state.st_size:x}-{state.st_mtime_ns:x}"
+    twin = next(filter(_is_whole, _beside(folder, f"{stem}-")), None)
+    if twin is None:
+        for old in _beside(folder, f".{file.name}."):
+            with suppress(OSError):  # damaged, or of a manifest that was replaced
                 old.unlink()
         try:
-            _write_arrow(twin, file)
+            twin = _write_arrow(folder / stem, file)
         except OSError:  # no permission, a disk that is full or only to be read
             return _held(file, folder)
         map_file.cache_clear()  # of what was damaged
     return Manifest(map_file(twin), folder, twin)
 
 
+def _beside(folder: Path, begin: str) -> list[Path]:
+    """The mapped files whose names begin so."""
+    return sorted(folder.glob(f"{glob.escape(begin)}*.arrow"))
+
+
 def _is_whole(twin: Path) -> bool:
-    """Whether there is a mapped file that has all rows; one that is damaged is made anew."""
+    """Whether a mapped file has the bytes that were written, all rows; any other is made anew.
+
+    They are read, a fifth of a second a gigabyte where they are in memory, and not kept.
+    """
     import pyarrow as pa
 
     try:
+        if not twin.stem.endswith(f"-{file_crc32(twin):08x}"):
+            return False
         table = map_file(twin)
         table.validate()
     except (OSError, pa.ArrowException):
@@ -59,13 +74,16 @@ def _is_whole(twin: Path) -> bool:
     return bool(table.schema == schema() and table.num_rows)
 
 
-def _write_arrow(twin: Path, file: Path) -> None:
+def _write_arrow(stem: Path, file: Path) -> Path:
+    """The mapped file of a Parquet file, STEM-CHECKSUM.arrow."""
     import pyarrow as pa
 
-    with replacing(twin) as temporary, pa.ipc.new_file(os.fspath(temporary), schema()) as writer:
+    unnamed = stem.with_name(f"{stem.name}.arrow")
+    with replacing(unnamed) as temporary, pa.ipc.new_file(str(temporary), schema()) as writer:
         for batch in _batches(file):
             writer.write_batch(batch)
     pa.default_memory_pool().release_unused()  # 80 MB of a million rows, which it would keep
+    return unnamed.replace(stem.with_name(f"{stem.name}-{file_crc32(unnamed):08x}.arrow"))
 
 
 def _held(file: Path, folder: Path) -> Manifest:
@@ -82,7 +100,7 @@ def _batches(file: Path) -> Iterator[Any]:
 
     rows = 0
     try:
-        with pq.ParquetFile(file) as parquet:
+        with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
             check_columns(file, parquet.schema_arrow.names)
             for batch in parquet.iter_batches(BLOCK, columns=list(COLUMNS)):
                 yield _check(batch, f"{file}, row", rows)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil, isfinite
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,6 +16,7 @@ from dcvae.audio.mel import FRAMES_PER_SECOND, N_MELS, SILENCE
 from dcvae.models.bottleneck import Bottleneck, Latent, NoiseKind
 from dcvae.models.model_card import model_card
 from dcvae.models.pretrained import CheckpointError, load_checkpoint, save_checkpoint
+from dcvae.utils.entries import NUMBER, is_one_of, shortened
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
@@ -173,8 +174,8 @@ def check_types(config: dict[str, Any]) -> None:
             raise ValueError(f"{name} must be true or false, not {config[name]!r}")
     for name in ("mel_mean", "mel_std", "noise_std"):
         value = config[name]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-            raise ValueError(f"{name} must be a finite number, not {value!r}")
+        if not is_one_of(value, NUMBER):
+            raise ValueError(f"{name} must be a finite number, not {shortened(value)}")
 
 
 def check_config(config: dict[str, Any]) -> None:

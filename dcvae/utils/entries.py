@@ -10,6 +10,7 @@ from typing import Any
 
 NUMBER, WHOLE, TEXT, MAPPING, LIST = (int, float), (int,), (str,), (dict,), (list,)
 SWITCH = (bool,)
+LARGEST = 2**63  # no whole number that is written comes near it, and beyond 2^1024 is no float
 Types = Mapping[str, tuple[type, ...]]  # "runs", then "runs[]" of each in it, "runs[].seed"
 EACH = "[]"
 WORDS = {
@@ -30,10 +31,12 @@ def check_entries(record: Mapping[str, Any], types: Types) -> None:
 
 
 def is_one_of(value: object, allowed: tuple[type, ...]) -> bool:
-    """A switch is no number, and what is not finite is none either."""
+    """A switch is no number, and what is not finite or has more than 64 bits is none either."""
     if isinstance(value, bool):
         return allowed == SWITCH
     if isinstance(value, float) and not math.isfinite(value):
+        return False
+    if isinstance(value, int) and abs(value) >= LARGEST:
         return False
     return isinstance(value, allowed)
 

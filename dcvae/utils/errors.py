@@ -1,12 +1,35 @@
 """How a command ends early: one clear line on stderr, and an exit status that says why."""
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 DEBUG_VARIABLE = "DCVAE_DEBUG"
 INTERRUPTED = 130  # as a shell says of SIGINT
+
+
+@contextmanager
+def ended_by_interrupts() -> Iterator[None]:
+    """In the block SIGINT ends the process at once and says nothing: status 130 in a shell, -SIGINT
+    to who waits for the process.
+
+    A KeyboardInterrupt out of an import is a long traceback, or whatever else a library makes of
+    it. Once the imports are done, `user_errors` answers Ctrl-C, with a line and the same 130. A
+    SIGINT that is ignored, or has a handler of somebody's, is left alone.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if before is not signal.default_int_handler or not in_main_thread:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

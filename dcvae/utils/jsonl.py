@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from dcvae.utils.entries import LARGEST
 from dcvae.utils.files import replace_text
 
 
@@ -67,8 +68,14 @@ def as_row(line: str | bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(row, dict) or row.get("step") is None:
         return None
-    numbers = (isinstance(one, int | float | None) for one in row.values())
-    return row if all(numbers) else None
+    return row if all(map(is_number, row.values())) else None
+
+
+def is_number(value: object) -> bool:
+    """Whether it can be a metric's: None of what was not finite, no whole number beyond 64 bits."""
+    if isinstance(value, int):
+        return abs(value) < LARGEST
+    return isinstance(value, float | None)
 
 
 class RowReader:

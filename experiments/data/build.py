@@ -7,19 +7,21 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from dcvae.data.manifest import MANIFESTS, fits_line
-from dcvae.data.sources import find_files, one_each
-from dcvae.utils.errors import user_errors
-from dcvae.utils.files import replacing
-from experiments.data.index import (
-    Index,
-    fill_splits,
-    index_files,
-    unreadable_path,
-    write_index,
-    write_unreadable,
-)
-from experiments.data.index_log import IndexLog
+from dcvae.utils.errors import ended_by_interrupts, user_errors
+
+with ended_by_interrupts():
+    from dcvae.data.manifest import MANIFESTS, fits_line
+    from dcvae.data.sources import find_files, one_each
+    from dcvae.utils.files import replacing
+    from experiments.data.index import (
+        Index,
+        fill_splits,
+        index_files,
+        unreadable_path,
+        write_index,
+        write_unreadable,
+    )
+    from experiments.data.index_log import IndexLog
 
 
 def build(out: Path, folders: Sequence[Path]) -> str:

@@ -1,27 +1,30 @@
 """python -m experiments.tracking sync FOLDER...: send what MLflow lacks of runs and studies."""
 
 import argparse
+import math
 import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from dcvae.runs import STATISTICS, RunError, require_record
-from dcvae.utils.errors import one_line, user_errors
-from dcvae.utils.locks import is_locked
-from experiments.tracking.address import DEFAULT_URI, URI_VARIABLE, Store, recorded_store
-from experiments.tracking.mlflow_analysis import send_study
-from experiments.tracking.mlflow_client import (
-    SilentStoreError,
-    await_answer,
-    first_line,
-    quieten,
-    read_patience,
-)
-from experiments.tracking.mlflow_sync import NEEDED, MlflowSync
+from dcvae.utils.errors import ended_by_interrupts, one_line, user_errors
 
-TIMEOUT = "60"  # seconds a request: nobody's training waits
+with ended_by_interrupts():
+    from dcvae.runs import STATISTICS, RunError, require_record
+    from dcvae.utils.locks import is_locked
+    from experiments.tracking.address import DEFAULT_URI, URI_VARIABLE, Store, recorded_store
+    from experiments.tracking.mlflow_analysis import send_study
+    from experiments.tracking.mlflow_client import (
+        SilentStoreError,
+        first_line,
+        quieten,
+        read_patience,
+    )
+    from experiments.tracking.mlflow_sync import NEEDED, MlflowSync
+
+TIMEOUT_VARIABLE = "MLFLOW_HTTP_REQUEST_TIMEOUT"  # whole seconds
+DAY = 86400
 STATUS = {"finished": "FINISHED", "failed": "FAILED"}  # all others were stopped: KILLED
 DESCRIPTION = f"""\
 Send to MLflow what it lacks of runs that ended: the run itself, params, tags, metrics, pictures,
@@ -60,8 +63,7 @@ def sync_run(run_dir: Path, store: Store) -> str:
     if is_locked(run_dir):
         raise RunError(f"{run_dir} is being trained, and sends what it has by itself")
     status = STATUS.get(record["status"], "KILLED")
-    await_answer(store, read_patience())
-    sent = MlflowSync(run_dir, store.uri).bring_up_to_date(status)
+    sent = MlflowSync(run_dir, store.uri, read_patience()).bring_up_to_date(status)
     return f"{run_dir}: {describe(sent)} {store.address}"
 
 
@@ -100,9 +102,10 @@ def main() -> None:
     )
     asked.add_argument("--tracking-uri", metavar="URI", help="the store to send to")
     options = parser.parse_args()
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", TIMEOUT)
     quieten()
     with user_errors("tracking"):
+        # what is given up ends soon after, or the process would wait for MLflow's own threads
+        os.environ.setdefault(TIMEOUT_VARIABLE, str(math.ceil(min(read_patience(), DAY)) + 1))
         failed = sync_all(options.folders, Store.chosen(options.tracking_uri))
     if failed:
         raise SystemExit(2)

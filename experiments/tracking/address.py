@@ -65,7 +65,6 @@ class Store:
 
     uri: str
     named: bool  # by the environment or the command line
-    answers: bool = False
 
     @classmethod
     def chosen(cls, uri: str | None = None) -> Self:

@@ -29,7 +29,6 @@ from dcvae.utils.files import files_sha256, is_own_file
 from experiments.tracking.address import Store, recorded_store
 from experiments.tracking.mlflow_client import (
     BATCH,
-    await_answer,
     check_artifacts,
     open_store,
     read_patience,
@@ -81,8 +80,7 @@ def send_study(folder: Path, store: Store) -> int:
     store.check(store.address if here else tracked[0][0], folder)
     if not here:
         return 0
-    await_answer(store, read_patience())
-    client = open_store(store.uri)
+    client = open_store(store.uri, read_patience())
     tags = [client.get_run(run_id).data.tags for run_id in here]
     for parent in dict.fromkeys(one[PARENT_TAG] for one in tags if PARENT_TAG in one):
         there = client.get_run(parent)

@@ -6,18 +6,22 @@ import math
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from dcvae.runs import RunError
-from experiments.tracking.address import SQLITE, Store, public_address, without_secrets
+from experiments.tracking.address import SQLITE, public_address, without_secrets
 
 BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # at most in one call of MLflow
 PATIENCE_VARIABLE = "DCVAE_MLFLOW_PATIENCE"
-PATIENCE = 30.0  # seconds that the end of a run, and the command `sync`, wait for MLflow
+PATIENCE = 30.0  # seconds that the end of a run, and the command `sync`, wait for an answer
+UPLOADS = ("log_artifact", "log_model_artifacts")  # whose second argument is a path
+SLOWEST = 1e6  # bytes a second at which files are sent
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",  # MLflow announces every table of a new store
@@ -35,12 +39,17 @@ os.register_at_fork(
 )
 
 
-def open_store(uri: str) -> Any:
-    """A client of the store, which is made if need be; any Exception where that fails."""
+def open_store(uri: str, patience: float | None = None) -> Any:
+    """A client of the store, which is made if need be; any Exception where that fails.
+
+    With a `patience` in seconds it is a PatientClient, unless the store is a file.
+    """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     with importing:
         from mlflow import MlflowClient
+    if patience is not None and urlsplit(uri).netloc:
+        return PatientClient(partial(open_store, uri), public_address(uri), patience)
     if "://" in uri and not uri.startswith("http"):
         try_database(uri)
     with one_at_a_time(uri):
@@ -63,29 +72,49 @@ class SilentStoreError(RunError):
     """A store that does not answer: what was to be sent to it has to wait."""
 
 
-def await_answer(store: Store, patience: float) -> None:
-    """Ask a store elsewhere once; SilentStoreError where so many seconds bring no answer.
+class PatientClient:
+    """A client whose every call is answered within its patience, or is a SilentStoreError.
 
-    What fails is an Exception of the store's. A database has no limit of its own.
+    A database has no limit of its own, and a server that hangs would have each call wait for as
+    long. A call that is given up goes on in a daemon thread, and none is begun after it.
     """
-    if store.answers or not urlsplit(store.uri).netloc:
-        return
-    failed: list[Exception] = []
 
-    def ask() -> None:
-        try:
-            open_store(store.uri).search_experiments(max_results=1)
-        except Exception as error:  # whatever a store or a server can raise
-            failed.append(error)
+    def __init__(self, opened: Callable[[], Any], address: str, patience: float) -> None:
+        """`opened` gives MLflow's client, and may have to wait; `patience` is in seconds."""
+        self.address, self.patience, self.silent = address, patience, False
+        self.client = self.within(patience, opened)
 
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(patience)
-    if asking.is_alive():
-        raise SilentStoreError(f"{store.address} does not answer within {patience:g} s")
-    if failed:
-        raise failed[0]
-    store.answers = True
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self.client, name)
+        return partial(self.call, name, method) if callable(method) else method
+
+    def call(self, name: str, method: Callable[..., Any], *values: Any, **named: Any) -> Any:
+        """What the client's method gives; sending a file may take as long as it is."""
+        sending = size_of(Path(values[1])) / SLOWEST if name in UPLOADS else 0.0
+        return self.within(self.patience + sending, partial(method, *values, **named))
+
+    def within(self, seconds: float, ask: Callable[[], Any]) -> Any:
+        """What `ask` gives or raises; SilentStoreError where so many seconds bring neither."""
+        answer: Future[Any] = Future()
+
+        def answer_it() -> None:
+            try:
+                answer.set_result(ask())
+            except Exception as error:  # whatever a store or a server can raise
+                answer.set_exception(error)
+
+        if not self.silent:
+            threading.Thread(target=answer_it, daemon=True).start()
+            self.silent = not wait([answer], seconds).done
+        if self.silent:
+            raise SilentStoreError(f"{self.address} does not answer within {self.patience:g} s")
+        return answer.result()
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all in a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def check_artifacts(uri: str, location: str) -> None:

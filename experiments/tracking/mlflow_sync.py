@@ -33,8 +33,9 @@ class MlflowSync:
     After a failure it asks the store anew what it has, so that it does not matter what was lost.
     """
 
-    def __init__(self, run_dir: Path, uri: str) -> None:
-        self.run_dir, self.uri = run_dir, uri
+    def __init__(self, run_dir: Path, uri: str, patience: float | None = None) -> None:
+        """`patience` is how many seconds each answer may take, if they are not to be endless."""
+        self.run_dir, self.uri, self.patience = run_dir, uri, patience
         self.run: MLflowRun | None = None
         self.readers: list[RowReader] = []
 
@@ -69,7 +70,7 @@ class MlflowSync:
         """Find the run or make it, note its id in run.json, and send what stays as it is."""
         record = require_record(self.run_dir, *NEEDED)
         identity = identify(self.run_dir, record)
-        client = open_store(self.uri)
+        client = open_store(self.uri, self.patience)
         address = public_address(self.uri)
         recorded = recorded_store(record.get("mlflow"))
         run_id = recorded[1] if recorded and recorded[0] == address else None

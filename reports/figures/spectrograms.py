@@ -34,7 +34,8 @@ def draw(panels: pd.DataFrame) -> Figure:
     width = current().width
     size = (width, strips * width * 2 * 0.75 / columns + 0.4)
     figure = Figure(figsize=size, layout="constrained")
-    grid = figure.subplots(2 * strips, columns, sharex=True, sharey=True, squeeze=False)
+    # not shared: all have the same limits, and each would ask all others for theirs at every step
+    grid = figure.subplots(2 * strips, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_visible(False)
     loudest = max(float(np.quantile(mel, 0.999)) for mel in mels.values())

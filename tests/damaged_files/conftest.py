@@ -35,6 +35,7 @@ from dcvae.utils.jsonl import RowReader
 from experiments.record import epoch
 from experiments.studies.job_records import JobRecords
 from experiments.tracking.mlflow_sync import NEEDED, identify, params, tags
+from experiments.yaml_files import check_ablation, check_yaml
 from reports.collect import collect
 from reports.page.html import render
 from reports.study import points_of
@@ -51,6 +52,13 @@ CLAIM = {
     "margin": 0.1,
     "component": "noise",
 }
+ABLATION = """\
+# @package _global_
+defaults: [no_noise]
+model: {noise: null, channels: [8, 8]}
+claims:
+  - {text: x, metric: reconstruction/stoi, direction: up, margin: 0.1}
+"""
 LAYERS = [0, 1, 1, 1, 1]
 SMALL = {"channels": [8, 8, 8, 8, 16], "encoder_layers": LAYERS, "decoder_layers": LAYERS}
 
@@ -140,6 +148,11 @@ def clips_read(path: Path) -> Any:
     return [*read_manifest(path)]
 
 
+def ablation_read(path: Path) -> Any:
+    check_ablation(path, frozenset({"defaults", "model", "claims"}))
+    return [*check_yaml(path)]
+
+
 def sources_read(path: Path) -> Any:
     return find_sources([path], AUDIO)
 
@@ -211,6 +224,8 @@ KINDS: dict[str, Kind] = {
     "a model's weights": Kind("model/model.safetensors", [model_read], encode),
     "latents": Kind("latents/a.safetensors", [latents_read], decode),
     "a manifest": Kind("speech/manifest.csv", [clips_read, sources_read], encode_all),
+    "a large manifest": Kind("speech/manifest.parquet", [clips_read, sources_read], encode_all),
+    "an ablation": Kind("conf/ablation/x.yaml", [ablation_read], by_line=True),
     "a set of latents": Kind("shards/dataset.json", [shards_read]),
     "its index": Kind("shards/index.parquet", [shards_read]),
     "its shard": Kind("shards/shard-00000.safetensors", [shards_read]),
@@ -244,7 +259,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Clip(folder / "speech" / f"{name}.wav", 0.5, 16000, speaker=name, split="test")
         for name in "abc"
     ]
-    write_manifest(folder / "speech" / "manifest.csv", clips)
+    for suffix in (".csv", ".parquet"):
+        write_manifest(folder / "speech" / f"manifest{suffix}", clips)
+    (folder / "conf" / "ablation").mkdir(parents=True)
+    (folder / "conf" / "ablation" / "x.yaml").write_text(ABLATION)
     for seed in (0, 1):
         add_run(folder / "runs" / "tiny" / "baseline" / f"seed{seed}", folder / "speech", seed)
     add_study(folder / "runs" / "studies" / "s")

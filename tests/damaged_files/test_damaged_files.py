@@ -67,6 +67,8 @@ VALUES: dict[str, str] = {  # in the place of every entry, as JSON
     "below zero": "-1",
     "beyond floats": "1e400",
     "beyond 64 bits": str(2**80),
+    "beyond floats, whole": "1" + "0" * 400,
+    "an empty object in a list": "[{}]",
     "NaN": "NaN",
     "a list": "[]",
     "a list of lists": "[[1]]",

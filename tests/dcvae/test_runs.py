@@ -12,6 +12,7 @@ from dcvae.runs import (
     RunError,
     read_record,
     read_run,
+    read_statistics,
     require_record,
     train_command,
     write_mlflow,
@@ -39,6 +40,8 @@ def test_a_record_comes_back_with_what_mlflow_noted(tmp_path):
         ('{"ablation": "a", "size": "tiny", "seed": "1"}', "its seed is '1', no whole number"),
         ('{"ablation": "a", "size": "tiny", "seed": true}', "its seed is True, no whole number"),
         ('{"ablation": ["a"], "size": "tiny", "seed": 0}', "its ablation is .*, no text"),
+        (f'{{"steps": 1{"0" * 400}}}', "its steps is 1000.*, no whole number"),
+        ('{"parameters": "many"}', "its parameters is 'many', no finite number"),
         ('{"status": ["x"]}', r"its status is \['x'\], no text"),
         ('{"config": []}', r"its config is \[\], no mapping"),
         ('{"config": {"vocoder": "x"}}', "its config.vocoder is 'x', no mapping"),
@@ -129,3 +132,20 @@ def test_a_plan_names_its_runs_and_their_folders(tmp_path):
 def test_a_damaged_plan_is_told(tmp_path, changes, said):
     with pytest.raises(RunError, match=said):
         read_plan(plan(tmp_path, **changes))
+
+
+@pytest.mark.parametrize(
+    ("look", "said"),
+    [
+        ({}, "it has no 'seeds'"),
+        ({"seeds": 10**400}, r"its looks\[\].seeds is 1000.*, no whole number"),
+        ({"seeds": 2, "alpha": 0.01, "decided": {}}, "it has no 'max_seeds'"),
+    ],
+)
+def test_a_damaged_look_at_a_study_is_told(tmp_path, look, said):
+    record = {"files": {}, "tables": {}, "factors": [], "looks": [look]}
+    if "alpha" not in look:
+        record["max_seeds"] = 5
+    (tmp_path / "statistics.json").write_text(json.dumps(record))
+    with pytest.raises(RunError, match=rf"statistics\.json is damaged: {said}"):
+        read_statistics(tmp_path)

@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from itertools import product, zip_longest
 from pathlib import Path
 
@@ -135,6 +136,39 @@ def test_a_mapped_file_that_is_damaged_is_made_anew(tmp_path: Path, damage: str)
         twin.write_bytes(twin.read_bytes()[:-200] if damage == "short" else b"junk")
     again = read_manifest(tmp_path / "m.parquet")
     assert [clip.path for clip in again] == [clip.path for clip in clips]
+
+
+def flipped(content: bytes, count: int) -> Iterator[bytes]:
+    """The bytes with a single bit changed, at `count` places from the first byte to the last."""
+    for number in range(count):
+        at = number * (len(content) - 1) // (count - 1)
+        yield content[:at] + bytes([content[at] ^ 1 << number % 8]) + content[at + 1 :]
+
+
+def test_a_bit_that_flips_in_a_mapped_file_is_noticed(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "m.parquet", read_manifest(DATA / "manifest.csv"))
+    clips = list(read_manifest(tmp_path / "m.parquet"))
+    (twin,) = tmp_path.glob(".*.arrow")
+    for content in flipped(twin.read_bytes(), 30):
+        twin.write_bytes(content)
+        map_file.cache_clear()  # as in another process
+        assert list(read_manifest(tmp_path / "m.parquet")) == clips
+        assert list(tmp_path.glob(".*.arrow")) == [twin]
+
+
+def test_a_bit_that_flips_in_a_parquet_file_is_told(tmp_path: Path) -> None:
+    """Of the footer some bytes say nothing that is read: of the writer, or statistics."""
+    file = tmp_path / "m.parquet"
+    write_manifest(file, read_manifest(DATA / "manifest.csv"))
+    clips, told = list(read_manifest(file)), 0
+    for content in flipped(file.read_bytes(), 100):
+        file.write_bytes(content)
+        map_file.cache_clear()
+        try:
+            assert list(read_manifest(file)) == clips
+        except ManifestError as error:
+            told += str(file) in str(error)
+    assert told > 50
 
 
 def test_where_nothing_can_be_written_the_rows_are_held(tmp_path: Path) -> None:

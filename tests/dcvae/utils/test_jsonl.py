@@ -69,9 +69,16 @@ def test_lines_are_added_at_the_end_and_damaged_ones_left_out(tmp_path):
 
 
 def test_rows_that_are_none_are_left_out(tmp_path):
-    """Without a step, of another type, or nested beyond what a parser follows."""
+    """Without a step, of another type, beyond any float, or nested beyond what a parser follows."""
     path = tmp_path / "metrics.jsonl"
-    others = ["[1]", '{"time": 1}', '{"step": "2", "time": 0}', "{}", "[" * 100_000 + "]" * 100_000]
+    others = [
+        f'{{"step": 1, "x": 1{"0" * 400}}}',
+        "[1]",
+        '{"time": 1}',
+        '{"step": "2", "time": 0}',
+        "{}",
+        "[" * 100_000 + "]" * 100_000,
+    ]
     path.write_text("".join(f"{one}\n" for one in others))
     append_row(path, 1, 0.0, {"train/loss": 0.5})
     assert steps(RowReader(path).read()) == [1]
