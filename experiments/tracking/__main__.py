@@ -1,4 +1,6 @@
-"""python -m experiments.tracking sync FOLDER...: send what MLflow lacks of runs and studies."""
+"""python -m experiments.tracking sync FOLDER...: send what MLflow lacks of runs and studies;
+python -m experiments.tracking ui: MLflow's pages.
+"""
 
 import argparse
 import os
@@ -20,6 +22,7 @@ from experiments.tracking.mlflow_client import (
     read_patience,
 )
 from experiments.tracking.mlflow_sync import NEEDED, MlflowSync
+from experiments.tracking.mlflow_ui import show
 
 TIMEOUT = "60"  # seconds a request: nobody's training waits
 STATUS = {"finished": "FINISHED", "failed": "FAILED"}  # all others were stopped: KILLED
@@ -98,11 +101,19 @@ def main() -> None:
     asked.add_argument(
         "folders", nargs="+", type=Path, metavar="FOLDER", help="a run's or a study's"
     )
-    asked.add_argument("--tracking-uri", metavar="URI", help="the store to send to")
+    shown = commands.add_parser(
+        "ui", help="print the addresses of the studies' views, and serve MLflow's pages"
+    )
+    shown.add_argument("--port", type=int, default=5000, help="on the loopback address")
+    for one in (asked, shown):
+        one.add_argument("--tracking-uri", metavar="URI", help="the store")
     options = parser.parse_args()
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", TIMEOUT)
     quieten()
     with user_errors("tracking"):
+        if options.command == "ui":
+            show(Store.chosen(options.tracking_uri), options.port)
+            return
         failed = sync_all(options.folders, Store.chosen(options.tracking_uri))
     if failed:
         raise SystemExit(2)

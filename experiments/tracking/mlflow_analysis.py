@@ -6,7 +6,7 @@ A tag of the run has the digest of what was sent, so that the same analysis is s
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,9 @@ from experiments.tracking.mlflow_client import (
     open_store,
     read_patience,
 )
+from experiments.tracking.mlflow_note import read_claims, send_note
 from experiments.tracking.mlflow_study import PARENT_TAG
+from experiments.tracking.mlflow_view import save_view
 
 DIGEST_TAG = "dcvae.analysis.sha256"
 TABLE_TAG = "mlflow.loggedArtifacts"  # by which MLflow's page finds tables
@@ -67,25 +69,29 @@ def send_analysis(client: Any, run_id: str, tags: Mapping[str, str], run: Run) -
 def send_study(folder: Path, store: Store) -> int:
     """A study's tables onto the parents of its runs in a store, and to how many they were sent.
 
-    Runs that were tracked without a parent have no place for them. RunError where they were
-    tracked elsewhere alone, and nobody named this one.
+    Each of its runs gets the verdicts on its ablation. Runs that were tracked without a parent have
+    no place for the tables. RunError where they were tracked elsewhere alone, and nobody named this
+    one.
     """
     paths = [folder / name for name in (STATISTICS, CLAIMS, INTERACTIONS)]
     paths = [path for path in paths if is_own_file(path, folder)]
     digest, sent = files_sha256(*paths), 0
-    found = [recorded_store(run.mlflow) for run in map(read_run, runs_of(folder))]
-    tracked = [one for one in found if one is not None]
-    if not tracked:
+    tracked = [(run, recorded_store(run.mlflow)) for run in map(read_run, runs_of(folder))]
+    known = [(run, *one) for run, one in tracked if one is not None]
+    if not known:
         return 0
-    here = [run_id for recorded, run_id in tracked if recorded == store.address]
-    store.check(store.address if here else tracked[0][0], folder)
+    here = [(run, run_id) for run, address, run_id in known if address == store.address]
+    store.check(store.address if here else known[0][1], folder)
     if not here:
         return 0
     await_answer(store, read_patience())
     client = open_store(store.uri)
-    tags = [client.get_run(run_id).data.tags for run_id in here]
+    children = [(run, client.get_run(run_id)) for run, run_id in here]
+    send_notes(client, folder, children)
+    tags = [child.data.tags for _, child in children]
     for parent in dict.fromkeys(one[PARENT_TAG] for one in tags if PARENT_TAG in one):
         there = client.get_run(parent)
+        save_view(client, there)
         if there.data.tags.get(DIGEST_TAG) == digest:
             continue
         check_artifacts(store.uri, there.info.artifact_uri)
@@ -95,6 +101,18 @@ def send_study(folder: Path, store: Store) -> int:
         client.set_tag(parent, DIGEST_TAG, digest)
         sent += 1
     return sent
+
+
+def send_notes(client: Any, folder: Path, children: Sequence[tuple[Run, Any]]) -> None:
+    """What the page of each run begins with: the study's verdicts on its ablation."""
+    path = folder / CLAIMS
+    if not is_own_file(path, folder):
+        return
+    claims = read_claims(path)
+    for run, child in children:
+        about = claims[claims["system"] == run.system]
+        figures = (path.name for path in sorted((run.analysis / FIGURES).glob("*.png")))
+        send_note(client, child, about, [f"{ANALYSIS}/{name}" for name in figures])
 
 
 def runs_of(folder: Path) -> list[Path]:

@@ -1,0 +1,44 @@
+"""MLflow's pages in a browser: the addresses of the studies' views, and a server for them."""
+
+import os
+import sys
+from typing import NoReturn
+
+from experiments.tracking.address import Store
+from experiments.tracking.mlflow_client import await_answer, first_line, open_store, read_patience
+from experiments.tracking.mlflow_view import save_views
+
+HOST = "127.0.0.1"
+
+
+def show(store: Store, port: int) -> None:
+    """Print each study's address, and serve the store on the loopback address until interrupted.
+
+    A store that is a server has its pages itself. A store without a study, or that fails, is said
+    to be one in a line.
+    """
+    is_server = store.uri.startswith("http")
+    root = store.address.rstrip("/") if is_server else f"http://{HOST}:{port}"
+    print("\n".join(addresses(store, root)), flush=True)
+    if not is_server:
+        serve(store.uri, port)
+
+
+def addresses(store: Store, root: str) -> list[str]:
+    """Lines with the name and address of each study's view, or why there is none."""
+    try:
+        await_answer(store, read_patience())
+        views = save_views(open_store(store.uri))
+    except Exception as error:  # whatever a store or a server can raise
+        return [f"tracking: {store.address} has no views: {first_line(error, store.uri)}"]
+    if not views:
+        return [f"tracking: {store.address} has no study yet, so here is all of it: {root}/"]
+    return [f"{name}: {root}/{place}" for name, place in views.items()]
+
+
+def serve(uri: str, port: int) -> NoReturn:
+    """Become MLflow's own server. Its store is no argument: an address may hold a password."""
+    command = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(port)]
+    command += ["--workers", "1"]  # for one user, of MLflow's four
+    settings = {"MLFLOW_BACKEND_STORE_URI": uri, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    os.execve(sys.executable, command, os.environ | settings)
