@@ -28,13 +28,13 @@ TIMEOUT = "60"  # seconds a request: nobody's training waits
 STATUS = {"finished": "FINISHED", "failed": "FAILED"}  # all others were stopped: KILLED
 DESCRIPTION = f"""\
 Send to MLflow what it lacks of runs that ended: the run itself, params, tags, metrics, pictures,
-sounds, checkpoints, analysis; and a study's tables, to the parent of its runs. What is there is not
-sent again. The store is --tracking-uri, else {URI_VARIABLE}, else {DEFAULT_URI} in the current
-folder: a store that run.json names is used where it is that one."""
+sounds, checkpoints, analysis; and a study's tables and verdicts, to the parent of its runs and to
+them. What is there is not sent again. The store is --tracking-uri, else {URI_VARIABLE}, else
+{DEFAULT_URI} in the current folder: a store that run.json names is used where it is that one."""
 
 
 def sync(folder: Path, store: Store) -> str:
-    """Bring the copy of a run, or of a study's tables, up to date; one line on what was sent.
+    """Bring the copy of a run, or of what a study found, up to date; one line on what was sent.
 
     ValueError or OSError, one line, where the folder is no run's or in use, or the store fails.
     """
@@ -49,10 +49,8 @@ def sync(folder: Path, store: Store) -> str:
 
 
 def sync_study(folder: Path, store: Store) -> str:
-    """To the parents of its tracked runs."""
-    count = send_study(folder, store)
-    parents = f"{count} parent run{'s' if count > 1 else ''}"
-    return f"{folder}: " + (f"sent its tables to {parents}" if count else "nothing to send")
+    """To its tracked runs and their parents."""
+    return f"{folder}: {describe(send_study(folder, store))} {store.address}"
 
 
 def sync_run(run_dir: Path, store: Store) -> str:

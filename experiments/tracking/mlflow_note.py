@@ -33,8 +33,8 @@ def read_claims(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, usecols=list(COLUMNS), dtype=COLUMNS)
 
 
-def send_note(client: Any, run: Any, claims: pd.DataFrame, figures: Iterable[str]) -> int:
-    """Verdicts and description of a run as far as it has others; how many tags that took.
+def send_note(client: Any, run: Any, claims: pd.DataFrame, figures: Iterable[str]) -> bool:
+    """Verdicts and description of a run unless it has them; whether that was sent.
 
     `claims` are the rows of claims.csv about its system, `figures` paths of artifacts.
     """
@@ -48,7 +48,7 @@ def send_note(client: Any, run: Any, claims: pd.DataFrame, figures: Iterable[str
     if tags:
         entries = [RunTag(name, value) for name, value in tags.items()]
         client.log_batch(run.info.run_id, tags=entries)
-    return len(tags)
+    return bool(tags)
 
 
 def in_short(claims: pd.DataFrame) -> str:
@@ -60,8 +60,11 @@ def in_short(claims: pd.DataFrame) -> str:
 
 
 def note(run: Any, claims: pd.DataFrame, figures: Iterable[str]) -> str:
-    """The description in Markdown, with as many figures as there is room for."""
-    text = "\n\n".join([*verdict_lines(run, claims), metrics_table(run.data.metrics, claims)])
+    """The description in Markdown, with as many figures as there is room for.
+
+    MLflow shows 100 pixels of it until "Show more" is clicked, so the verdicts are its first lines.
+    """
+    text = "\n\n".join([verdicts(run, claims), means(run.data.metrics, claims)])
     for path in figures:
         # the page's address ends before the "#", so that this is the server's own
         address = urlencode({"path": path, "run_uuid": run.info.run_id})
@@ -71,40 +74,31 @@ def note(run: Any, claims: pd.DataFrame, figures: Iterable[str]) -> str:
     return text[:LONGEST]
 
 
-def verdict_lines(run: Any, claims: pd.DataFrame) -> list[str]:
-    """A heading, and a table of the claims with what was found of each."""
+def verdicts(run: Any, claims: pd.DataFrame) -> str:
+    """A list of the claims with what was found of each."""
     if claims.empty:
         is_baseline = run.data.tags.get("ablation") == BASELINE
-        return ["**The baseline of the study.**" if is_baseline else "**Nothing is claimed.**"]
-    rows = [
-        f"| **{row.verdict}** | {in_cell(str(row.text), row.stratum)} | {row.condition}/{row.metric}"
-        f" | {interval(row)} | {row.margin:.{DIGITS}g} |"
+        return "**The baseline of the study**" if is_baseline else "**Nothing is claimed**"
+    return "\n".join(
+        f"- **{row.verdict}** `{row.condition}/{row.metric}`{found(row)}: {row.text}"
         for row in claims.itertuples()
-    ]
-    head = "| verdict | claim | metric | difference [95%] | margin |"
-    return [f"**{in_short(claims)}**", "\n".join([head, "|---|---|---|---|---|", *rows])]
+    )
 
 
-def in_cell(text: str, stratum: object) -> str:
-    """A claim's text as a table's cell, with the part of a main effect that it is of."""
-    part = f" ({stratum})" if isinstance(stratum, str) else ""
-    return (text + part).replace("|", "\\|")
-
-
-def interval(row: Any) -> str:
-    """As in "+0.036 [0.020, 0.052]", and to what unless it is the baseline; a dash for none."""
+def found(row: Any) -> str:
+    """As in " +0.036 [0.020, 0.052] to baseline, margin 0.01"; empty where nothing was measured."""
     if math.isnan(row.difference):
-        return "-"
-    bounds = "" if math.isnan(row.low) else f" [{row.low:.{DIGITS}g}, {row.high:.{DIGITS}g}]"
-    against = "" if row.against == BASELINE else f" to {row.against}"
-    return f"{row.difference:+.{DIGITS}g}{bounds}{against}"
+        return ""
+    said = f" {row.difference:+.{DIGITS}g}"
+    if not math.isnan(row.low):
+        said += f" [{row.low:.{DIGITS}g}, {row.high:.{DIGITS}g}]"
+    part = f", {row.stratum}" if isinstance(row.stratum, str) else ""
+    return f"{said} to {row.against}, margin {row.margin:.{DIGITS}g}{part}"
 
 
-def metrics_table(metrics: Mapping[str, float], claims: pd.DataFrame) -> str:
-    """The run's means: of what is claimed of it, and HEADLINES."""
-    claimed = (claims["condition"] + "/" + claims["metric"]) if len(claims) else ()
-    names = [
-        name for name in dict.fromkeys([*claimed, *HEADLINES]) if f"{ANALYSIS}/{name}" in metrics
-    ]
-    rows = [f"| {name} | {metrics[f'{ANALYSIS}/{name}']:.{DIGITS}g} |" for name in names]
-    return "\n".join(["| metric | mean of this run |", "|---|---|", *rows])
+def means(metrics: Mapping[str, float], claims: pd.DataFrame) -> str:
+    """A line with the run's means: of what is claimed of it, and HEADLINES."""
+    claimed = claims["condition"] + "/" + claims["metric"]
+    names = dict.fromkeys([*claimed, *HEADLINES])
+    there = [name for name in names if f"{ANALYSIS}/{name}" in metrics]
+    return ", ".join(f"`{name}` {metrics[f'{ANALYSIS}/{name}']:.{DIGITS}g}" for name in there)

@@ -4,6 +4,7 @@ import os
 import sys
 from typing import NoReturn
 
+from dcvae.runs import RunError
 from experiments.tracking.address import Store
 from experiments.tracking.mlflow_client import await_answer, first_line, open_store, read_patience
 from experiments.tracking.mlflow_view import save_views
@@ -14,26 +15,24 @@ HOST = "127.0.0.1"
 def show(store: Store, port: int) -> None:
     """Print each study's address, and serve the store on the loopback address until interrupted.
 
-    A store that is a server has its pages itself. A store without a study, or that fails, is said
-    to be one in a line.
+    A server has its pages itself: RunError where that fails. Of a database, MLflow's own pages
+    open all the same.
     """
     is_server = store.uri.startswith("http")
     root = store.address.rstrip("/") if is_server else f"http://{HOST}:{port}"
-    print("\n".join(addresses(store, root)), flush=True)
-    if not is_server:
-        serve(store.uri, port)
-
-
-def addresses(store: Store, root: str) -> list[str]:
-    """Lines with the name and address of each study's view, or why there is none."""
     try:
         await_answer(store, read_patience())
         views = save_views(open_store(store.uri))
     except Exception as error:  # whatever a store or a server can raise
-        return [f"tracking: {store.address} has no views: {first_line(error, store.uri)}"]
-    if not views:
-        return [f"tracking: {store.address} has no study yet, so here is all of it: {root}/"]
-    return [f"{name}: {root}/{place}" for name, place in views.items()]
+        reason = f"{store.address} has no views: {first_line(error, store.uri)}"
+        if is_server:
+            raise RunError(reason) from error
+        print(f"tracking: {reason}", file=sys.stderr)
+        views = []
+    lines = [f"{name}: {root}/{place}" for name, place in views]
+    print("\n".join(lines) or f"{store.address} holds no study yet: {root}/", flush=True)
+    if not is_server:
+        serve(store.uri, port)
 
 
 def serve(uri: str, port: int) -> NoReturn:

@@ -14,22 +14,28 @@ from dcvae.runs import ANALYSIS
 from experiments.tracking.mlflow_study import CLAIMED_TAG, PARENT_TAG, STUDY_TAG, VERDICT_TAG
 
 VIEW_TAG = "mlflow.sharedViewState."
-LABELS = ("ablation", "seed", VERDICT_TAG)
+WORKFLOW = "workflowType=machine_learning"  # which of MLflow's two menus is beside the page
 LOSS = "validation/reconstruction"  # which runs have that nobody has analysed
 BY_NAME = "tags.`mlflow.runName`"  # SIZE/ABLATION/seedN
-WIDTHS = {"ablation": 150, "seed": 60, VERDICT_TAG: 190}  # pixels; the page's own is 100
-METRIC_WIDTH = 190
+WIDTHS = {  # pixels; the first two are on every page of runs
+    "attributes.`Run Name`": 220,
+    "runDateAndNestInfo": 80,  # when a run was made, and how it ended
+    "tags.`ablation`": 120,
+    "tags.`seed`": 60,
+    f"tags.`{VERDICT_TAG}`": 210,
+}
+METRIC_WIDTH = 40, 7  # of a column's head: around it, and a letter
 
 
-def save_views(client: Any) -> dict[str, str]:
-    """Save the view of every study of the store; their places on MLflow's pages by name, the
-    latest study first.
+def save_views(client: Any) -> list[tuple[str, str]]:
+    """Save the view of every study of the store; names and places on MLflow's pages, the latest
+    study first.
     """
     experiments = [one.experiment_id for one in client.search_experiments()]
     parents = client.search_runs(
         experiments, f"tags.`{STUDY_TAG}` LIKE '%'", order_by=["attributes.start_time DESC"]
     )
-    return {view_name(parent): save_view(client, parent) for parent in reversed(parents)}
+    return [(view_name(parent), save_view(client, parent)) for parent in parents]
 
 
 def save_view(client: Any, parent: Any) -> str:
@@ -44,7 +50,7 @@ def save_view(client: Any, parent: Any) -> str:
     is_theirs = known["updatedAt"] != known["createdAt"]
     if known != value and not is_theirs:
         client.set_experiment_tag(experiment, f"{VIEW_TAG}{key}", json.dumps(value))
-    return f"#/experiments/{experiment}/runs?viewStateShareKey={key}"
+    return f"#/experiments/{experiment}/runs?viewStateShareKey={key}&{WORKFLOW}"
 
 
 def view_name(parent: Any) -> str:
@@ -54,20 +60,21 @@ def view_name(parent: Any) -> str:
 
 def page_state(chosen: str, runs: Sequence[Any]) -> dict[str, Any]:
     """The state of a page of the runs that the filter `chosen` finds, grouped by ablation."""
-    columns = {f"tags.`{name}`": WIDTHS[name] for name in LABELS}
-    columns |= {f"metrics.`{name}`": METRIC_WIDTH for name in metrics(runs)}
+    around, letter = METRIC_WIDTH
+    columns = {f"metrics.`{name}`": around + letter * len(name) for name in metrics(runs)}
+    widths = WIDTHS | columns
     return {
         "searchFilter": chosen,
         "orderByKey": BY_NAME,
         "orderByAsc": True,
-        "selectedColumns": list(columns),
-        "columnOrder": list(columns),
-        "columnWidths": columns,
+        "selectedColumns": [name for name in widths if name.startswith(("tags.", "metrics."))],
+        "columnOrder": list(widths),
+        "columnWidths": widths,
         "groupBy": {
             "aggregateFunction": "average",
             "groupByKeys": [{"mode": "tag", "groupByData": "ablation"}],
         },
-        "groupsExpanded": {},  # all
+        "groupsExpanded": {},  # all of them are
     }
 
 
