@@ -54,8 +54,9 @@ def save_view(client: Any, parent: Any) -> str:
 
 
 def view_name(parent: Any) -> str:
-    """RUNS/SIZE of a study's parent run, as in "runs/demo"."""
-    return f"{Path(parent.data.tags['runs_dir']).name}/{parent.info.run_name}"
+    """RUNS/SIZE of a study's parent run, as in "runs/demo"; a user's own parent has SIZE alone."""
+    place = Path(parent.data.tags.get("runs_dir", ""), parent.info.run_name)
+    return "/".join(place.parts[-2:])
 
 
 def page_state(chosen: str, runs: Sequence[Any]) -> dict[str, Any]:
