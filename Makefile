@@ -71,9 +71,8 @@ check: lint  ## Style, types and the quick tests: a minute and a half, for who i
 lint: setup  ## Check style and types
 	@$(ENV) ruff check . && ruff format --check . && mypy
 
-mlflow: setup  ## Open the MLflow UI on the loopback address
-	@$(ENV) mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} \
-	    --host 127.0.0.1 --port $(PORT)
+mlflow: setup  ## Serve MLflow on the loopback address, and print where each study's runs are
+	@$(ENV) python -m experiments.tracking ui --port $(PORT)
 
 clean:  ## Remove runs, reports and MLflow's store; the corpus and the environment stay
 	rm -rf runs build/reference reports/out mlruns mlflow.db .pytest_cache .mypy_cache .ruff_cache

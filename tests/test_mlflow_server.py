@@ -11,6 +11,7 @@ import pytest
 from dcvae.runs import Run, read_run
 from experiments.tracking.address import Store
 from experiments.tracking.mlflow_analysis import send_study
+from experiments.tracking.mlflow_note import COLUMNS
 from experiments.tracking.mlflow_study import Study
 from experiments.tracking.tracker import Tracker
 
@@ -42,8 +43,8 @@ def test_a_server_holds_what_a_local_store_does(server, tmp_path, write_run):
     for name in ("baseline", "plain_ae"):
         track(folder / name / "seed0", write_run)
     pd.DataFrame({"ablation": ["baseline"], "value": [0.5]}).to_csv(folder / "statistics.csv")
-    pd.DataFrame({"ablation": ["plain_ae"]}).to_csv(folder / "claims.csv")
-    assert send_study(folder, Store.chosen()) == 1
+    pd.DataFrame(columns=list(COLUMNS)).to_csv(folder / "claims.csv")
+    assert send_study(folder, Store.chosen()) == {"tables": 2, "notes": 2}
 
     client = mlflow.MlflowClient(server)
     experiment = client.get_experiment_by_name("served")

@@ -17,6 +17,7 @@ from dcvae.utils.files import replacing
 NOISE = "latent_noise_"
 NOISE_METRICS = {"mel_l1": "mel L1", "pesq_wb": "PESQ-wb", "stoi": "STOI"}
 STEP = "step_"
+DPI = 64  # pixels an inch: MLflow's page of a run has room for 640 pixels in a width of 1280
 
 
 def write_overview(run: Run) -> None:
@@ -32,7 +33,7 @@ def write_overview(run: Run) -> None:
             path.unlink()
     for name, figure in figures.items():
         with replacing(folder / f"{name}.png") as temporary:
-            figure.savefig(temporary, format="png")
+            figure.savefig(temporary, format="png", dpi=DPI)
     with replacing(run.analysis / OVERVIEW) as temporary:
         summary.to_csv(temporary, index=False, na_rep="nan")
 

@@ -1,4 +1,6 @@
-"""python -m experiments.tracking sync FOLDER...: send what MLflow lacks of runs and studies."""
+"""python -m experiments.tracking sync FOLDER...: send what MLflow lacks of runs and studies;
+python -m experiments.tracking ui: MLflow's pages.
+"""
 
 import argparse
 import math
@@ -22,19 +24,20 @@ with ended_by_interrupts():
         read_patience,
     )
     from experiments.tracking.mlflow_sync import NEEDED, MlflowSync
+    from experiments.tracking.mlflow_ui import show
 
 TIMEOUT_VARIABLE = "MLFLOW_HTTP_REQUEST_TIMEOUT"  # whole seconds
 DAY = 86400
 STATUS = {"finished": "FINISHED", "failed": "FAILED"}  # all others were stopped: KILLED
 DESCRIPTION = f"""\
 Send to MLflow what it lacks of runs that ended: the run itself, params, tags, metrics, pictures,
-sounds, checkpoints, analysis; and a study's tables, to the parent of its runs. What is there is not
-sent again. The store is --tracking-uri, else {URI_VARIABLE}, else {DEFAULT_URI} in the current
-folder: a store that run.json names is used where it is that one."""
+sounds, checkpoints, analysis; and a study's tables and verdicts, to the parent of its runs and to
+them. What is there is not sent again. The store is --tracking-uri, else {URI_VARIABLE}, else
+{DEFAULT_URI} in the current folder: a store that run.json names is used where it is that one."""
 
 
 def sync(folder: Path, store: Store) -> str:
-    """Bring the copy of a run, or of a study's tables, up to date; one line on what was sent.
+    """Bring the copy of a run, or of what a study found, up to date; one line on what was sent.
 
     ValueError or OSError, one line, where the folder is no run's or in use, or the store fails.
     """
@@ -49,10 +52,8 @@ def sync(folder: Path, store: Store) -> str:
 
 
 def sync_study(folder: Path, store: Store) -> str:
-    """To the parents of its tracked runs."""
-    count = send_study(folder, store)
-    parents = f"{count} parent run{'s' if count > 1 else ''}"
-    return f"{folder}: " + (f"sent its tables to {parents}" if count else "nothing to send")
+    """To its tracked runs and their parents."""
+    return f"{folder}: {describe(send_study(folder, store))} {store.address}"
 
 
 def sync_run(run_dir: Path, store: Store) -> str:
@@ -100,10 +101,18 @@ def main() -> None:
     asked.add_argument(
         "folders", nargs="+", type=Path, metavar="FOLDER", help="a run's or a study's"
     )
-    asked.add_argument("--tracking-uri", metavar="URI", help="the store to send to")
+    shown = commands.add_parser(
+        "ui", help="print the addresses of the studies' views, and serve MLflow's pages"
+    )
+    shown.add_argument("--port", type=int, default=5000, help="on the loopback address")
+    for one in (asked, shown):
+        one.add_argument("--tracking-uri", metavar="URI", help="the store")
     options = parser.parse_args()
     quieten()
     with user_errors("tracking"):
+        if options.command == "ui":
+            show(Store.chosen(options.tracking_uri), options.port)
+            return
         # what is given up ends soon after, or the process would wait for MLflow's own threads
         os.environ.setdefault(TIMEOUT_VARIABLE, str(math.ceil(min(read_patience(), DAY)) + 1))
         failed = sync_all(options.folders, Store.chosen(options.tracking_uri))

@@ -6,7 +6,8 @@ A tag of the run has the digest of what was sent, so that the same analysis is s
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,9 @@ from experiments.tracking.mlflow_client import (
     open_store,
     read_patience,
 )
+from experiments.tracking.mlflow_note import read_claims, send_note
 from experiments.tracking.mlflow_study import PARENT_TAG
+from experiments.tracking.mlflow_view import save_view
 
 DIGEST_TAG = "dcvae.analysis.sha256"
 TABLE_TAG = "mlflow.loggedArtifacts"  # by which MLflow's page finds tables
@@ -63,35 +66,57 @@ def send_analysis(client: Any, run_id: str, tags: Mapping[str, str], run: Run) -
     return 1
 
 
-def send_study(folder: Path, store: Store) -> int:
-    """A study's tables onto the parents of its runs in a store, and to how many they were sent.
+def send_study(folder: Path, store: Store) -> Counter[str]:
+    """A study's tables onto the parents of its runs in a store, its verdicts onto the runs, and
+    how much of both was sent.
 
-    Runs that were tracked without a parent have no place for them. RunError where they were
+    Runs that were tracked without a parent have no place for tables. RunError where they were
     tracked elsewhere alone, and nobody named this one.
     """
+    runs = [read_run(one) for one in runs_of(folder)]
+    known = [(run, *there) for run in runs if (there := recorded_store(run.mlflow)) is not None]
+    if not known:
+        return Counter()
+    here = [(run, run_id) for run, address, run_id in known if address == store.address]
+    store.check(store.address if here else known[0][1], folder)
+    if not here:
+        return Counter()
+    client = open_store(store.uri, read_patience())
+    children = [(run, client.get_run(run_id)) for run, run_id in here]
+    sent = Counter(notes=send_notes(client, folder, children))
+    tags = [child.data.tags for _, child in children]
+    for parent_id in dict.fromkeys(one[PARENT_TAG] for one in tags if PARENT_TAG in one):
+        parent = client.get_run(parent_id)
+        save_view(client, parent)
+        sent["tables"] += send_tables(client, folder, store, parent)
+    return +sent
+
+
+def send_tables(client: Any, folder: Path, store: Store, parent: Any) -> int:
+    """A study's tables onto one parent run; how many were sent."""
     paths = [folder / name for name in (STATISTICS, CLAIMS, INTERACTIONS)]
     paths = [path for path in paths if is_own_file(path, folder)]
-    digest, sent = files_sha256(*paths), 0
-    found = [recorded_store(run.mlflow) for run in map(read_run, runs_of(folder))]
-    tracked = [one for one in found if one is not None]
-    if not tracked:
+    digest, run_id = files_sha256(*paths), parent.info.run_id
+    if parent.data.tags.get(DIGEST_TAG) == digest:
         return 0
-    here = [run_id for recorded, run_id in tracked if recorded == store.address]
-    store.check(store.address if here else tracked[0][0], folder)
-    if not here:
+    check_artifacts(store.uri, parent.info.artifact_uri)
+    for path in paths:
+        client.log_artifact(run_id, str(path), ANALYSIS)
+        send_table(client, run_id, pd.read_csv(path), f"{ANALYSIS}/{path.stem}.json")
+    client.set_tag(run_id, DIGEST_TAG, digest)
+    return len(paths)
+
+
+def send_notes(client: Any, folder: Path, children: Sequence[tuple[Run, Any]]) -> int:
+    """The study's verdicts onto the pages of its runs; how many had others."""
+    path = folder / CLAIMS
+    if not is_own_file(path, folder):
         return 0
-    client = open_store(store.uri, read_patience())
-    tags = [client.get_run(run_id).data.tags for run_id in here]
-    for parent in dict.fromkeys(one[PARENT_TAG] for one in tags if PARENT_TAG in one):
-        there = client.get_run(parent)
-        if there.data.tags.get(DIGEST_TAG) == digest:
-            continue
-        check_artifacts(store.uri, there.info.artifact_uri)
-        for path in paths:
-            client.log_artifact(parent, str(path), ANALYSIS)
-            send_table(client, parent, pd.read_csv(path), f"{ANALYSIS}/{path.stem}.json")
-        client.set_tag(parent, DIGEST_TAG, digest)
-        sent += 1
+    claims, sent = read_claims(path), 0
+    for run, child in children:
+        about = claims[claims["system"] == run.system]
+        figures = (path.name for path in sorted((run.analysis / FIGURES).glob("*.png")))
+        sent += send_note(client, child, about, [f"{ANALYSIS}/{name}" for name in figures])
     return sent
 
 

@@ -1,6 +1,7 @@
 """What a study's runs share in MLflow: an experiment that explains itself, and a parent run."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,18 +10,21 @@ PARENT_TAG = "mlflow.parentRunId"
 STUDY_TAG = "dcvae.study"  # of a parent, by which it is found again
 NOTE_TAG = "mlflow.note.content"  # what MLflow's page shows as the description
 WRITTEN_TAG = "dcvae.note.sha256"  # of the description as it was written here
+CLAIMED_TAG = "claimed"  # of a child: the metrics that its claims are about, with blanks between
+VERDICT_TAG = "verdict"  # of a child whose ablation claims something
 NOTE = """\
 **Ablations of a deep-compression speech autoencoder**
 
 A parent run is a study: all runs of one size and number of steps in one runs folder. It trained
 nothing itself, so it is FINISHED from the start. Its children are the trained models, one an
-ablation and seed. Once they are analysed, the parent's artifacts hold the study's tables:
-`analysis/statistics.json` (means, intervals and differences from the baseline) and
-`analysis/claims.json` (what each ablation claims, and the verdict).
+ablation and seed: the saved view that is called like the study groups them by ablation. Once they
+are analysed, each child's page begins with the verdicts on its ablation, and the parent's artifacts
+hold the study's tables: `analysis/statistics.json` (means, intervals and differences from the
+baseline) and `analysis/claims.json` (what each ablation claims, and the verdict).
 
 Columns to compare among the children of one parent:
 
-- tags `ablation`, `seed`, `claim`, `corpus`, `commit`
+- tags `ablation`, `seed`, `verdict`, `claim`, `claimed` (metrics), `corpus`, `commit`
 - `analysis/reconstruction/pesq_wb`, `.../stoi`, `.../mel_l1`: how well speech is reconstructed; \
 `analysis/ceiling/...` is the vocoder's own limit
 - `analysis/latents/...`: the geometry of the latents
@@ -67,13 +71,20 @@ def find_experiment(client: Any, name: str) -> str:
 
 def describe_experiment(client: Any, experiment_id: str) -> None:
     """Write NOTE as the experiment's description, unless it is in the user's words by now."""
-    tags = client.get_experiment(experiment_id).tags
-    there, written = tags.get(NOTE_TAG), tags.get(WRITTEN_TAG)
+    known = client.get_experiment(experiment_id).tags
+    for name, value in description(known, NOTE).items():
+        client.set_experiment_tag(experiment_id, name, value)
+
+
+def description(known: Mapping[str, str], text: str) -> dict[str, str]:
+    """The tags that make `text` the description beside the `known` ones; none where it is that,
+    or is in the user's words.
+    """
+    there, written = known.get(NOTE_TAG), known.get(WRITTEN_TAG)
     is_theirs = bool(there or written) and sha256(there or "") != written
-    if is_theirs or there == NOTE:
-        return
-    client.set_experiment_tag(experiment_id, NOTE_TAG, NOTE)
-    client.set_experiment_tag(experiment_id, WRITTEN_TAG, sha256(NOTE))
+    if is_theirs or there == text:
+        return {}
+    return {NOTE_TAG: text, WRITTEN_TAG: sha256(text)}
 
 
 def find_parent(client: Any, experiment_id: str, study: Study) -> str:

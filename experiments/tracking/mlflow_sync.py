@@ -13,7 +13,7 @@ from experiments.record import epoch, flatten
 from experiments.tracking.address import public_address, recorded_store
 from experiments.tracking.mlflow_client import check_artifacts, open_store
 from experiments.tracking.mlflow_run import Identity, MLflowRun, find_run
-from experiments.tracking.mlflow_study import Study
+from experiments.tracking.mlflow_study import CLAIMED_TAG, Study
 
 NEEDED = ("ablation", "size", "seed", "status", "config", "corpus", "manifest", "started")
 LOGS = (METRICS, SYSTEM_METRICS)
@@ -118,6 +118,7 @@ def tags(record: dict[str, Any]) -> dict[str, str]:
     found = {name: str(record.get(name)) for name in TAGS}
     found["corpus"] = str(record["corpus"].get("name"))
     if claims := record.get("claims"):
-        texts = [claim.get("text") for claim in claims if isinstance(claim, dict)]
-        found["claim"] = " ".join(map(str, texts))
+        for tag, name in (("claim", "text"), (CLAIMED_TAG, "metric")):
+            said = [claim.get(name) for claim in claims if isinstance(claim, dict)]
+            found[tag] = " ".join(map(str, said))
     return found

@@ -169,12 +169,10 @@ def test_a_studys_tables_go_to_the_parent_of_its_runs_once(folder, tmp_path, mon
     study = tmp_path / "debug"
     (study / "statistics.csv").write_text("system,value\nx,1.5\n")
     call(monkeypatch, capsys, folder)
-    assert call(monkeypatch, capsys, study) == (
-        0,
-        f"{study}: sent its tables to 1 parent run\n",
-        "",
-    )
-    assert call(monkeypatch, capsys, study) == (0, f"{study}: nothing to send\n", "")
+    sent = f"{study}: sent 1 tables to sqlite:///mlflow.db\n"
+    assert call(monkeypatch, capsys, study) == (0, sent, "")
+    again = f"{study}: nothing to send to sqlite:///mlflow.db\n"
+    assert call(monkeypatch, capsys, study) == (0, again, "")
     (tmp_path / "mlflow.db").unlink()
     status, _, error = call(monkeypatch, capsys, study)
     assert status == 2

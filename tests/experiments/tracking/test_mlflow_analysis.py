@@ -14,6 +14,7 @@ from analysis.outputs.table import Row, make_table, write_table
 from dcvae.runs import Run, RunError
 from experiments.tracking.address import Store
 from experiments.tracking.mlflow_analysis import send_analysis, send_study
+from experiments.tracking.mlflow_note import COLUMNS
 
 NAMES = [f"clip{number}" for number in range(6)]
 
@@ -140,9 +141,10 @@ def test_the_parent_holds_the_study_s_tables_once(
     for value in (0.5, 0.75):  # what an analysis writes, and what the next one does
         frame = pd.DataFrame({"ablation": ["baseline", "plain_ae"], "value": [value, np.nan]})
         frame.to_csv(study / "statistics.csv", index=False, na_rep="nan")
-        frame[:0].to_csv(study / "claims.csv", index=False)
-        assert send_study(study, Store.chosen()) == 1
-        assert send_study(study, Store.chosen()) == 0
+        pd.DataFrame(columns=list(COLUMNS)).to_csv(study / "claims.csv", index=False)
+        sent = send_study(study, Store.chosen())
+        assert sent == {"tables": 2} | ({"notes": 1} if value == 0.5 else {})
+        assert not send_study(study, Store.chosen())
     artifacts = {Path(one.path).name for one in client.list_artifacts(parent, "analysis")}
     assert artifacts == {"statistics.csv", "statistics.json", "claims.csv", "claims.json"}
     shown = client.load_table(experiment, "analysis/statistics.json", run_ids=[parent])
@@ -159,9 +161,9 @@ def test_runs_without_a_parent_or_a_store_need_none(run: Run, tmp_path: Path) ->
     study, store = tmp_path / "tiny", Store(f"sqlite:///{tmp_path / 'mlflow.db'}", named=True)
     place(study, untracked(run), "plain_ae")
     (study / "statistics.csv").write_text("ablation\nbaseline\n")
-    assert send_study(study, store) == 0
+    assert not send_study(study, store)
     place(study, run)
-    assert send_study(study, store) == 0
+    assert not send_study(study, store)
     (tmp_path / "mlflow.db").unlink()
     with pytest.raises(RunError, match=r"tiny was tracked in .*mlflow\.db, which is not here"):
         send_study(study, store)
