@@ -10,6 +10,7 @@ from dcvae.claims import BASELINE
 from dcvae.runs import PEERS, PLAN, RECORD, STATISTICS_RECORD, STUDIES, Run, RunError, read_run
 from dcvae.study_plan import StudyPlan, read_plan
 from dcvae.utils.files import files_sha256
+from reports.names import parts_of
 from reports.peers import with_peers
 from reports.results import Results, read_results
 from reports.study import Study
@@ -59,7 +60,7 @@ def collect(runs: Path, size: str | None = None, name: str | None = None) -> Stu
     scored = [run for run in analysed if run.name in results.record["tables"]]
     if not scored:
         raise RunError(f"the statistics know no run in {runs}: run `{command}`")
-    scored.sort(key=lambda run: (run.budget or 0, run.ablation != BASELINE, run.system, run.seed))
+    scored.sort(key=place_of)
     missing = [
         *missing_from(chosen.runs, scored),
         *chosen.notes,
@@ -67,6 +68,12 @@ def collect(runs: Path, size: str | None = None, name: str | None = None) -> Stu
     ]
     study = Study(scored[0].size, scored, results, missing, chosen.name)
     return with_peers(study, runs / PEERS)
+
+
+def place_of(run: Run) -> tuple[int, bool, int, str, int]:
+    """By what runs are ordered: the baseline comes first, and what lacks more parts later."""
+    parts = len(parts_of(run.system))
+    return (run.budget or 0, run.ablation != BASELINE, parts, run.system, run.seed)
 
 
 def pick(study: Study, names: Sequence[str]) -> Study:

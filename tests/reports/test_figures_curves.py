@@ -334,6 +334,8 @@ def test_a_line_has_its_ablations_look_and_a_reference_none() -> None:
 
 
 def test_a_legend_has_as_many_columns_as_fit() -> None:
-    assert legend_columns(["a", "b", "c"], 6.5, 7.0) == 3
-    assert legend_columns(["a very long name, indeed"] * 6, 6.5, 3.5) == 2
-    assert legend_columns(["a name that is longer than any figure is wide" * 3] * 2, 6.5, 3.5) == 1
+    longer = "a name that is longer than any figure is wide" * 3
+    with styled(LIGHT, THREE, WIDTH):
+        assert legend_columns(["a", "b", "c"], 6.5, 7.0) == 3
+        assert legend_columns(["a very long name, indeed"] * 6, 6.5, 3.5) == 2
+        assert legend_columns([longer] * 2, 6.5, 3.5) == 1
