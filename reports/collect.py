@@ -16,6 +16,7 @@ from reports.results import Results, read_results
 from reports.study import Study
 
 USUAL_SIZE = "tiny"
+NAMED = 4  # runs that a line names one by one
 
 
 @dataclass(frozen=True)
@@ -186,13 +187,24 @@ def missing_from(chosen: Sequence[Run], scored: Sequence[Run]) -> list[str]:
     return notes
 
 
+def grouped(line: str) -> str:
+    """A line that begins with the names of many runs, with their number by seed in their place."""
+    names, are, why = line.partition(" are left out")
+    runs = names.split(", ")
+    if not are or len(runs) <= NAMED:
+        return line
+    seeds = Counter(run.rpartition("/seed")[2] for run in runs)
+    listed = ", ".join(f"seed {seed} of {count} systems" for seed, count in sorted(seeds.items()))
+    return f"{len(runs)} runs ({listed}){are}{why}"
+
+
 def stale(analysed: Sequence[Run], results: Results, command: str) -> list[str]:
     """Where the statistics are not of the tables that lie there now, and what they left out.
 
     `command` computes them again; where it is "", analysing a run does.
     """
     known, left_out = results.record["tables"], results.record.get("left_out", ())
-    notes = [f"{line}." for line in left_out]
+    notes = [f"{grouped(line)}." for line in left_out]
     named = {word.strip(",") for line in left_out for word in line.split()}
     for run in analysed:
         if run.name in named:

@@ -96,7 +96,8 @@ def too_many(every: int, silent: Sequence[str]) -> list[str]:
         return []
     return [
         f"The players hold the audio of {every - len(silent)} of the {every} systems, for the"
-        f" page's size: build it with `--pick NAME,NAME` to hear others. Left out: {', '.join(silent)}."
+        " page's size: build it with `--pick NAME,NAME` to hear others. Left out:"
+        f" {', '.join(silent)}."
     ]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations, product
 from pathlib import Path
@@ -11,8 +12,6 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
-from analysis.outputs.table import Row, make_table, write_table
-from analysis.statistics.tables import summarise_study
 from reports.collect import collect
 from reports.figures import rate_distortion
 from reports.figures.style import DARK, LIGHT, PAPER, styled
@@ -29,26 +28,15 @@ RATES = {
 
 
 @pytest.fixture
-def with_peers(runs: Path, tmp_path: Path) -> Path:
+def with_peers(runs: Path, tmp_path: Path, make_peer: Callable[..., Path]) -> Path:
     """The study's runs and two peers on its clips, the second one with latents."""
     root = tmp_path / "runs"
     shutil.copytree(runs, root)
-    clips = json.loads(next(runs.glob("tiny/baseline/seed0/analysis/analysis.json")).read_text())
     for name, score in SCORES.items():
-        folder = root / "peers" / name / "seed0"
-        rows = [Row(clip, "reconstruction", "pesq_wb", score) for clip in clips["clips"]]
+        values = {("reconstruction", "pesq_wb"): score}
         if name == "continuous":
-            rows += [Row(clip, "latent_noise_area", "mel_l1_rise", 0.07) for clip in clips["clips"]]
-        record = {"ablation": name, "title": name.replace("-", "@"), "size": "peers", "seed": 0}
-        (folder / "analysis").mkdir(parents=True)
-        (folder / "run.json").write_text(
-            json.dumps(record | {"status": "finished", "rates": RATES[name]})
-        )
-        write_table(
-            folder / "analysis" / "table.csv", make_table(f"peers/{name}/seed0", name, 0, rows)
-        )
-        (folder / "analysis" / "analysis.json").write_text(json.dumps(clips))
-    summarise_study(root / "peers")
+            values["latent_noise_area", "mel_l1_rise"] = 0.07
+        make_peer(root, name, name.replace("-", "@"), RATES[name], values)
     return root
 
 
