@@ -39,8 +39,8 @@ CONTINUED = Source("continuations", "continuation", ", continued after 1.5 s", p
 def first_runs(study: Study) -> dict[str, Run]:
     """The first run of each of the study's systems by its name, then of each peer by its title."""
     found = {system: study.of(system)[0] for system in study.systems}
-    for name in study.peers.systems if study.peers else ():
-        run = study.peers.of(name)[0]
+    peers = [study.peers.of(name)[0] for name in study.peers.systems] if study.peers else []
+    for run in peers:
         found[f"{run.title} (peer)" if run.title in found else run.title] = run
     return found
 

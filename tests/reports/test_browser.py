@@ -182,7 +182,7 @@ def test_higher_is_better_sorts_downwards_and_what_is_missing_comes_last(page: A
 
 def test_a_figure_opens_large_and_closes_by_keyboard(page: Any, page_path: Path) -> None:
     button = page.locator(f"#figure-{OPENED} .enlarge")
-    dialog = page.locator("dialog")
+    dialog = page.locator("#large")
     button.press("Enter")
     assert dialog.is_visible()
     shown = dialog.locator("img").bounding_box()

@@ -16,6 +16,7 @@ from reports.collect import collect
 from reports.figures import rate_distortion
 from reports.figures.style import DARK, LIGHT, PAPER, styled
 from reports.formatting import UNKNOWN
+from reports.page.audio_grid import listening
 from reports.page.html import render
 from reports.tables.all_tables import all_tables
 from reports.tables.table import Table
@@ -149,3 +150,17 @@ def test_damaged_peers_leave_the_study_as_it_is(with_peers: Path, runs: Path) ->
 
 def test_without_peers_there_is_no_table(runs: Path) -> None:
     assert table_of(runs).empty
+
+
+def test_peers_are_heard_where_they_keep_examples_and_said_to_be_others(with_peers: Path) -> None:
+    kept = with_peers / "tiny" / "plain_ae" / "seed0" / "analysis" / "examples"
+    shutil.copytree(kept, with_peers / "peers" / "opus-6k" / "seed0" / "analysis" / "examples")
+    first, _, continued = listening(collect(with_peers)).players
+    assert {one.system: one.what for one in first.cells} == {
+        "original": "the recording",
+        "ceiling": "its mel, vocoded",
+        **dict.fromkeys(("baseline", "no_dispersive", "plain_ae"), "reconstruction"),
+        "opus@6k": "other system",
+    }
+    assert (first.prompt, continued.prompt) == (0.0, 1.5)
+    assert {one.what for one in continued.cells} == {"the recording", "continuation"}
