@@ -52,7 +52,8 @@ def looks(systems: Sequence[str], theme: Theme) -> dict[str, Look]:
     styles = {systems[0]: Look(theme.ink, "-", "o")}
     for number, system in enumerate(systems[1:]):
         turn, colour = divmod(number, len(PALETTE))
-        marker = MARKERS[1 + number % (len(MARKERS) - 1)]
+        shift = turn // len(DASHES)  # where dashes repeat too, markers do not
+        marker = MARKERS[1 + (number + shift) % (len(MARKERS) - 1)]
         styles[system] = Look(PALETTE[colour], DASHES[turn % len(DASHES)], marker)
     return styles
 
