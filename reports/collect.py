@@ -10,11 +10,13 @@ from dcvae.claims import BASELINE
 from dcvae.runs import PEERS, PLAN, RECORD, STATISTICS_RECORD, STUDIES, Run, RunError, read_run
 from dcvae.study_plan import StudyPlan, read_plan
 from dcvae.utils.files import files_sha256
+from reports.names import parts_of
 from reports.peers import with_peers
 from reports.results import Results, read_results
 from reports.study import Study
 
 USUAL_SIZE = "tiny"
+NAMED = 4  # runs that a line names one by one
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def collect(runs: Path, size: str | None = None, name: str | None = None) -> Stu
     scored = [run for run in analysed if run.name in results.record["tables"]]
     if not scored:
         raise RunError(f"the statistics know no run in {runs}: run `{command}`")
-    scored.sort(key=lambda run: (run.budget or 0, run.ablation != BASELINE, run.system, run.seed))
+    scored.sort(key=place_of)
     missing = [
         *missing_from(chosen.runs, scored),
         *chosen.notes,
@@ -67,6 +69,12 @@ def collect(runs: Path, size: str | None = None, name: str | None = None) -> Stu
     ]
     study = Study(scored[0].size, scored, results, missing, chosen.name)
     return with_peers(study, runs / PEERS)
+
+
+def place_of(run: Run) -> tuple[int, bool, int, str, int]:
+    """By what runs are ordered: the baseline comes first, and what lacks more parts later."""
+    parts = len(parts_of(run.system))
+    return (run.budget or 0, run.ablation != BASELINE, parts, run.system, run.seed)
 
 
 def pick(study: Study, names: Sequence[str]) -> Study:
@@ -179,13 +187,24 @@ def missing_from(chosen: Sequence[Run], scored: Sequence[Run]) -> list[str]:
     return notes
 
 
+def grouped(line: str) -> str:
+    """A line that begins with the names of many runs, with their number by seed in their place."""
+    names, are, why = line.partition(" are left out")
+    runs = names.split(", ")
+    if not are or len(runs) <= NAMED:
+        return line
+    seeds = Counter(run.rpartition("/seed")[2] for run in runs)
+    listed = ", ".join(f"seed {seed} of {count} systems" for seed, count in sorted(seeds.items()))
+    return f"{len(runs)} runs ({listed}){are}{why}"
+
+
 def stale(analysed: Sequence[Run], results: Results, command: str) -> list[str]:
     """Where the statistics are not of the tables that lie there now, and what they left out.
 
     `command` computes them again; where it is "", analysing a run does.
     """
     known, left_out = results.record["tables"], results.record.get("left_out", ())
-    notes = [f"{line}." for line in left_out]
+    notes = [f"{grouped(line)}." for line in left_out]
     named = {word.strip(",") for line in left_out for word in line.split()}
     for run in analysed:
         if run.name in named:

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.figures.lines import draw_lines, name_lines, panel
+from reports.figures.lines import draw_lines, name_lines, names_of, panel
 from reports.figures.plot import INTERVALS, Plot
 from reports.figures.style import current
 from reports.metric_registry import BANDS, band_title, metric_of
@@ -23,7 +23,7 @@ def draw(values: pd.DataFrame) -> Figure:
     """One line a system: the bands of the mel to the metric; 0 is the original."""
     bands = values.drop_duplicates("low_hz").sort_values("low_hz")["band"].tolist()
     points = values.assign(place=values["band"].map(bands.index))
-    names = {name: name for name in points["system"].unique()}
+    names = names_of(points)
     figure, axes = panel(names)
     draw_lines(axes, points, "place")
     axes.axhline(0, color=current().theme.muted, ls="--", lw=1.2)

@@ -11,7 +11,7 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from reports.claims import Claim, claims
-from reports.figures.legends import legend_below, row_names
+from reports.figures.legends import legend_below, name_rows
 from reports.figures.plot import INTERVALS, VERDICTS, Plot
 from reports.figures.style import current
 from reports.results import ONE_SEED, UNDECIDED
@@ -66,10 +66,8 @@ def draw(values: pd.DataFrame) -> Figure:
     axes = figure.subplots()
     axes.axvspan(-1, 1, color=style.theme.grid, alpha=0.6, lw=0, zorder=0)
     axes.axvline(0, color=style.theme.muted, lw=1.0)
-    names = ["" if claim is None else label for label, claim in labels]
-    names, size = row_names(names, 8, style.width, folds=False)
-    axes.set_yticks(range(len(labels)), names, fontsize=size)
-    axes.tick_params(axis="y", length=0)
+    names = ["" if claim is None else style.name(label) for label, claim in labels]
+    name_rows(axes, names, 8, folds=False)
     axes.spines["left"].set_visible(False)
     for place, (tick, (label, claim)) in enumerate(
         zip(axes.get_yticklabels(), labels, strict=True)

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.figures.lines import draw_lines, panels
+from reports.figures.lines import draw_lines, names_of, panels
 from reports.figures.plot import INTERVALS, Plot
 from reports.metric_registry import metric_of
 from reports.study import Study
@@ -33,7 +33,7 @@ def table(study: Study) -> pd.DataFrame:
 def draw(points: pd.DataFrame) -> Figure:
     """A row a metric, a column a kind of noise; the noise grows to the right."""
     rows, columns = list(points["metric"].unique()), list(points["noise"].unique())
-    names = {name: name for name in points["system"].unique()}
+    names = names_of(points)
     figure, grid = panels(rows, columns, names, "Noisy input, against the clean original")
     for (metric, noise), axes in grid.items():
         chosen = points[(points["metric"] == metric) & (points["noise"] == noise)]

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.figures.lines import draw_lines, panels
+from reports.figures.lines import draw_lines, names_of, panels
 from reports.figures.plot import INTERVALS, Plot
 from reports.figures.style import current
 from reports.metric_registry import metric_of
@@ -28,7 +28,7 @@ def table(study: Study) -> pd.DataFrame:
 def draw(points: pd.DataFrame) -> Figure:
     """A row a metric, a column a length of runs; crosses: white noise of the same power."""
     rows, columns = list(points["metric"].unique()), sorted(points["run"].unique())
-    names = {name: name for name in points["system"].unique()}
+    names = names_of(points)
     figure, grid = panels(rows, columns, names, "A generator's errors, decoded")
     for (metric, run), axes in grid.items():
         chosen = points[(points["metric"] == metric) & (points["run"] == run)]

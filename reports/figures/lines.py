@@ -7,11 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.figures.legends import legend_below
-from reports.figures.style import PAPER, current, end_labels, height_for
+from reports.figures.legends import INCH, legend_below, length
+from reports.figures.style import PALETTE, PAPER, current, end_labels, height_for
 
 BANDS = 6  # lines whose intervals can be told apart when they overlap
 ROOM = 4.5  # inches: narrower figures name the lines below their axes
+ALONE = 2.6  # inches: height of a panel whose lines are named below
+BESIDE = 0.36  # of a figure's width, at most, for names at the ends of lines
 PANEL = 1.2  # inches: height of one of several panels
 MARKED = 25  # points of a line that can be told apart
 
@@ -44,27 +46,40 @@ def labels(values: pd.DataFrame, column: str, digits: int) -> dict[str, str]:
     """Each system's name, with its number of that column in brackets where it has one."""
     firsts = values.groupby("system", sort=False)[column].first()
     return {
-        str(name): f"{name} ({value:.{digits}f})" if pd.notna(value) else str(name)
-        for name, value in firsts.items()
+        name: text + (f" ({firsts[name]:.{digits}f})" if pd.notna(firsts[name]) else "")
+        for name, text in names_of(values).items()
     }
+
+
+def names_of(points: pd.DataFrame) -> dict[str, str]:
+    """What the figure calls each system of a table."""
+    return {name: current().name(name) for name in points["system"].unique()}
 
 
 def panel(names: Mapping[str, str]) -> tuple[Figure, Axes]:
     """A figure of one panel, with room for the lines' names."""
     width = current().width
-    height = height_for(len(names)) if width >= ROOM else 2.6
+    height = height_for(len(names)) if fit_beside(names) else ALONE
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots()
 
 
 def name_lines(figure: Figure, axes: Axes, points: pd.DataFrame, names: Mapping[str, str]) -> None:
-    """Names at the right ends of the lines; below the axes where the figure is narrow."""
+    """Names at the right ends of the lines; below the axes where they would leave too little."""
     style = current()
-    if style.width < ROOM:
+    if not fit_beside(names):
         key(figure, names)
         return
     ends = points.groupby("system", sort=False)["mean"].last()
     end_labels(figure, axes, [(ends[name], names[name], style.look(name).colour) for name in names])
+
+
+def fit_beside(names: Mapping[str, str]) -> bool:
+    """Whether colours alone tell the lines apart, and names leave most of the width to them."""
+    width = current().width
+    if width < ROOM or len(names) > 1 + len(PALETTE):
+        return False
+    return max(length(one, 8) for one in names.values()) <= BESIDE * INCH * width
 
 
 def panels(

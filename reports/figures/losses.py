@@ -5,7 +5,7 @@ from functools import partial
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.figures.lines import draw_lines, name_lines, panel
+from reports.figures.lines import draw_lines, name_lines, names_of, panel
 from reports.figures.plot import Plot
 from reports.figures.style import current
 from reports.study import Study
@@ -52,7 +52,7 @@ def draw(curves: pd.DataFrame, title: str, from_zero: bool = False) -> Figure:
     The axis goes from 0 to the highest value, or leaves out the highest: the first losses.
     """
     points, window = smooth(curves)
-    names = {name: name for name in points["system"].unique()}
+    names = names_of(points)
     figure, axes = panel(names)
     draw_lines(axes, points, "step")
     values = curves["value"]

@@ -7,6 +7,8 @@ from matplotlib.container import Container
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from reports.names import short_names
+
 
 def mark_systems(figure: Figure, systems: Sequence[str]) -> None:
     """Give what is labelled with a system's name, or names it, the id s<number>-<count>.
@@ -14,6 +16,7 @@ def mark_systems(figure: Figure, systems: Sequence[str]) -> None:
     Lines, bars, markers and bands say by their label whose they are. An id stands once.
     """
     numbers = {name: number for number, name in enumerate(systems)}
+    numbers |= {text: numbers[name] for name, text in short_names(systems).items()}
     found = [*figure.findobj(), *parts_of(figure)]
     count = 0
     for artist, name in ((artist, name_of(artist)) for artist in found):

@@ -16,6 +16,7 @@ SCALINGS = {NOISE: "deviation of the space", PER_DIM: "deviation of each dim"}
 COLUMNS = ["system", "scaling", "sigma", "mean", "low", "high", "area"]
 PANEL = 2.4  # inches: height of both panels
 XLABEL = "latent noise (standard deviations)"
+XLABEL_OF_BOTH = XLABEL.replace(" (", "\n(")
 
 
 def table(study: Study, metric: str) -> pd.DataFrame:
@@ -67,8 +68,8 @@ def draw_both(
     for (_, scaling), axes in grid.items():
         draw_lines(axes, points[points["scaling"] == scaling], "sigma")
         axes.set_title(scaling, loc="center", fontsize=9, fontweight="normal")
+        axes.set_xlabel(XLABEL_OF_BOTH, fontsize=9)
     grid["", scalings[0]].set_ylabel(ylabel(described))
-    figure.supxlabel(XLABEL, fontsize=9)
     return figure
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 from matplotlib.figure import Figure
 
+from reports.names import letters_of, told
 from reports.study import Study
 
 INTERVALS, VERDICTS = "{intervals}", "{verdicts}"  # in a caption: what the study says of them
@@ -42,6 +43,8 @@ class Plot:
         caption = always + (of_peers if study.peers else "")
         for place, text in said.items():
             caption = caption.replace(place, text)
+        if letters := letters_of(study.systems):
+            caption += f" {told(letters)}"
         if 0 < self.most < len(study.systems):
             caption += f" Shown are {self.most} of {len(study.systems)} systems."
         return replace(self, caption=caption.strip())

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from reports.figures.legends import row_names
+from reports.figures.legends import name_rows
 from reports.figures.plot import INTERVALS, Plot
 from reports.figures.style import current
 from reports.metric_registry import QUALITY
@@ -59,9 +59,7 @@ def draw(values: pd.DataFrame, metric: str) -> Figure:
         axes.axvline(ceiling, color=style.theme.muted, ls=(0, (4, 3)), lw=1.2)
         shown = f"{ceiling:.{min(2, described.digits)}f}"
         axes.set_xlabel(f"dashed: the vocoder's ceiling, {shown}", fontsize=8)
-    names, size = row_names(list(bars["system"]), TICKS, style.width)
-    axes.set_yticks(range(len(bars)), names, fontsize=size)
-    axes.tick_params(axis="y", length=0, labelcolor=style.theme.ink)
+    name_rows(axes, [style.name(name) for name in bars["system"]], TICKS)
     axes.set_ylim(len(bars) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     axes.margins(x=0.12)

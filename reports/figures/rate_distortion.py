@@ -98,7 +98,7 @@ def draw(points: pd.DataFrame, metric: str) -> Figure:
     )
     style.title(axes, f"{described.heading} against rate ({described.wish})")
     name_others(figure, axes, others)
-    handles = [Line2D([], [], label=name, **marker_of(name)) for name in ours["system"]]
+    handles = [Line2D([], [], label=style.name(name), **marker_of(name)) for name in ours["system"]]
     kinds = {kind_of(one): look_of(one) for one in others.to_dict("records")}
     handles += [Line2D([], [], label=kind, **look) for kind, look in kinds.items()]
     legend_below(figure, handles)

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.figures.lines import draw_lines, panels
+from reports.figures.lines import draw_lines, names_of, panels
 from reports.figures.plot import INTERVALS, Plot
 from reports.metric_registry import metric_of
 from reports.study import Study
@@ -21,7 +21,7 @@ def table(study: Study) -> pd.DataFrame:
 def draw(points: pd.DataFrame) -> Figure:
     """A panel a metric, a line a system."""
     metrics = list(points["metric"].unique())
-    names = {name: name for name in points["system"].unique()}
+    names = names_of(points)
     figure, grid = panels(metrics, [""], names, "Coded again and again")
     for (metric, _), axes in grid.items():
         draw_lines(axes, points[points["metric"] == metric], "trip")

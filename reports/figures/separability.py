@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from reports.figures.legends import INCH, legend_below, length, row_names
+from reports.figures.legends import legend_below, name_rows
 from reports.figures.plot import INTERVALS, Plot
 from reports.figures.style import current
 from reports.metric_registry import LATENTS
@@ -58,13 +58,12 @@ def draw(values: pd.DataFrame) -> Figure:
         axes.set_xlabel("share", fontsize=8)
         axes.grid(visible=False, axis="y")
     lowest = values[["mean", "low", *LINES]].min().min()
-    names, size = row_names(systems, 8, style.width)
-    grid[0].set_yticks(range(len(systems)), names, fontsize=size)
+    taken = name_rows(grid[0], [style.name(name) for name in systems], 8)
     grid[0].set(xlim=(max(0.0, lowest - 0.05), 1.02), ylim=(len(systems) - 0.5, -0.5))
-    panel = (style.width - length(max(names, key=len), size) / INCH) / len(labels)
+    panel = (style.width - taken) / len(labels)
     grid[0].xaxis.set_major_locator(MaxNLocator(max(1, int(panel / TICK)), steps=(2, 2.5, 5, 10)))
     for axes in grid:
-        axes.tick_params(axis="y", length=0, labelcolor=style.theme.ink)
+        axes.tick_params(axis="y", length=0)
         axes.tick_params(axis="x", labelsize=8)
     ink = style.theme.ink
     handles = [

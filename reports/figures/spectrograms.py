@@ -43,7 +43,8 @@ def draw(panels: pd.DataFrame) -> Figure:
         row, column = 2 * (place // columns), place % columns
         above, below = grid[row, column], grid[row + 1, column]
         image = show(above, mel, "magma", QUIETEST, loudest)
-        above.set_title(folded(name, int(width / (columns + 1) / LETTER)), fontsize=8)
+        text = folded(current().name(name), int(width / (columns + 1) / LETTER))
+        above.set_title(text, fontsize=8, fontfamily=current().family)
         if place:
             difference = show(below, mel - original, "RdBu_r", -FURTHEST, FURTHEST)
     scales = [(image, 0, "log-mel")] + [(difference, 1, "difference")] * (len(mels) > 1)

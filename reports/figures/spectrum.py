@@ -36,7 +36,7 @@ def draw(shares: pd.DataFrame) -> Figure:
         drawn |= {"ms": 3.5, "lw": 1.4}
         every = (0.03 * (place % 5), 0.15)  # of the diagonal, in turn: markers do not hide others
         axes.plot(line["component"], line["cumulative"], markevery=every, label=name, **drawn)
-        label = f"{name} ({rank:.1f})" if pd.notna(rank) else str(name)
+        label = style.name(str(name)) + (f" ({rank:.1f})" if pd.notna(rank) else "")
         handles.append(Line2D([], [], label=label, **drawn))
     axes.set(
         xscale="log",

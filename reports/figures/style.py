@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import matplotlib as mpl
 import seaborn as sns
@@ -11,12 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
+from reports.names import short_names
+
 WIDTH = 4.8  # inches: readable when a phone shrinks it to 360 pixels
 WIDE = 7.2
 COLUMN, DOUBLE = 3.5, 7.2  # inches: one column of a paper's page, and both
 PALETTE = ("#D55E00", "#0080C4", "#009E73", "#C661A0", "#D89000", "#56B4E9")  # after Okabe and Ito
 DASHES = ("-", "--", ":")
 MARKERS = "osD^vPX"
+SANS, MONO = "DejaVu Sans", "DejaVu Sans Mono"
 
 
 @dataclass(frozen=True)
@@ -49,18 +52,20 @@ def looks(systems: Sequence[str], theme: Theme) -> dict[str, Look]:
     styles = {systems[0]: Look(theme.ink, "-", "o")}
     for number, system in enumerate(systems[1:]):
         turn, colour = divmod(number, len(PALETTE))
-        marker = MARKERS[1 + number % (len(MARKERS) - 1)]
+        shift = turn // len(DASHES)  # where dashes repeat too, markers do not
+        marker = MARKERS[1 + (number + shift) % (len(MARKERS) - 1)]
         styles[system] = Look(PALETTE[colour], DASHES[turn % len(DASHES)], marker)
     return styles
 
 
 @dataclass(frozen=True)
 class Style:
-    """What a figure is drawn with: the theme, a look for each system, inches for its width."""
+    """What a figure is drawn with: theme, looks and names of the systems, inches for its width."""
 
     theme: Theme
     looks: dict[str, Look]
     width: float
+    names: dict[str, str] = field(default_factory=dict)
 
     def title(self, axes: Axes, text: str) -> None:
         """Over the axes on the page; in a paper the caption says it."""
@@ -70,6 +75,15 @@ class Style:
     def look(self, system: str) -> Look:
         """The system's; a reference that is none takes the muted colour."""
         return self.looks.get(system, Look(self.theme.muted, "--", ""))
+
+    def name(self, system: str) -> str:
+        """What the figure calls it."""
+        return self.names.get(system, system)
+
+    @property
+    def family(self) -> str:
+        """The font of names: with letters of one width these stand in columns."""
+        return MONO if any(text != name for name, text in self.names.items()) else SANS
 
 
 CURRENT: ContextVar[Style] = ContextVar("style")
@@ -83,7 +97,7 @@ def current() -> Style:
 @contextmanager
 def styled(theme: Theme, systems: Sequence[str], width: float) -> Iterator[Style]:
     """Draw within, with the same look for a system on every figure."""
-    style = Style(theme, looks(systems, theme), width)
+    style = Style(theme, looks(systems, theme), width, short_names(systems))
     token = CURRENT.set(style)
     try:
         with themed(theme):
@@ -98,7 +112,7 @@ def themed(theme: Theme) -> Iterator[None]:
     sns_style = {
         **sns.axes_style("ticks"),
         **sns.plotting_context("paper", font_scale=1.05),
-        "font.family": ["DejaVu Sans"],
+        "font.family": [SANS],
         "figure.facecolor": "none",
         "axes.facecolor": "none",
         "savefig.facecolor": "none",
@@ -159,6 +173,7 @@ def end_labels(
             color=colour,
             va="center",
             fontsize=8,
+            fontfamily=current().family,
         )
         for _, place, (_, text, colour) in sorted(
             (number, place, labels[number]) for number, place in zip(order, places, strict=True)

@@ -68,7 +68,8 @@ def draw(points: pd.DataFrame) -> Figure:
         panels = grid[half * strips : (half + 1) * strips].ravel()
         for axes, system in zip(panels, systems, strict=False):
             draw_map(axes, points[points["system"] == system], label, styles)
-            axes.set_title(folded(system, int(side / LETTER)), fontsize=8)
+            name = folded(current().name(system), int(side / LETTER))
+            axes.set_title(name, fontsize=8, fontfamily=current().family)
         for axes in panels[len(systems) :]:
             axes.set_visible(False)
         others = bool((~points[label].isin(list(styles))).any())

@@ -12,6 +12,7 @@ from reports.page.examples import (
     FRAMES_PER_SECOND,
     Source,
     by_length,
+    first_runs,
     kept_clips,
     left_out,
     mels,
@@ -19,7 +20,8 @@ from reports.page.examples import (
 from reports.study import Study
 
 BUDGET = 9_000_000  # characters of audio: with the figures of 60 systems the page is of 25 MB
-REFERENCES = ("original", "ceiling")
+REFERENCES = {"original": "the recording", "ceiling": "its mel, vocoded"}
+PEER = "other system"
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Cell:
     system: str
     audio: str  # data URI
     mel: str  # data URI
+    what: str  # is heard
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Player:
     clip: str
     seconds: float
     cells: list[Cell]
+    prompt: float = 0.0  # seconds, after which a system goes on by itself
 
 
 @dataclass(frozen=True)
@@ -54,20 +58,22 @@ def title(clip: str) -> str:
 
 
 def listening(study: Study) -> Listening:
-    """Examples and continuations, as many as the page's size allows, each of all systems.
+    """Examples and continuations, as many as the page's size allows, each of all systems and peers.
 
     The shortest example comes first, then the continuations, which are few, then the other
     examples; where even that one is too large, it is there of as many systems as there is room
-    for. Of a study whose systems were picked, the players hold the baseline and those.
+    for. Of a study whose systems were picked, the players hold the baseline, those and the peers.
     """
-    systems = study.by_choice[: 1 + len(study.picked)] if study.picked else study.systems
+    every = list(first_runs(study))
+    chosen = study.by_choice[: 1 + len(study.picked)] if study.picked else study.systems
+    systems = [*chosen, *every[len(study.systems) :]]
     clips = {source: by_length(study, source) for source in (EXAMPLES, CONTINUED)}
     asked = [(source, clip) for source, found in clips.items() for clip in found]
     shortest = asked[: len(clips[EXAMPLES][:1])]
     asked.sort(key=lambda one: (one not in shortest, one[0] is EXAMPLES))
     kept: dict[tuple[Source, str], Player] = {}
     damaged: list[str] = []
-    silent = [name for name in study.systems if name not in systems]
+    silent = [name for name in every if name not in systems]
     room, dropped = BUDGET, 0
     for source, clip in asked:
         sounds, unheard = encoded(study, clip, source, systems, room, damaged)
@@ -80,18 +86,18 @@ def listening(study: Study) -> Listening:
             silent += unheard
             room -= sum(map(len, sounds.values()))
     order = [(source, clip) for source in clips for clip in kept_clips(study, source)]
-    notes = [*damaged, *too_many(study, silent), *too_large(dropped, len(asked))]
+    notes = [*damaged, *too_many(len(every), silent), *too_large(dropped, len(asked))]
     return Listening([kept[place] for place in order if place in kept], notes)
 
 
-def too_many(study: Study, silent: Sequence[str]) -> list[str]:
+def too_many(every: int, silent: Sequence[str]) -> list[str]:
     """That the players are without the audio of some systems."""
     if not silent:
         return []
-    heard, every = len(study.systems) - len(silent), len(study.systems)
     return [
-        f"The players hold the audio of {heard} of the {every} systems, for the page's size: build"
-        f" it with `--pick NAME,NAME` to hear others. Left out: {', '.join(silent)}."
+        f"The players hold the audio of {every - len(silent)} of the {every} systems, for the"
+        " page's size: build it with `--pick NAME,NAME` to hear others. Left out:"
+        f" {', '.join(silent)}."
     ]
 
 
@@ -145,20 +151,22 @@ def player(
         return None
     pictures = {name: mel_uri(mel) for name, mel in found.items()}
     pictures["ceiling"] = pictures["original"]
+    told = REFERENCES | dict.fromkeys(study.systems, source.wave)
     cells = [
-        Cell(system, sound, pictures[system])
+        Cell(system, sound, pictures[system], told.get(system, PEER))
         for system, sound in sounds.items()
         if system in pictures
     ]
     seconds = found["original"].shape[1] / FRAMES_PER_SECOND
-    return Player(title(clip) + source.note, seconds, cells)
+    return Player(title(clip) + source.note, seconds, cells, source.prompt)
 
 
 def wave_paths(study: Study, clip: str, source: Source, systems: Sequence[str]) -> dict[str, Path]:
     """Where the audio of the references and of each system lies, in the first runs."""
-    folders = {name: source.place(study.of(name)[0], clip) for name in systems}
+    runs = first_runs(study)
+    folders = {name: source.place(runs[name], clip) for name in systems}
     first = next((one for one in folders.values() if one.is_dir()), Path())
-    references = REFERENCES if source.has_ceiling else REFERENCES[:1]
+    references = [*REFERENCES][: 2 if source.has_ceiling else 1]
     return {
         **{name: first / f"{name}.wav" for name in references},
         **{name: folder / f"{source.wave}.wav" for name, folder in folders.items()},

@@ -26,13 +26,23 @@ class Source:
     wave: str  # the system's, and its mel's name in mel.npz
     note: str = ""  # for the clip's title
     has_ceiling: bool = False
+    prompt: float = 0.0  # seconds at the start that no system has made
 
     def place(self, run: Run, clip: str = "") -> Path:
         return run.analysis / self.folder / clip
 
 
 EXAMPLES = Source("examples", "reconstruction", has_ceiling=True)
-CONTINUED = Source("continuations", "continuation", ", continued after 1.5 s")
+CONTINUED = Source("continuations", "continuation", ", continued after 1.5 s", prompt=1.5)
+
+
+def first_runs(study: Study) -> dict[str, Run]:
+    """The first run of each of the study's systems by its name, then of each peer by its title."""
+    found = {system: study.of(system)[0] for system in study.systems}
+    peers = [study.peers.of(name)[0] for name in study.peers.systems] if study.peers else []
+    for run in peers:
+        found[f"{run.title} (peer)" if run.title in found else run.title] = run
+    return found
 
 
 def kept_clips(study: Study, source: Source = EXAMPLES) -> list[str]:
@@ -77,9 +87,9 @@ def mels(
 ) -> tuple[Mels, list[str]]:
     """One clip's original and what each system (first seed) made; notes of what is damaged."""
     found: Mels = {}
-    notes = []
+    notes, runs = [], first_runs(study)
     for system in systems:
-        path = source.place(study.of(system)[0], clip) / "mel.npz"
+        path = source.place(runs[system], clip) / "mel.npz"
         try:
             read = read_mels(path, source)
         except RunError as error:

@@ -16,12 +16,13 @@ from reports.figures import PLOTS
 from reports.figures.plot import Plot
 from reports.figures.style import LIGHT, looks
 from reports.metric_registry import LATENT, QUALITY, TRAINED_NOISE
-from reports.page.audio_grid import Listening, listening
+from reports.names import letters_of, short_names, told
+from reports.page.audio_grid import PEER, Listening, listening
 from reports.page.embed import figure_uris
 from reports.results import ONE_SEED
 from reports.study import Study
 from reports.tables import page_rows, robustness
-from reports.tables.claims import interactions
+from reports.tables.claims import page_interactions
 from reports.tables.peers import peers
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -62,7 +63,8 @@ def render(
     references, models = page_rows.references(study), page_rows.models(study)
     latent_space, unseen = page_rows.latent_space(study), page_rows.unseen_voices(study)
     noise = robustness.curves(study)
-    claims = find_claims(study)
+    claims, interactions = find_claims(study), page_interactions(study)
+    letters = letters_of(study.systems)
     findings = design_findings.findings(study, claims, [plot.name for plot, _ in measured])
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -94,7 +96,12 @@ def render(
         is_single=any(one.verdict == ONE_SEED for one in claims),
         looks_taken=looks_taken(study),
         exploratory=[one for one in claims if one.is_exploratory and one.system in study.systems],
-        interactions=interactions(study),
+        interactions=interactions.first,
+        interactions_folded=interactions.folded,
+        interactions_unmeasured=interactions.unmeasured,
+        shorts=short_names(study.systems),
+        letters=told(letters) if letters else "",
+        has_peers=any(one.what == PEER for player in heard.players for one in player.cells),
         latent_metrics=page_rows.measured(latent_space, LATENT),
         latent_space=latent_space,
         robustness=noise,

@@ -1,6 +1,8 @@
 """The paper's tables of claims, and of the interactions between the parts that they speak of."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from reports.claims import Claim
 from reports.claims import claims as find_claims
@@ -9,6 +11,8 @@ from reports.metric_registry import describe, metric_of
 from reports.results import UNDECIDED, Estimate, Record
 from reports.study import Study
 from reports.tables.table import Cell, Column, Table, difference_cell, number_cell, text_cell
+
+LISTED = 6  # interactions that the page shows at once, where fewer are clear
 
 
 def claims(study: Study) -> Table:
@@ -63,6 +67,45 @@ def claim_cells(one: Claim) -> list[Cell]:
     ]
 
 
+@dataclass(frozen=True)
+class PageInteractions:
+    """The interactions as the page has them."""
+
+    first: Table  # what is clear, and with it the LISTED smallest p
+    folded: Table
+    unmeasured: list[str]  # metrics
+
+
+def page_interactions(study: Study) -> PageInteractions:
+    """Those that say something first, the others folded, and the metrics without any."""
+    every = interactions(study)
+    ordered = in_order(study.results.interactions)
+    measured = [row for row in ordered if not math.isnan(row["difference"])]
+    count = max(LISTED, sum(is_clear(row) for row in measured))
+    names = [describe(row["condition"], row["metric"]) for row in ordered[len(measured) :]]
+    known = {describe(row["condition"], row["metric"]) for row in measured}
+    first, folded = every.rows[:count], every.rows[count : len(measured)]
+    return PageInteractions(
+        replace(every, rows=first[: len(measured)]),
+        replace(every, rows=folded),
+        [name for name in dict.fromkeys(names) if name not in known],
+    )
+
+
+def in_order(rows: Sequence[Record]) -> list[Record]:
+    """The clear interactions, then the others by p after Holm, then what was not measured."""
+
+    def place(row: Record) -> tuple[bool, bool, float]:
+        p = row["p_holm"]
+        return (math.isnan(row["difference"]), not is_clear(row), 2.0 if math.isnan(p) else p)
+
+    return sorted(rows, key=place)
+
+
+def is_clear(row: Record) -> bool:
+    return bool(row["clear"].lower() == "true")
+
+
 def interactions(study: Study) -> Table:
     """How the effect of taking one part away changes when another one is gone too."""
     return Table(
@@ -70,7 +113,8 @@ def interactions(study: Study) -> Table:
         "Interactions of the factors",
         "The effect of taking one part away with the other one away too, minus that with the"
         " other one in place; over all cells of the factorial, after Holm's correction for the"
-        " pairs of a metric. Where one is clear, claims are given within its strata.",
+        " pairs of a metric. Where one is clear, claims are given within its strata. Clear ones"
+        " first, then by p.",
         [
             Column("metric", "metric", words=True),
             Column("factor", "taken away", words=True),
@@ -81,7 +125,7 @@ def interactions(study: Study) -> Table:
             Column("p_holm", "p after Holm"),
             Column("clear", "clear", words=True),
         ],
-        [interaction_cells(row) for row in study.results.interactions],
+        [interaction_cells(row) for row in in_order(study.results.interactions)],
     )
 
 
@@ -97,7 +141,7 @@ def interaction_cells(row: Record) -> list[Cell]:
         number_cell(int(row["seeds"])),
         number_cell(int(row["clips"])),
         chance_cell(row["p_holm"]),
-        text_cell("yes" if row["clear"].lower() == "true" else "no"),
+        text_cell("yes" if is_clear(row) else "no"),
     ]
 
 

@@ -191,6 +191,32 @@ def write_analysis(folder: Path, ablation: str, seed: int) -> None:
             soundfile.write(place / f"{name}.wav", wave, 22050, subtype="PCM_16")
 
 
+def write_peer(
+    root: Path,
+    name: str,
+    title: str,
+    rates: Mapping[str, float],
+    values: Mapping[tuple[str, str], float],
+) -> Path:
+    """A peer in `root`/peers, of the same values on every clip, with the peers' statistics."""
+    folder = root / "peers" / name / "seed0"
+    (folder / "analysis").mkdir(parents=True)
+    record = {"ablation": name, "title": title, "size": "peers", "seed": 0, "status": "finished"}
+    (folder / "run.json").write_text(json.dumps(record | {"rates": rates}))
+    rows = [Row(clip, *cell, value) for cell, value in values.items() for clip in CLIPS]
+    table = make_table(f"peers/{name}/seed0", name, 0, rows)
+    write_table(folder / "analysis" / "table.csv", table)
+    said = next(root.glob("tiny/baseline/seed0/analysis/analysis.json")).read_text()
+    (folder / "analysis" / "analysis.json").write_text(said)
+    summarise_study(root / "peers")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_peer() -> Callable[..., Path]:
+    return write_peer
+
+
 @pytest.fixture
 def make_run() -> Callable[..., Path]:
     return write_run

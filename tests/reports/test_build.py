@@ -80,7 +80,7 @@ def test_every_system_has_its_audio_and_pictures_decode(page: str, runs: Path) -
     sounds = parsed.all("audio")
     # clips x (original, ceiling, three ablations), and one continued, which has no ceiling
     assert len(sounds) == 2 * 5 + 4
-    assert page.count(", continued after 1.5 s</h3>") == 1
+    assert page.count(", continued after 1.5 s</h4>") == 1
     content = str(sounds[0]["src"]).partition("base64,")[2]
     samples, rate = soundfile.read(io.BytesIO(base64.b64decode(content)), dtype="int16")
     folder = runs / "tiny/baseline/seed0/analysis/examples/voice-0-0123456789"

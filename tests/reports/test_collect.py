@@ -12,7 +12,7 @@ from analysis.statistics.tables import summarise_study
 from dcvae.runs import RunError
 from reports.build import main
 from reports.claims import looks_taken
-from reports.collect import collect
+from reports.collect import collect, grouped
 from reports.study import Study
 
 MakeRun = Callable[..., Path]
@@ -135,3 +135,12 @@ def test_a_study_that_goes_on_tells_its_looks_and_what_waits_for_one(
     assert "tiny/baseline/seed2 waits until all runs of its seed are scored." in study.missing
     assert looks_taken(study).endswith("with 2 seeds of at most 8, and the looks share the 5%.")
     assert looks_taken(collect(tmp_path)) == ""
+
+
+def test_many_runs_that_are_left_out_are_told_by_seed() -> None:
+    names = [f"tiny/{name}/seed{seed}" for name in ("baseline", "a+b", "c") for seed in (0, 1)]
+    why = " are left out: their version of words is 1: run `x, y`"
+    line = f"{', '.join(names[:5])}{why}"
+    assert grouped(line) == f"5 runs (seed 0 of 3 systems, seed 1 of 2 systems){why}"
+    assert grouped(f"{', '.join(names[:4])}{why}") == f"{', '.join(names[:4])}{why}"
+    assert grouped("a, b, c, d, e") == "a, b, c, d, e"

@@ -333,7 +333,14 @@ def test_a_line_has_its_ablations_look_and_a_reference_none() -> None:
     assert (second.get_color(), second.get_linestyle()) == (LIGHT.muted, "--")
 
 
+def test_a_hundred_systems_have_looks_of_their_own() -> None:
+    found = looks([f"no_{number}" for number in range(100)], LIGHT)
+    assert len(set(found.values())) == 100
+
+
 def test_a_legend_has_as_many_columns_as_fit() -> None:
-    assert legend_columns(["a", "b", "c"], 6.5, 7.0) == 3
-    assert legend_columns(["a very long name, indeed"] * 6, 6.5, 3.5) == 2
-    assert legend_columns(["a name that is longer than any figure is wide" * 3] * 2, 6.5, 3.5) == 1
+    longer = "a name that is longer than any figure is wide" * 3
+    with styled(LIGHT, THREE, WIDTH):
+        assert legend_columns(["a", "b", "c"], 6.5, 7.0) == 3
+        assert legend_columns(["a very long name, indeed"] * 6, 6.5, 3.5) == 2
+        assert legend_columns([longer] * 2, 6.5, 3.5) == 1

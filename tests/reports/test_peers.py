@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations, product
 from pathlib import Path
@@ -11,12 +12,11 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
-from analysis.outputs.table import Row, make_table, write_table
-from analysis.statistics.tables import summarise_study
 from reports.collect import collect
 from reports.figures import rate_distortion
 from reports.figures.style import DARK, LIGHT, PAPER, styled
 from reports.formatting import UNKNOWN
+from reports.page.audio_grid import listening
 from reports.page.html import render
 from reports.tables.all_tables import all_tables
 from reports.tables.table import Table
@@ -29,26 +29,15 @@ RATES = {
 
 
 @pytest.fixture
-def with_peers(runs: Path, tmp_path: Path) -> Path:
+def with_peers(runs: Path, tmp_path: Path, make_peer: Callable[..., Path]) -> Path:
     """The study's runs and two peers on its clips, the second one with latents."""
     root = tmp_path / "runs"
     shutil.copytree(runs, root)
-    clips = json.loads(next(runs.glob("tiny/baseline/seed0/analysis/analysis.json")).read_text())
     for name, score in SCORES.items():
-        folder = root / "peers" / name / "seed0"
-        rows = [Row(clip, "reconstruction", "pesq_wb", score) for clip in clips["clips"]]
+        values = {("reconstruction", "pesq_wb"): score}
         if name == "continuous":
-            rows += [Row(clip, "latent_noise_area", "mel_l1_rise", 0.07) for clip in clips["clips"]]
-        record = {"ablation": name, "title": name.replace("-", "@"), "size": "peers", "seed": 0}
-        (folder / "analysis").mkdir(parents=True)
-        (folder / "run.json").write_text(
-            json.dumps(record | {"status": "finished", "rates": RATES[name]})
-        )
-        write_table(
-            folder / "analysis" / "table.csv", make_table(f"peers/{name}/seed0", name, 0, rows)
-        )
-        (folder / "analysis" / "analysis.json").write_text(json.dumps(clips))
-    summarise_study(root / "peers")
+            values["latent_noise_area", "mel_l1_rise"] = 0.07
+        make_peer(root, name, name.replace("-", "@"), RATES[name], values)
     return root
 
 
@@ -161,3 +150,17 @@ def test_damaged_peers_leave_the_study_as_it_is(with_peers: Path, runs: Path) ->
 
 def test_without_peers_there_is_no_table(runs: Path) -> None:
     assert table_of(runs).empty
+
+
+def test_peers_are_heard_where_they_keep_examples_and_said_to_be_others(with_peers: Path) -> None:
+    kept = with_peers / "tiny" / "plain_ae" / "seed0" / "analysis" / "examples"
+    shutil.copytree(kept, with_peers / "peers" / "opus-6k" / "seed0" / "analysis" / "examples")
+    first, _, continued = listening(collect(with_peers)).players
+    assert {one.system: one.what for one in first.cells} == {
+        "original": "the recording",
+        "ceiling": "its mel, vocoded",
+        **dict.fromkeys(("baseline", "no_dispersive", "plain_ae"), "reconstruction"),
+        "opus@6k": "other system",
+    }
+    assert (first.prompt, continued.prompt) == (0.0, 1.5)
+    assert {one.what for one in continued.cells} == {"the recording", "continuation"}

@@ -14,6 +14,7 @@ from reports.metric_registry import LATENT, PER_DIM, QUALITY, ROBUST, describe
 from reports.results import CLAIMS_COLUMNS, TEXTS
 from reports.study import Study
 from reports.tables import page_rows, robustness
+from reports.tables.claims import interactions, page_interactions
 
 
 def test_the_ceiling_stands_beside_the_ablations_and_the_baseline_is_first(study: Study) -> None:
@@ -230,3 +231,25 @@ def test_numbers_and_conditions_are_written_for_readers() -> None:
         "rise of mel L1, mean up to latent noise 0.5"
     )
     assert describe("latents", "speaker_probe") == "speaker probe"
+
+
+def test_interactions_that_say_something_come_first_and_the_others_are_folded(
+    by_hand: Callable[..., Study],
+) -> None:
+    ps = [0.9, 0.04, math.nan, 0.5, 0.06, 0.7, 0.2, 0.3, 0.01]
+    rows = [
+        {
+            "condition": "reconstruction", "metric": "stoi" if not math.isnan(p) else "pesq_wb",
+            "factor": f"no_{number}", "other": "no_x", "difference": 0.1 * p, "low": p, "high": p,
+            "p": p, "p_holm": p, "clear": str(number == 1), "seeds": 2, "clips": 5,
+        }
+        for number, p in enumerate(ps)
+    ]  # fmt: skip
+    study = by_hand(["baseline"], {})
+    study = replace(study, results=replace(study.results, interactions=rows))
+    found = page_interactions(study)
+    first, folded = ([row[1].text for row in one.rows] for one in (found.first, found.folded))
+    assert first == ["no_1", "no_8", "no_4", "no_6", "no_7", "no_3"]  # the clear one, then by p
+    assert folded == ["no_5", "no_0"]
+    assert found.unmeasured == ["PESQ-wb"]
+    assert [row[1].text for row in interactions(study).rows] == [*first, *folded, "no_2"]
