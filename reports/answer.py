@@ -8,6 +8,7 @@ import argparse
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from dcvae.utils.errors import ended_by_interrupts, user_errors
@@ -16,7 +17,7 @@ with ended_by_interrupts():
     from dcvae.claims import COMPONENTS
     from reports.claims import Claim, with_strata
     from reports.formatting import UNKNOWN, plain, signed, span
-    from reports.results import NOT_MEASURED, Record, read_results
+    from reports.results import DECIDED, NOT_MEASURED, Record, read_results
 
 REFERENCE = Path("reports/reference")
 BEGIN, END = "<!-- answer:begin -->", "<!-- answer:end -->"
@@ -61,12 +62,21 @@ def rows(asked: Sequence[Claim]) -> Iterator[str]:
     for name, promise in COMPONENTS.items():
         own = [one for one in asked if one.component == name]
         measured = [one for one in own if one.verdict != NOT_MEASURED]
-        lines = [each for one in measured for each in (one, *one.strata)]
+        lines = [each for one in measured for each in (one, *unlike_strata(one))]
         for number, one in enumerate(lines):
             yield row("" if number else promise, one)
         if not lines:
             why = NOT_MEASURED if own else "no claim speaks of it"
             yield f"| {promise} | {UNKNOWN} | {UNKNOWN} | | | | {why} | 0 |"
+
+
+def unlike_strata(claim: Claim) -> Iterator[Claim]:
+    """Those where a part is in place and where it is taken away, if that decides the verdict."""
+    for _, pair in groupby(claim.strata, lambda one: one.stratum.partition(" ")[0]):
+        strata = list(pair)
+        verdicts = {one.verdict for one in strata}
+        if len(verdicts) > 1 and verdicts <= set(DECIDED):
+            yield from strata
 
 
 def row(promise: str, one: Claim) -> str:

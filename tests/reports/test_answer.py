@@ -1,11 +1,14 @@
 """The verdicts as Markdown, and the block of the README that has them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dcvae.claims import COMPONENTS
-from reports.answer import BEGIN, END, answer, main
+from reports.answer import BEGIN, END, answer, main, unlike_strata
+from reports.claims import claims
+from reports.study import Study
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,13 +28,27 @@ def test_every_promise_has_its_claims_with_effect_interval_margin_verdict_and_se
     assert rank[1] == "no_layernorm"
     assert rank[3].startswith("\N{MINUS SIGN}4.0")  # by construction, whatever else is taken away
     assert rank[6:] == ["supported", "3"]
-    noise = [row for row in cells if row[1].startswith("no_noise")]
-    assert [row[1] for row in noise[1:]] == [
-        "no_noise, no_layernorm in place",
-        "no_noise, no_layernorm taken away",
-    ]
     assert "seeds 0, 1, 2" in text
     assert "1 more ablation has no run yet." in text
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "told"),
+    [
+        (("supported", "negligible"), True),
+        (("contradicted", "supported"), True),
+        (("supported", "supported"), False),
+        (("supported", "undecided"), False),  # which may only lack seeds
+    ],
+)
+def test_strata_are_told_where_another_part_decides_the_verdict(
+    planned: Study, verdicts: tuple[str, str], told: bool
+) -> None:
+    claim = next(one for one in claims(planned) if one.strata)
+    pair = [replace(one, verdict=verdict) for one, verdict in zip(claim.strata, verdicts)]
+    found = list(unlike_strata(replace(claim, strata=pair)))
+    assert found == (pair if told else [])
+    assert {one.stratum.partition(" ")[0] for one in pair} == {"no_layernorm"}
 
 
 def test_the_answer_of_the_readme_is_that_of_the_reference_study() -> None:
