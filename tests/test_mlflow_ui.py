@@ -32,6 +32,7 @@ FIGURE = "latent_noise.png"
 METRIC_ROW = f"""xpath=//a[@title='Plot chart' and .='{METRIC}']
   /ancestor::div[count(.//*[@role='grid']) > 1][1]"""  # one grid has the names, one the values
 TEXTS = "(all) => Object.fromEntries(all.map((one) => [one.getAttribute('col-id'), one.innerText]))"
+PLACES = "(all) => all.map((one) => [one.getBoundingClientRect().x, one.innerText.trim()])"
 # what a first visit opens by itself, over the page or beside it
 SEEN = """for (const one of
   ['assistant.fab.autoOpenedOnFirstLoad', 'telemetry.info.alert.dismissed'])
@@ -113,6 +114,14 @@ def row(page: Any, name: str) -> Any:
     return page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
 
 
+def heads(page: Any) -> list[str]:
+    """The heads of the table's columns from left to right. Their order in the document follows
+    the order in which the page made them.
+    """
+    found = page.get_by_role("columnheader").evaluate_all(PLACES)  # some hold others
+    return list(dict.fromkeys(text for _, text in sorted(found)))
+
+
 def expand(page: Any, name: str) -> None:
     """Show the children of a run of the table."""
     cell = row(page, name).get_by_role("gridcell").filter(has=page.get_by_role("link"))
@@ -150,10 +159,8 @@ def test_the_view_of_a_study_shows_its_runs_with_verdicts(
         row(page, f"tiny/{name}/seed0").wait_for()
         page.get_by_text(f"Group: {name}", exact=True).wait_for()
     assert row(page, "tiny").count() == 0  # the parent
-    texts = page.get_by_role("columnheader").all_inner_texts()  # some hold others
-    heads = dict.fromkeys(text.strip() for text in texts)
     shown = ["ablation", "seed", "verdict", f"analysis/{CLAIMED}"]
-    assert [head for head in heads if head in shown] == shown
+    assert [head for head in heads(page) if head in shown] == shown
     said = {"baseline": "-", "plain_ae": "supported"}
     for name, run_id in runs.items():
         cells = page.locator(f'[row-id$="{run_id}"] [role=gridcell]').evaluate_all(TEXTS)
