@@ -27,11 +27,6 @@ COMPONENTS: Mapping[str, str] = {
 }
 
 
-def system_name(ablation: str, budget: int | None) -> str:
-    """What a study calls a system: NAME, or NAME@STEPS where the steps are not the size's own."""
-    return f"{ablation}@{budget}" if budget else ablation
-
-
 @dataclass(frozen=True)
 class Claim:
     """One expectation: how the ablation's value lies to that of the system `against`."""

@@ -17,13 +17,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dcvae.claims import system_name
 from dcvae.record_types import (
     REQUIRED,
     STATISTICS_TYPES,
     SUMMARY_TYPES,
     check_record,
 )
+from dcvae.system_names import parts_of, split_name, system_name
 from dcvae.utils.entries import Types, check_entries, require_entries
 from dcvae.utils.errors import damage_in
 from dcvae.utils.files import read_json, replace_json
@@ -144,11 +144,12 @@ def read_run(folder: Path) -> Run:
 
 def train_command(system: str, size: str, seed: int = 0) -> str:
     """What trains a system (NAME, A+B, or either @STEPS) in a size."""
-    ablation, _, budget = system.partition("@")
-    parts = f"[{ablation.replace('+', ',')}]" if "+" in ablation else ablation
+    ablation, budget = split_name(system)
+    parts = parts_of(ablation)
+    asked = f"[{','.join(parts)}]" if len(parts) > 1 else ablation
     steps = f" trainer.steps={budget}" if budget else ""
     seeded = f" seed={seed}" if seed else ""
-    return f"accelerate launch experiments/run.py ablation={parts} size={size}{seeded}{steps}"
+    return f"accelerate launch experiments/run.py ablation={asked} size={size}{seeded}{steps}"
 
 
 def shown(folder: Path) -> str:

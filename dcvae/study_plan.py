@@ -4,9 +4,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dcvae.claims import Claim, system_name
+from dcvae.claims import Claim
 from dcvae.record_types import PLAN_TYPES
 from dcvae.runs import PLAN, RECORD, RunError, read_object
+from dcvae.system_names import split_name, system_name
 from dcvae.utils.entries import require_entries
 from dcvae.utils.errors import damage_in
 
@@ -28,8 +29,7 @@ class StudyPlan:
     @property
     def budgets(self) -> list[int | None]:
         """Of training, in their order."""
-        steps = (system.partition("@")[2] for system, _ in self.runs)
-        return list(dict.fromkeys(int(one) if one else None for one in steps))
+        return list(dict.fromkeys(split_name(system)[1] for system, _ in self.runs))
 
     @property
     def present(self) -> list[Path]:

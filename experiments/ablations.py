@@ -12,9 +12,9 @@ from itertools import combinations
 from typing import Any
 
 from dcvae.claims import BASELINE, Claim, read_claims
+from dcvae.system_names import PART
 from experiments.record import flatten
 
-JOIN = "+"
 Wanted = str | Sequence[str]  # "no_noise", "a+b", "[a, b]" or ["a", "b"]
 
 
@@ -36,7 +36,7 @@ class Registry:
             if parts == self.expand(name):
                 return name
         self.check_conflicts(parts)
-        return JOIN.join(parts)
+        return PART.join(parts)
 
     def parts(self, wanted: Wanted) -> tuple[str, ...]:
         """The single ablations that `wanted` is made of, sorted; none for the baseline."""
@@ -86,7 +86,7 @@ def split(wanted: Wanted) -> list[str]:
             wanted = text[1:-1].split(",") if text[1:-1].strip() else []
         else:
             wanted = [text]
-    return [part.strip().strip("'\"") for one in wanted for part in str(one).split(JOIN)]
+    return [part.strip().strip("'\"") for one in wanted for part in str(one).split(PART)]
 
 
 def listed(file: Mapping[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from dcvae.system_names import split_name
 from dcvae.utils.errors import ended_by_interrupts, user_errors
 
 with ended_by_interrupts():
@@ -100,8 +101,8 @@ def open_claims(asked: Sequence[Claim]) -> str:
     """What nothing measured: how many systems have no run, then the metrics that runs lack."""
     unmeasured = [one for one in asked if one.verdict == NOT_MEASURED]
     absent = [found[1] for one in unmeasured if (found := ABSENT.fullmatch(one.reason))]
-    budgets = dict.fromkeys(int(one.partition("@")[2]) for one in absent if "@" in one)
-    absent = [one for one in absent if "@" not in one]
+    budgets = dict.fromkeys(budget for one in absent if (budget := split_name(one)[1]))
+    absent = [one for one in absent if not split_name(one)[1]]
     lacking = [
         f"{one.what} of {one.system}" for one in unmeasured if not ABSENT.fullmatch(one.reason)
     ]

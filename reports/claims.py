@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dcvae.claims import BASELINE
+from dcvae.system_names import split_name
 from reports.metric_registry import Metric, describe, metric_of
 from reports.results import ONE_SEED, UNDECIDED, Estimate, Record
 from reports.study import Study
@@ -52,7 +53,7 @@ class Claim:
     @property
     def compared_with(self) -> str:
         """For "against ...": the baseline needs no name."""
-        return "the baseline" if self.against.split("@")[0] == BASELINE else self.against
+        return "the baseline" if split_name(self.against)[0] == BASELINE else self.against
 
     @property
     def whisker(self) -> dict[str, float] | None:

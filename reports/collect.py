@@ -9,8 +9,8 @@ from pathlib import Path
 from dcvae.claims import BASELINE
 from dcvae.runs import PEERS, PLAN, RECORD, STATISTICS_RECORD, STUDIES, Run, RunError, read_run
 from dcvae.study_plan import StudyPlan, read_plan
+from dcvae.system_names import parts_of
 from dcvae.utils.files import files_sha256
-from reports.names import parts_of
 from reports.peers import with_peers
 from reports.results import Results, read_results
 from reports.study import Study

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from dcvae.claims import COMPONENTS
 from dcvae.runs import shown, train_command
+from dcvae.system_names import split_name
 from reports.claims import Claim
 from reports.results import DECIDED, ONE_SEED, UNDECIDED
 from reports.study import Study
@@ -64,7 +65,7 @@ def commands(study: Study, systems: Sequence[str]) -> list[str]:
 
 def command(study: Study, system: str) -> str:
     """What trains one system in the study's size and measures it."""
-    ablation, _, budget = system.partition("@")
+    ablation, budget = split_name(system)
     size = f"{study.size}-{budget}steps" if budget else study.size
     folder = study.runs[0].folder.parents[2] / size / ablation / "seed0"
     return f"{train_command(system, study.size)} && python -m analysis {shown(folder)}"

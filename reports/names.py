@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from itertools import chain
 from string import ascii_letters
 
-PART, BUDGET = "+", "@"  # between the parts of a system's name, and before its training budget
+from dcvae.system_names import parts_of, split_name, system_name
+
 IN_PLACE = "\N{MIDDLE DOT}"
 MOST = 12  # parts: more letters are no shorter than names
 
@@ -36,15 +37,11 @@ def short_name(system: str, letters: dict[str, str]) -> str:
     if not set(parts) <= set(letters):
         return system
     taken = "".join(letter if part in parts else IN_PLACE for part, letter in letters.items())
-    name, at, budget = system.partition(BUDGET)
-    return taken + (f" {name}" if len(parts) == 1 else "") + at + budget
+    name, budget = split_name(system)
+    return system_name(taken + (f" {name}" if len(parts) == 1 else ""), budget)
 
 
 def told(letters: dict[str, str]) -> str:
     """A sentence that says what the letters mean."""
     listed = ", ".join(f"{letter} {part}" for part, letter in letters.items())
     return f"A letter is a part that was taken away ({listed}), a dot one in place."
-
-
-def parts_of(system: str) -> list[str]:
-    return system.partition(BUDGET)[0].split(PART)

@@ -7,7 +7,8 @@ from analysis.statistics import contrasts
 from analysis.statistics.contrasts import Weights
 from analysis.statistics.ratios import Cell
 from analysis.statistics.study_runs import Study
-from dcvae.claims import BASELINE, Claim, read_claims, system_name
+from dcvae.claims import BASELINE, Claim, read_claims
+from dcvae.system_names import system_name
 
 STUDY, EXPLORATORY = "study", "exploratory"
 

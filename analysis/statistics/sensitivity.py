@@ -19,7 +19,8 @@ from analysis.statistics.measured import margin_of, measure, system_estimate
 from analysis.statistics.power import POWER, plan, power_of_test, seeds_to_see
 from analysis.statistics.ratios import WHOLE_SET, Cell
 from analysis.statistics.study_runs import Study, cells
-from dcvae.claims import BASELINE, system_name
+from dcvae.claims import BASELINE
+from dcvae.system_names import system_name
 
 SEEDS, CLIPS = 5, 100
 

@@ -25,7 +25,7 @@ from analysis.statistics.ratios import Cell, Ratio, find_ratios, most_frequent
 from analysis.statistics.sequential import Look, look_again
 from analysis.statistics.study_runs import Study, cells, read_study
 from analysis.statistics.study_verdicts import Verdict, find_verdicts, is_open
-from dcvae.claims import BASELINE, system_name
+from dcvae.claims import BASELINE
 from dcvae.runs import (
     CLAIMS,
     INTERACTIONS,
@@ -33,6 +33,7 @@ from dcvae.runs import (
     STATISTICS_RECORD,
     read_statistics,
 )
+from dcvae.system_names import system_name
 from dcvae.utils.errors import damage_in
 from dcvae.utils.files import replace_json, replace_text
 

@@ -45,7 +45,9 @@ def test_strata_are_told_where_another_part_decides_the_verdict(
     planned: Study, verdicts: tuple[str, str], told: bool
 ) -> None:
     claim = next(one for one in claims(planned) if one.strata)
-    pair = [replace(one, verdict=verdict) for one, verdict in zip(claim.strata, verdicts)]
+    pair = [
+        replace(one, verdict=verdict) for one, verdict in zip(claim.strata, verdicts, strict=True)
+    ]
     found = list(unlike_strata(replace(claim, strata=pair)))
     assert found == (pair if told else [])
     assert {one.stratum.partition(" ")[0] for one in pair} == {"no_layernorm"}
