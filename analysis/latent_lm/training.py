@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
@@ -17,6 +17,7 @@ from analysis.latent_lm.flow_matching import flow_error
 from analysis.latent_lm.network import LatentTransformer
 from analysis.latent_lm.presets import Preset
 from analysis.metrics.score import Array, Unmeasurable
+from dcvae.utils.muon import Muon
 
 Weights = dict[str, Array]  # a network's parameters by name
 
@@ -71,7 +72,7 @@ def train(
         )
     network = build_network(sequences[0].shape[1], seed, preset).to(device)
     average = copy.deepcopy(network).requires_grad_(False)
-    optimizers = build_optimizers(network)
+    optimizers = build_optimizers(network, preset.learning_rate)
     generator = torch.Generator().manual_seed(seed)
     batches = draw_batches([len(one) for one in sequences], batch_frames, generator)
     if 0 in preset.curve:
@@ -89,17 +90,18 @@ def train(
                 yield step, average
 
 
-def build_optimizers(network: LatentTransformer) -> list[Optimizer]:
+def build_optimizers(network: LatentTransformer, rate: float) -> list[Optimizer]:
     """Muon (Jordan et al., 2024) for the blocks' matrices, AdamW for what is left.
 
-    Muon learns in half the steps of AdamW here; scaled to AdamW's step, one rate serves both.
+    Muon learns in half the steps of AdamW here; scaled to AdamW's step, one rate serves both. It
+    iterates in float32: matrices are small, and many a processor only imitates bfloat16.
     """
     blocks = [network.blocks, network.head.blocks]
     matrices = [weight for block in blocks for weight in block.parameters() if weight.ndim == 2]
     chosen = {id(weight) for weight in matrices}
     rest = [weight for weight in network.parameters() if id(weight) not in chosen]
-    muon = Muon(matrices, weight_decay=WEIGHT_DECAY, adjust_lr_fn="match_rms_adamw")
-    return [muon, AdamW(rest, betas=BETAS, weight_decay=WEIGHT_DECAY, fused=True)]
+    muon = Muon(matrices, rate, weight_decay=WEIGHT_DECAY, bfloat16=False)
+    return [muon, AdamW(rest, rate, betas=BETAS, weight_decay=WEIGHT_DECAY, fused=True)]
 
 
 def train_step(

@@ -24,8 +24,8 @@ from dcvae.models.discriminators import (
     PatchDiscriminator,
 )
 from dcvae.models.losses import discriminator_loss, generator_loss
+from dcvae.utils.muon import NEWTON_SCHULZ, Muon
 from experiments.training.objective import Objective
-from experiments.training.optimizers import NEWTON_SCHULZ, Muon
 
 
 class BandLoop(nn.Module):
