@@ -4,6 +4,7 @@ from analysis.evaluator import Evaluator
 from analysis.evaluators import (
     audio_quality,
     channels,
+    continuation_frechet,
     continuations,
     distillmos,
     dnsmos,
@@ -40,6 +41,7 @@ EVALUATORS: dict[str, Evaluator] = {
         robustness.ROUND_TRIPS,
         interpolation.EVALUATOR,
         latent_lm.EVALUATOR,
+        continuation_frechet.EVALUATOR,
         continuations.EVALUATOR,
         interface.EVALUATOR,
         unseen_voices.QUALITY,

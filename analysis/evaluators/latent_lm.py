@@ -14,51 +14,31 @@ pi / 2 = 1.57 is what knows nothing but mean and variance. It is 0 for what is c
 what the frames before tell of the next one, in any space. `standardising_gain` is how much higher
 it is on standardised latents than on raw ones: what pre-normalisation is needed for.
 
-A low loss alone is no merit. Values that repeat each other or change slowly are cheap: the
-latents of an *untrained* encoder, which are little more than smoothed energy, have a lower loss
-than those of a trained one, and so has any space that left out what is hard to predict. What ranks
-all is speech: the decoded continuations of held-out prompts, in the measures that every space
-shares. Prompts are latents of whole clips, so an encoder that looks ahead has seen a little of what
-follows; that is alike for every run of one architecture.
+A low loss alone is no merit. Values that repeat each other or change slowly are cheap: the latents
+of an *untrained* encoder, which are little more than smoothed energy, have a lower loss than those
+of a trained one, and so has any space that left out what is hard to predict. What ranks all is
+speech: the decoded continuations of held-out prompts, in the measures that every space shares
+(continuation_frechet.py and continuations.py beside this file). Prompts are latents of whole clips,
+so an encoder that looks ahead has seen a little of what follows; that is alike for every run of one
+architecture.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
-from functools import partial
 from statistics import fmean, stdev
 from typing import Any
 
-from torch import Tensor
-
 from analysis.context import Batch, EvalContext
 from analysis.evaluator import Cell, Evaluator, Needs
-from analysis.latent_lm.continuation import (
-    CONDITIONS,
-    NO_CONTEXT,
-    RAW,
-    STANDARDISED,
-    Continuations,
-    changes,
-    spectra,
-)
+from analysis.latent_lm.continuation import NO_CONTEXT, RAW, STANDARDISED
 from analysis.latent_lm.fit import mean
 from analysis.latent_lm.presets import SEED, Preset, preset_named
 from analysis.latent_lm.probe import Probe, probe_of
-from analysis.metrics.frechet import frechet_by_clip
-from analysis.metrics.score import Array, Score, Unmeasurable, series
+from analysis.metrics.score import Score
 from analysis.outputs.table import Row
 from dcvae.data.manifest import Clip
 
-Spread = Callable[[Sequence[Tensor]], list[Array]]  # mels [M, F] to rows [L, D] of each
-
-CHANGE = 16  # mel frames, 0.19 s, over which the change of a spectrum is taken
-FEWEST = 8  # clips to be continued
-TOO_SHORT = "too short to be continued"
-DISTANCES: dict[str, Spread] = {
-    "continuation_frechet": spectra,
-    "continuation_change_frechet": partial(changes, apart=CHANGE),
-}
 PER_DIM, PER_SECOND, GAIN = "heldout_loss", "heldout_loss_per_second", "context_gain"
 SCALE_GAIN = "standardising_gain"
 OF_CLIP = [(STANDARDISED, name) for name in (PER_DIM, PER_SECOND, GAIN, SCALE_GAIN)] + [(RAW, GAIN)]
@@ -71,8 +51,7 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
     at which the loss on the validation split was lowest and whose weights all of these are of, and
     `seed_deviation` of the loss. "step_<n>", "raw_step_<n>": the clips' means after n steps, and
     `train_flops`, the operations so far; a step takes the same seconds of speech in every space.
-    "no_context": the same of a Gaussian with the covariance of the training frames. Continuations
-    are judged by Frechet distances here, and heard in analysis/evaluators/continuations.py.
+    "no_context": the same of a Gaussian with the covariance of the training frames.
     """
     probe = probe_of(context, batches)
     yield [row for name, why in probe.faults.items() for row in failed_rows(name, why)]
@@ -83,7 +62,6 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
     context.facts["train_seconds_per_step"] = probe.fitted[STANDARDISED].seconds
     yield clip_rows(probe, context)
     yield curve_rows(probe, context)
-    yield distance_rows(probe.continuations(context), list(probe.sequences))
 
 
 def clip_rows(probe: Probe, context: EvalContext) -> list[Row]:
@@ -130,51 +108,13 @@ def curve_rows(probe: Probe, context: EvalContext) -> list[Row]:
     return rows
 
 
-def distance_rows(found: Continuations, clips: Sequence[str]) -> list[Row]:
-    """Frechet distances to real speech at equal numbers of frames, as a jackknife gives each clip.
-
-    `continuation_frechet` is of log-mel frames. Frames without any order could have a low one, so
-    `continuation_change_frechet`, of how frames change within 0.19 s, stands beside it. By
-    condition: of the models of standardised and raw latents, of a Gaussian without context, and of
-    the clip's own latents ("reconstruction"), which is what a perfect model would reach.
-    """
-    names = [prompt.name for prompt in found.prompts]
-    short = [name for name in clips if name not in set(names)]
-    rows = []
-    for metric, of in DISTANCES.items():
-        real = of([prompt.spoken for prompt in found.prompts])
-        for condition in CONDITIONS:
-            scores = series(len(names), partial(pseudo_values, found, condition, of, real))
-            pairs = zip(names, scores, strict=True)
-            rows += [Row(name, condition, metric, *one) for name, one in pairs]
-            rows += [Row(name, condition, metric, math.nan, TOO_SHORT) for name in short]
-    return rows
-
-
-def pseudo_values(
-    found: Continuations, condition: str, of: Spread, real: Sequence[Array]
-) -> list[Score]:
-    """Each clip's, the mean over the draws."""
-    if len(real) < FEWEST:
-        raise Unmeasurable(
-            f"{len(real)} held-out clips are long enough to be continued, {FEWEST} needed"
-        )
-    draws = range(len(found.mels[condition]))
-    values = [frechet_by_clip(of(found.spoken(condition, draw)), real) for draw in draws]
-    return [Score(fmean(one)) for one in zip(*values, strict=True)]
-
-
 def measured(value: float) -> Score:
     return Score(value) if math.isfinite(value) else Score(math.nan, "the loss is not finite")
 
 
 def failed_rows(name: str, reason: str) -> list[Row]:
     """The rows of a clip that cannot be scored."""
-    return [Row(name, *cell, math.nan, reason) for cell in all_cells()]
-
-
-def all_cells() -> list[Cell]:
-    return [*OF_CLIP, *((condition, metric) for condition in CONDITIONS for metric in DISTANCES)]
+    return [Row(name, *cell, math.nan, reason) for cell in OF_CLIP]
 
 
 def set_cells(preset: Preset) -> list[Cell]:
@@ -191,7 +131,7 @@ def set_cells(preset: Preset) -> list[Cell]:
 
 def cells(context: EvalContext, clip: Clip) -> list[Cell]:
     """What every clip has a row of."""
-    return all_cells()
+    return OF_CLIP
 
 
 def settings(context: EvalContext) -> dict[str, Any]:
@@ -202,7 +142,7 @@ def settings(context: EvalContext) -> dict[str, Any]:
 
 EVALUATOR = Evaluator(
     name="modelability",
-    version=2,
+    version=3,
     measure=measure,
     cells=cells,
     settings=settings,

@@ -1,14 +1,30 @@
 """What the tests of evaluators that train models of latents share."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
+from analysis.latent_lm import presets
+from analysis.latent_lm.presets import NetworkSize, Preset
 from analysis.resources import Options, Resources
 from dcvae.data.manifest import read_manifest, write_manifest
+
+SMALL_BUDGET = Preset(
+    speech_hours=1.0,
+    validation_hours=1.0,
+    steps=6,
+    curve=(0, 3),
+    decoded=(0, 6),
+    batch_seconds=8.0,
+    learning_rate=5e-3,
+    warmup=2,
+    seeds=(0, 1),
+    solver_steps=4,
+    network=NetworkSize(width=32, layers=1, heads=2, head_layers=1),
+)
 
 
 @pytest.fixture(scope="package")
@@ -32,3 +48,15 @@ def corpus(spoken: Path) -> Path:
     path = spoken.parent / "all_splits.csv"
     write_manifest(path, again)
     return path
+
+
+@pytest.fixture
+def set_budget(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Preset]:
+    """Make "test" the name of a budget of seconds, with these changes of it; the budget."""
+
+    def set_it(**changes: object) -> Preset:
+        budget = dataclasses.replace(SMALL_BUDGET, **changes)
+        monkeypatch.setitem(presets.PRESETS, "test", budget)
+        return budget
+
+    return set_it

@@ -7,26 +7,11 @@ import torch
 
 from analysis.context import EvalContext
 from analysis.evaluators import interpolation, robustness
-from analysis.latent_lm import presets
-from analysis.latent_lm.presets import NetworkSize, Preset
 from analysis.outputs.table import Row
 from analysis.registry import EVALUATORS
 from analysis.systems.codec import wrap
 from analysis.systems.system import LatentSystem
 
-PRESET = Preset(
-    speech_hours=1.0,
-    validation_hours=1.0,
-    steps=2,
-    curve=(0,),
-    decoded=(0,),
-    batch_seconds=8.0,
-    learning_rate=5e-3,
-    warmup=1,
-    seeds=(0,),
-    solver_steps=2,
-    network=NetworkSize(width=32, layers=1, heads=2, head_layers=1),
-)
 FRAME = 1280  # samples at 16 kHz: 12.5 latent frames a second
 KEPT = 24  # of each frame's cosine transform
 
@@ -51,8 +36,8 @@ class Cosines:
 
 
 @pytest.fixture
-def context(make_context, resources, corpus, monkeypatch) -> EvalContext:
-    monkeypatch.setitem(presets.PRESETS, "test", PRESET)
+def context(make_context, resources, corpus, set_budget) -> EvalContext:
+    set_budget(steps=2, curve=(0,), decoded=(0,), warmup=1, seeds=(0,), solver_steps=2)
     made = make_context(corpus, count=9)
     made.resources, made.system = resources, wrap(Cosines(), {})
     return made

@@ -7,29 +7,13 @@ import torch
 from analysis.asr.recogniser import Reading
 from analysis.evaluators import continuations, latent_lm
 from analysis.evaluators.continuations import own_words
-from analysis.latent_lm import presets
-from analysis.latent_lm.presets import NetworkSize, Preset
 from analysis.metrics.score import Score
 from dcvae.audio.io import read_audio
 
-PRESET = Preset(
-    speech_hours=1.0,
-    validation_hours=0.0,
-    steps=4,
-    curve=(),
-    decoded=(4,),
-    batch_seconds=8.0,
-    learning_rate=5e-3,
-    warmup=2,
-    seeds=(0,),
-    solver_steps=4,
-    network=NetworkSize(width=32, layers=1, heads=2, head_layers=1),
-)
-
 
 @pytest.fixture
-def make(make_context, resources, monkeypatch):
-    monkeypatch.setitem(presets.PRESETS, "test", PRESET)
+def make(make_context, resources, set_budget, monkeypatch):
+    set_budget(validation_hours=0.0, steps=4, curve=(), decoded=(4,), seeds=(0,))
     monkeypatch.setattr(continuations, "LONG", 32)  # the clips here are short
     monkeypatch.setattr(continuations, "CLIPS", 3)
 

@@ -6,22 +6,7 @@ import pytest
 
 from analysis.evaluators import interface
 from analysis.evaluators.interface import flops_to_bar
-from analysis.latent_lm import presets
-from analysis.latent_lm.presets import NetworkSize, Preset
 
-PRESET = Preset(
-    speech_hours=1.0,
-    validation_hours=0.0,
-    steps=4,
-    curve=(0,),
-    decoded=(0,),
-    batch_seconds=8.0,
-    learning_rate=5e-3,
-    warmup=2,
-    seeds=(0,),
-    solver_steps=4,
-    network=NetworkSize(width=32, layers=1, heads=2, head_layers=1),
-)
 CONDITIONS = {
     "interface",
     "interface_clean",
@@ -35,9 +20,9 @@ CONDITIONS = {
 
 
 @pytest.fixture
-def make(make_context, resources, monkeypatch):
-    """A context of five clips, with PRESET and without what needs a network to listen."""
-    monkeypatch.setitem(presets.PRESETS, "test", PRESET)
+def make(make_context, resources, set_budget):
+    """A context of five clips, of the small budget, without what needs a network to listen."""
+    set_budget(validation_hours=0.0, steps=4, curve=(0,), decoded=(0,), seeds=(0,))
 
     def context(manifest):
         made = make_context(manifest, count=5)

@@ -1,0 +1,99 @@
+"""Continuations against real speech: every row is there, or says why it is not."""
+
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from analysis.context import EvalContext
+from analysis.evaluators import continuation_frechet
+from analysis.latent_lm.continuation import CONDITIONS, changes
+from analysis.latent_lm.presets import Preset
+from analysis.outputs.table import Row
+from analysis.resources import Resources
+from dcvae.audio.io import write_audio
+from dcvae.data.manifest import Clip
+
+EVERY = {
+    (condition, metric)
+    for condition in CONDITIONS
+    for metric in ("continuation_frechet", "continuation_change_frechet")
+}
+
+
+@pytest.fixture
+def make(
+    make_context, resources: Resources, set_budget: Callable[..., Preset]
+) -> Callable[[Path], EvalContext]:
+    """A context of the small budget."""
+    set_budget()
+
+    def context(manifest: Path) -> EvalContext:
+        made = make_context(manifest)
+        made.resources = resources
+        return made
+
+    return context
+
+
+def measure(context: EvalContext) -> list[Row]:
+    evaluator = continuation_frechet.EVALUATOR
+    batches = context.batches(evaluator.clips(context))
+    return [row for rows in evaluator.measure(batches, context) for row in rows]
+
+
+def cells(rows: list[Row]) -> set[tuple[str, str]]:
+    return {(row.condition, row.metric) for row in rows}
+
+
+def test_every_clip_has_its_rows_and_again_the_same(make, corpus):
+    context = make(corpus)
+    rows = measure(context)
+    assert rows == measure(make(corpus))
+    assert len(rows) == len(context.clips) * len(EVERY)
+    assert cells(rows) == EVERY
+    assert {row.clip for row in rows} == {clip.name for clip in context.clips}
+    scored = [row for row in rows if not row.reason]
+    assert scored
+    assert all(math.isfinite(row.value) for row in scored)
+    assert {row.reason for row in rows} <= {"", "too short to be continued"}
+
+
+def test_no_training_speech_gives_the_same_rows_with_the_reason(make, spoken):
+    rows = measure(make(spoken))  # all in the test split
+    assert cells(rows) == EVERY
+    assert len(rows) == 10 * len(EVERY)
+    assert {row.reason for row in rows} == {"the training split has no clip that can be used"}
+
+
+def test_a_clip_of_less_than_two_latent_frames_fails_alone(make, corpus, tmp_path):
+    write_audio(tmp_path / "short.wav", torch.rand(22050 // 4) - 0.5, 22050)
+    short = Clip(tmp_path / "short.wav", 0.25, 22050, split="test")
+    context = make(corpus)
+    context.clips = [*context.clips, short]
+    own = [row for row in measure(context) if row.clip == short.name]
+    assert cells(own) == EVERY
+    assert {row.reason for row in own} == {"shorter than 2 whole latent frames"}
+
+
+def test_too_few_clips_to_continue_says_so(make, corpus):
+    context = make(corpus)
+    context.clips = context.clips[:5]
+    rows = measure(context)
+    failed = [row for row in rows if math.isnan(row.value)]
+    assert cells(failed) == EVERY
+    assert {row.clip for row in failed} == {clip.name for clip in context.clips}
+    assert all(
+        re.fullmatch(r"\d held-out clips are long enough to be continued, 8 needed", row.reason)
+        or row.reason == "too short to be continued"
+        for row in failed
+    )
+
+
+def test_changes_are_differences_within_a_clip():
+    rising = torch.arange(18.0).expand(3, -1)
+    found = [one.tolist() for one in changes([rising, 2 * rising], 16)]
+    assert found == [[[16] * 3] * 2, [[32] * 3] * 2]
