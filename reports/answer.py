@@ -18,7 +18,7 @@ with ended_by_interrupts():
     from dcvae.claims import COMPONENTS
     from reports.claims import Claim, with_strata
     from reports.formatting import UNKNOWN, plain, signed, span
-    from reports.results import DECIDED, NOT_MEASURED, Record, read_results
+    from reports.results import DECIDED, NOT_MEASURED, ONE_SEED, Record, read_results
 
 REFERENCE = Path("reports/reference")
 BEGIN, END = "<!-- answer:begin -->", "<!-- answer:end -->"
@@ -44,13 +44,9 @@ def answer(folder: Path) -> str:
     """The block of Markdown, its two comments included."""
     results = read_results(folder, "make reference")
     asked = [one for one in with_strata(results.claims) if not one.is_exploratory]
-    blocks = [
-        BEGIN,
-        "\n".join([HEAD, *rows(asked)]),
-        wrapped(f"{basis(results.record)} {open_claims(asked)}"),
-        END,
-    ]
-    return "\n\n".join(blocks)
+    table = "\n".join([HEAD, *rows(asked)])
+    below = " ".join(filter(None, (basis(results.record), beside(asked), open_claims(asked))))
+    return "\n\n".join([BEGIN, table, wrapped(below), END])
 
 
 def wrapped(text: str) -> str:
@@ -59,16 +55,35 @@ def wrapped(text: str) -> str:
 
 
 def rows(asked: Sequence[Claim]) -> Iterator[str]:
-    """What was measured of each promise; one row of a promise of which nothing was."""
+    """What was measured of each promise; one row of a promise of which nothing was.
+
+    Claims of one seed have a row where the promise has no others; else `beside` tells them.
+    """
+    told_beside = one_seed_beside(asked)
     for name, promise in COMPONENTS.items():
         own = [one for one in asked if one.component == name]
-        measured = [one for one in own if one.verdict != NOT_MEASURED]
+        measured = [one for one in own if one.verdict != NOT_MEASURED and one not in told_beside]
         lines = [each for one in measured for each in (one, *unlike_strata(one))]
         for number, one in enumerate(lines):
             yield row("" if number else promise, one)
         if not lines:
             why = NOT_MEASURED if own else "no claim speaks of it"
             yield f"| {promise} | {UNKNOWN} | {UNKNOWN} | | | | {why} | 0 |"
+
+
+def one_seed_beside(asked: Sequence[Claim]) -> list[Claim]:
+    """The claims of one seed on promises that others, of more seeds, speak of."""
+    better = {one.component for one in asked if one.verdict not in (NOT_MEASURED, ONE_SEED)}
+    return [one for one in asked if one.verdict == ONE_SEED and one.component in better]
+
+
+def beside(asked: Sequence[Claim]) -> str:
+    """A sentence with the claims of one seed that have no row."""
+    told = [
+        f"{one.system} {one.what} {signed(one.difference.mean, one.metric.digits)}"
+        for one in one_seed_beside(asked)
+    ]
+    return f"One seed each, which decides nothing: {'; '.join(told)}." if told else ""
 
 
 def unlike_strata(claim: Claim) -> Iterator[Claim]:

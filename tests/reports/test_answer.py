@@ -1,12 +1,13 @@
 """The verdicts as Markdown, and the block of the README that has them."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dcvae.claims import COMPONENTS
-from reports.answer import BEGIN, END, answer, main, unlike_strata
+from reports.answer import BEGIN, END, answer, beside, main, rows, unlike_strata
 from reports.claims import claims
 from reports.study import Study
 
@@ -51,6 +52,19 @@ def test_strata_are_told_where_another_part_decides_the_verdict(
     found = list(unlike_strata(replace(claim, strata=pair)))
     assert found == (pair if told else [])
     assert {one.stratum.partition(" ")[0] for one in pair} == {"no_layernorm"}
+
+
+def test_a_claim_of_one_seed_has_a_row_where_its_promise_has_no_better(planned: Study) -> None:
+    claim = next(iter(claims(planned)))
+    decided = replace(claim, verdict="supported", strata=[])
+    single = replace(decided, verdict="one seed", system="fixed_noise")
+    assert not [line for line in rows([decided, single]) if "fixed_noise" in line]
+    assert re.fullmatch(
+        r"One seed each, which decides nothing: fixed_noise .+ [+\N{MINUS SIGN}]\d\S*\.",
+        beside([decided, single]),
+    )
+    assert [line for line in rows([single]) if "fixed_noise" in line]
+    assert beside([single]) == ""
 
 
 def test_the_answer_of_the_readme_is_that_of_the_reference_study() -> None:
