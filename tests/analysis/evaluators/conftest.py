@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from analysis.context import EvalContext
 from analysis.latent_lm import presets
 from analysis.latent_lm.presets import NetworkSize, Preset
 from analysis.resources import Options, Resources
@@ -60,3 +61,20 @@ def set_budget(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Preset]:
         return budget
 
     return set_it
+
+
+@pytest.fixture
+def make(
+    make_context: Callable[..., EvalContext],
+    resources: Resources,
+    set_budget: Callable[..., Preset],
+) -> Callable[..., EvalContext]:
+    """A context of the small budget, of a manifest and make_context's other options."""
+    set_budget()
+
+    def context(manifest: Path, **options: object) -> EvalContext:
+        made = make_context(manifest, **options)
+        made.resources = resources
+        return made
+
+    return context

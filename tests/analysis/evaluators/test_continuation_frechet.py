@@ -2,18 +2,13 @@
 
 import math
 import re
-from collections.abc import Callable
-from pathlib import Path
 
-import pytest
 import torch
 
 from analysis.context import EvalContext
 from analysis.evaluators import continuation_frechet
 from analysis.latent_lm.continuation import CONDITIONS, changes
-from analysis.latent_lm.presets import Preset
 from analysis.outputs.table import Row
-from analysis.resources import Resources
 from dcvae.audio.io import write_audio
 from dcvae.data.manifest import Clip
 
@@ -22,21 +17,6 @@ EVERY = {
     for condition in CONDITIONS
     for metric in ("continuation_frechet", "continuation_change_frechet")
 }
-
-
-@pytest.fixture
-def make(
-    make_context, resources: Resources, set_budget: Callable[..., Preset]
-) -> Callable[[Path], EvalContext]:
-    """A context of the small budget."""
-    set_budget()
-
-    def context(manifest: Path) -> EvalContext:
-        made = make_context(manifest)
-        made.resources = resources
-        return made
-
-    return context
 
 
 def measure(context: EvalContext) -> list[Row]:

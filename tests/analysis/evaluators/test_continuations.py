@@ -12,17 +12,11 @@ from dcvae.audio.io import read_audio
 
 
 @pytest.fixture
-def make(make_context, resources, set_budget, monkeypatch):
+def make(make, set_budget, monkeypatch):
     set_budget(validation_hours=0.0, steps=4, curve=(), decoded=(4,), seeds=(0,))
     monkeypatch.setattr(continuations, "LONG", 32)  # the clips here are short
     monkeypatch.setattr(continuations, "CLIPS", 3)
-
-    def context(manifest):
-        made = make_context(manifest)
-        made.resources = resources
-        return made
-
-    return context
+    return make
 
 
 def measure(context, evaluator=continuations.EVALUATOR):

@@ -1,6 +1,7 @@
 """The interface test: a generator's errors and white noise of their power, decoded and scored."""
 
 import math
+from functools import partial
 
 import pytest
 
@@ -20,16 +21,10 @@ CONDITIONS = {
 
 
 @pytest.fixture
-def make(make_context, resources, set_budget):
-    """A context of five clips, of the small budget, without what needs a network to listen."""
+def make(make, set_budget):
+    """A context of five clips, without what needs a network to listen."""
     set_budget(validation_hours=0.0, steps=4, curve=(0,), decoded=(0,), seeds=(0,))
-
-    def context(manifest):
-        made = make_context(manifest, count=5)
-        made.resources = resources
-        return made
-
-    return context
+    return partial(make, count=5)
 
 
 def measure(context):

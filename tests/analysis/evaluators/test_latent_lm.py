@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from analysis.batching import Sample
 from analysis.context import EvalContext
 from analysis.evaluators import latent_lm
 from analysis.latent_lm.continuation import make_prompt
-from analysis.latent_lm.presets import Preset
 from analysis.outputs.table import Row
 from analysis.resources import Options, Resources
 from analysis.systems.autoencoder import AutoencoderSystem
@@ -42,21 +40,6 @@ CLIP_ROWS = {
     ("modelability", "standardising_gain"),
     ("modelability_raw", "context_gain"),
 }
-
-
-@pytest.fixture
-def make(
-    make_context, resources: Resources, set_budget: Callable[..., Preset]
-) -> Callable[..., EvalContext]:
-    """A context of the small budget."""
-    set_budget()
-
-    def context(manifest: Path, **options: object) -> EvalContext:
-        made = make_context(manifest, **options)
-        made.resources = resources
-        return made
-
-    return context
 
 
 def measure(context: EvalContext) -> list[Row]:
