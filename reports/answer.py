@@ -15,7 +15,7 @@ from dcvae.system_names import split_name
 from dcvae.utils.errors import ended_by_interrupts, user_errors
 
 with ended_by_interrupts():
-    from dcvae.claims import COMPONENTS
+    from dcvae.claims import BASELINE, COMPONENTS
     from reports.claims import Claim, with_strata
     from reports.formatting import UNKNOWN, plain, signed, span
     from reports.results import DECIDED, NOT_MEASURED, ONE_SEED, Record, read_results
@@ -26,7 +26,7 @@ ABSENT = re.compile(r"no run of (\S+) is there")  # what the analysis says of a 
 NAMED = re.compile(r"\S+/seed\d+(?=,| is | are )")
 WIDTH = 98  # characters
 HEAD = (
-    "| promise of the design | taken away | measure | effect | 95% interval | margin | verdict"
+    "| promise of the design | ablation | measure | effect | 95% interval | margin | verdict"
     " | seeds |\n|---|---|---|---|---|---|---|---|"
 )
 
@@ -71,6 +71,15 @@ def rows(asked: Sequence[Claim]) -> Iterator[str]:
             yield f"| {promise} | {UNKNOWN} | {UNKNOWN} | | | | {why} | 0 |"
 
 
+def compared(one: Claim) -> str:
+    """Behind a system's name: the stratum, or what a system is compared with as it stands."""
+    if one.stratum:
+        return f", {one.stratum}"
+    if one.is_main_effect:
+        return ""
+    return " (alone)" if split_name(one.against)[0] == BASELINE else f" (to {one.against})"
+
+
 def one_seed_beside(asked: Sequence[Claim]) -> list[Claim]:
     """The claims of one seed on promises that others, of more seeds, speak of."""
     better = {one.component for one in asked if one.verdict not in (NOT_MEASURED, ONE_SEED)}
@@ -78,12 +87,14 @@ def one_seed_beside(asked: Sequence[Claim]) -> list[Claim]:
 
 
 def beside(asked: Sequence[Claim]) -> str:
-    """A sentence with the claims of one seed that have no row."""
-    told = [
-        f"{one.system} {one.what} {signed(one.difference.mean, one.metric.digits)}"
-        for one in one_seed_beside(asked)
-    ]
-    return f"One seed each, which decides nothing: {'; '.join(told)}." if told else ""
+    """A sentence with the claims of one seed that have no row, measure by measure."""
+    effects: dict[str, list[str]] = {}
+    for one in one_seed_beside(asked):
+        where = compared(one).removesuffix(" (alone)")
+        effect = signed(one.difference.mean, one.metric.digits)
+        effects.setdefault(one.what, []).append(f"{one.system}{where} {effect}")
+    told = "; ".join(f"{what}: {', '.join(some)}" for what, some in effects.items())
+    return f"Of one seed each, which decides nothing, {told}." if told else ""
 
 
 def unlike_strata(claim: Claim) -> Iterator[Claim]:
@@ -98,10 +109,9 @@ def unlike_strata(claim: Claim) -> Iterator[Claim]:
 def row(promise: str, one: Claim) -> str:
     """A claim, or one of its strata, in the unit in which its metric is written."""
     digits, difference = one.metric.digits, one.difference
-    where = f", {one.stratum}" if one.stratum else "" if one.is_main_effect else " (alone)"
     cells = [
         promise,
-        f"{one.system}{where}",
+        f"{one.system}{compared(one)}",
         one.what + (" %" if one.metric.percent else ""),
         signed(difference.mean, digits),
         span(difference, digits) if difference.has_interval else UNKNOWN,

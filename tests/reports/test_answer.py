@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dcvae.claims import COMPONENTS
-from reports.answer import BEGIN, END, answer, beside, main, rows, unlike_strata
+from reports.answer import BEGIN, END, answer, beside, compared, main, rows, unlike_strata
 from reports.claims import claims
 from reports.study import Study
 
@@ -60,11 +60,25 @@ def test_a_claim_of_one_seed_has_a_row_where_its_promise_has_no_better(planned: 
     single = replace(decided, verdict="one seed", system="fixed_noise")
     assert not [line for line in rows([decided, single]) if "fixed_noise" in line]
     assert re.fullmatch(
-        r"One seed each, which decides nothing: fixed_noise .+ [+\N{MINUS SIGN}]\d\S*\.",
+        r"Of one seed each, which decides nothing, .+: fixed_noise [+\N{MINUS SIGN}]\d\S*\.",
         beside([decided, single]),
     )
     assert [line for line in rows([single]) if "fixed_noise" in line]
     assert beside([single]) == ""
+
+
+@pytest.mark.parametrize(
+    ("against", "told"),
+    [
+        ("baseline", " (alone)"),
+        ("baseline@350", " (alone)"),
+        ("compression_16x_matched", " (to compression_16x_matched)"),
+    ],
+)
+def test_it_is_told_what_a_system_is_compared_with(planned: Study, against: str, told: str) -> None:
+    effect = next(one for one in claims(planned) if one.is_main_effect)
+    assert compared(replace(effect, against=against)) == ""
+    assert compared(replace(effect, contrast="difference", against=against)) == told
 
 
 def test_the_answer_of_the_readme_is_that_of_the_reference_study() -> None:
