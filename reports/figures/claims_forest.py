@@ -81,7 +81,7 @@ def draw(values: pd.DataFrame) -> Figure:
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("effect in margins\n(right: as claimed)")
-    style.title(axes, "Claims: effects in units of the margin")
+    style.title(axes, "Claims: effects in margins")
     name_verdicts(figure, values)
     return figure
 
