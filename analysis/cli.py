@@ -17,7 +17,7 @@ from analysis.runner import AnalysisRunner
 from analysis.runs import find_run, find_system
 from analysis.systems.system import SystemFault
 from dcvae.data.test_sets import ANY_COUNT, TEST_SETS, find_manifest
-from dcvae.runs import PEERS, PLAN, STATISTICS
+from dcvae.runs import PEERS, PLAN, RECORD, STATISTICS, read_run
 from dcvae.study_plan import read_plan
 from dcvae.utils.errors import one_line, user_errors
 
@@ -45,7 +45,11 @@ def parser() -> argparse.ArgumentParser:
     it.add_argument("--only", type=names, metavar="A,B", help="these evaluators alone")
     it.add_argument("--skip", type=names, metavar="A,B", help="leave these evaluators out")
     it.add_argument("--checkpoint", choices=("last", "best"), default="last")
-    it.add_argument("--clips", type=int, default=DEFAULT_CLIPS, help="how many (%(default)s)")
+    it.add_argument(
+        "--clips",
+        type=int,
+        help=f"how many (as a run named by --manifest was scored on, else {DEFAULT_CLIPS})",
+    )
     it.add_argument(
         "--robustness-clips",
         type=int,
@@ -120,6 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options = parser().parse_args(arguments)
         if not options.runs and options.study is None and not options.systems:
             raise ValueError("name a run's folder, a study's with --study, or a --system")
+        if options.clips is None:
+            options.clips = clips_of_run(options.manifest) or DEFAULT_CLIPS
         for name in CLIP_COUNTS:
             if getattr(options, name) < 1:
                 flag = f"--{name.replace('_', '-')}"
@@ -152,6 +158,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sync_mlflow(tracked)
         if failed:
             sys.exit(2)
+
+
+def clips_of_run(manifest: str | None) -> int:
+    """On how many clips the run was scored whose folder stands for its manifest; else 0."""
+    if manifest is None or not Path(manifest, RECORD).is_file():
+        return 0
+    summary = read_run(Path(manifest)).summary or {}
+    return len(summary.get("clips", ()))
 
 
 def score_systems(options: argparse.Namespace, scorer: AnalysisRunner) -> bool:

@@ -167,6 +167,21 @@ def test_a_run_on_other_clips_has_the_rows_of_its_own_analysis(
         )
 
 
+def test_a_system_is_scored_on_as_many_clips_as_the_run_that_it_is_to_stand_beside(
+    make_run, spoken: Path, tmp_path: Path
+) -> None:
+    folder = make_run(tmp_path, spoken, "baseline")
+    main([str(folder), "--only", "latent_noise", "--clips", "3", "--no-study"])
+    out = tmp_path / "peers"
+    asked = ["--system", f"run:{folder}", "--out", str(out), "--only", "latent_noise"]
+    main([*asked, "--manifest", str(folder)])
+    beside = out / "debug-baseline-seed0" / "seed0"
+    clips = [json.loads((one / "analysis/analysis.json").read_text())["clips"]
+             for one in (folder, beside)]  # fmt: skip
+    assert clips[0] == clips[1]
+    assert len(clips[0]) == 3
+
+
 def write_pairs(folder: Path, table_of: Path, system: str, spoken: Path) -> tuple[Path, Path]:
     """The clips, and what `system` makes of them, as 32-bit files of one name each."""
     from analysis.systems.codec import wrap
