@@ -9,7 +9,8 @@ EVALUATORS = (
     "quality", "pitch", "distillmos", "dnsmos", "visqol", "intelligibility", "speaker",
     "latents", "phones", "channels", "latent_noise", "latent_noise_audio", "input_noise",
     "round_trips", "interpolation", "modelability", "continuation_frechet", "continuations",
-    "interface", "unseen", "unseen_speaker",
+    "interface", "unseen",
+    "unseen_speaker",
 )  # fmt: skip
 BUDGETS = ("quick", "paper")
 CLIP_COUNTS = ("clips", "robustness_clips", "word_clips", "unseen_clips")  # of Analysis

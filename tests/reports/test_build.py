@@ -243,6 +243,6 @@ def test_reports_load_neither_torch_nor_the_other_packages() -> None:
     assert loaded.isdisjoint({"torch", "experiments", "analysis"})
     ours = {name for name in loaded if name.startswith("dcvae")}
     utils = ("csv_lines", "entries", "errors", "files", "jsonl", "workers")
-    files = ("claims", "record_types", "runs", "study_plan", "utils")
+    files = ("claims", "record_types", "runs", "study_plan", "system_names", "utils")
     rooms = {"dcvae", *(f"dcvae.{name}" for name in files)}
     assert ours == rooms | {f"dcvae.utils.{name}" for name in utils}
