@@ -15,7 +15,7 @@ from dcvae.system_names import split_name
 from dcvae.utils.errors import ended_by_interrupts, user_errors
 
 with ended_by_interrupts():
-    from dcvae.claims import BASELINE, COMPONENTS
+    from dcvae.claims import COMPONENTS
     from reports.claims import Claim, with_strata
     from reports.formatting import UNKNOWN, plain, signed, span
     from reports.results import DECIDED, NOT_MEASURED, ONE_SEED, Record, read_results
@@ -77,7 +77,7 @@ def compared(one: Claim) -> str:
         return f", {one.stratum}"
     if one.is_main_effect:
         return ""
-    return " (alone)" if split_name(one.against)[0] == BASELINE else f" (to {one.against})"
+    return " (alone)" if one.is_against_baseline else f" (to {one.against})"
 
 
 def one_seed_beside(asked: Sequence[Claim]) -> list[Claim]:

@@ -51,9 +51,14 @@ class Claim:
         return self.contrast == MAIN_EFFECT
 
     @property
+    def is_against_baseline(self) -> bool:
+        """Whether it compares with the baseline, of whatever budget."""
+        return split_name(self.against)[0] == BASELINE
+
+    @property
     def compared_with(self) -> str:
         """For "against ...": the baseline needs no name."""
-        return "the baseline" if split_name(self.against)[0] == BASELINE else self.against
+        return "the baseline" if self.is_against_baseline else self.against
 
     @property
     def whisker(self) -> dict[str, float] | None:

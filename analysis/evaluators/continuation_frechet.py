@@ -30,6 +30,7 @@ DISTANCES: dict[str, Spread] = {
     "continuation_frechet": spectra,
     "continuation_change_frechet": partial(changes, apart=CHANGE),
 }
+CELLS = [(condition, metric) for condition in CONDITIONS for metric in DISTANCES]
 
 
 def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row]]:
@@ -42,7 +43,7 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
     """
     probe = probe_of(context, batches)
     faults = probe.faults | dict.fromkeys(probe.sequences if probe.reason else (), probe.reason)
-    yield [Row(name, *cell, math.nan, why) for name, why in faults.items() for cell in all_cells()]
+    yield [Row(name, *cell, math.nan, why) for name, why in faults.items() for cell in CELLS]
     if probe.fitted:
         yield distance_rows(probe.continuations(context), list(probe.sequences))
 
@@ -75,13 +76,9 @@ def pseudo_values(
     return [Score(fmean(one)) for one in zip(*values, strict=True)]
 
 
-def all_cells() -> list[Cell]:
-    return [(condition, metric) for condition in CONDITIONS for metric in DISTANCES]
-
-
 def cells(context: EvalContext, clip: Clip) -> list[Cell]:
     """What every clip has a row of."""
-    return all_cells()
+    return CELLS
 
 
 EVALUATOR = Evaluator(
