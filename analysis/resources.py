@@ -3,10 +3,11 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import cached_property
-from multiprocessing import get_context
+from types import TracebackType
+from typing import Self
 
 import torch
 
@@ -16,6 +17,9 @@ from analysis.batching import ALONE, FRAMES_AT_ONCE
 from analysis.evaluators.speaker_encoder import VoiceEncoder, load_voice_encoder
 from analysis.metrics.worker import one_thread
 from dcvae.utils.threads import Result, on_one_thread, torch_threads
+from dcvae.utils.workers import worker_pool
+
+PRELOAD = ("analysis.metrics.perceptual", "pesq", "pystoi")
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,23 @@ class Options:
 
 
 class Resources:
-    """Made once and used by every run; the models are loaded when first asked for."""
+    """Made once and used by every run, in a with block; each is had when first asked for."""
 
     def __init__(self, device: torch.device, options: Options) -> None:
         self.device = device
         self.options = options
+        self.opened = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.opened.__exit__(kind, error, trace)
 
     @property
     def frames_at_once(self) -> int:
@@ -43,10 +59,8 @@ class Resources:
 
     @cached_property
     def pool(self) -> ProcessPoolExecutor:
-        """One process a core, forked from one that has the metrics' libraries and no threads."""
-        processes = get_context("forkserver")
-        processes.set_forkserver_preload(["analysis.metrics.perceptual", "pesq", "pystoi"])
-        return ProcessPoolExecutor(os.cpu_count(), mp_context=processes, initializer=one_thread)
+        """One process a core; OSError, as the with block ends, where the system ended one."""
+        return self.opened.enter_context(worker_pool(os.cpu_count() or 1, PRELOAD, one_thread))
 
     def run_all(
         self, function: Callable[..., Result], jobs: Sequence[tuple[object, ...]]
@@ -69,10 +83,6 @@ class Resources:
     def voice_encoder(self) -> VoiceEncoder:
         """The speaker encoder; ImportError where its package is missing."""
         return load_voice_encoder(self.device)
-
-    def close(self) -> None:
-        if "pool" in self.__dict__:
-            self.pool.shutdown(wait=True, cancel_futures=True)
 
 
 def beside_the_pool() -> AbstractContextManager[None]:

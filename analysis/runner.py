@@ -64,8 +64,8 @@ class AnalysisRunner:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.resources.close()
         self.cache.close()
+        self.resources.__exit__(kind, error, trace)
 
     def score(self, run: ScoredRun) -> str:
         """Measure what is not measured yet, write the run's table and sum it up in one line."""

@@ -51,12 +51,8 @@ def draw_figures(study: Study, measured: Measured, folder: Path) -> list[dict[st
     count = min(len(os.sched_getaffinity(0)), len(jobs))
     if count < 2 or len(study.systems) <= ALONE:
         return [draw_figure(*job) for job in jobs]
-    with worker_pool(count, [__name__], idle, range(count)) as pool:
+    with worker_pool(count, [__name__]) as pool:
         return list(pool.map(draw_figure, *zip(*jobs, strict=True)))
-
-
-def idle(_: int) -> None:
-    """A worker needs nothing before its first figure."""
 
 
 def draw_figure(

@@ -16,18 +16,22 @@ Result = TypeVar("Result")
 
 @contextmanager
 def worker_pool(
-    count: int, preload: Sequence[str], prepare: Callable[[Any], None], arguments: Iterable[Any]
+    count: int,
+    preload: Sequence[str],
+    prepare: Callable[..., None] | None = None,
+    arguments: Iterable[tuple[Any, ...]] | None = None,
 ) -> Iterator[ProcessPoolExecutor]:
     """`count` processes, forked from one that has the modules `preload` and no threads.
 
-    Each calls prepare(argument) first, with one of its own. They end with this process, however it
-    ends, and at once where the block fails. OSError where the system ended one.
+    Each calls `prepare` first, with the next of `arguments`, which are as many, or with none. They
+    end with this process, however it ends, and at once where the block fails. OSError where the
+    system ended one.
     """
     processes = get_context("forkserver")
     processes.set_forkserver_preload(list(preload))
     queue, before = processes.SimpleQueue(), set(active_children())
-    for argument in arguments:
-        queue.put(argument)
+    for one in [()] * count if arguments is None else arguments:
+        queue.put(one)
     pool = ProcessPoolExecutor(count, processes, _begin, (prepare, queue))
     try:
         yield pool
@@ -41,12 +45,13 @@ def worker_pool(
         pool.shutdown(cancel_futures=True)
 
 
-def _begin(prepare: Callable[[Any], None], queue: Any) -> None:
+def _begin(prepare: Callable[..., None] | None, queue: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the parent answers it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if torch := sys.modules.get("torch"):  # preloaded: not every pool's work needs it
         torch.set_num_threads(1)
-    prepare(queue.get())
+    if prepare:
+        prepare(*queue.get())
 
 
 def _end_with_parent() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -79,19 +80,19 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_context(make_run, tmp_path: Path) -> Iterator[Callable[..., EvalContext]]:
     """What an evaluator measures: a run on the manifest, its first `count` clips."""
     made: list[EvalContext] = []
-    own: list[Resources] = []  # a test may give a context others, which are not closed here
+    own = ExitStack()  # a test may give a context other resources, which are not closed here
 
     def make(manifest: Path, count: int = 10, **options: object) -> EvalContext:
         run = find_run(make_run(tmp_path, manifest, "baseline", **options))
         vocoder = load_vocoder(**VOCODER)
         system = run.load(vocoder, torch.device("cpu"))
         clips = select_clips(read_manifest(manifest), "test", count)
-        own.append(Resources(torch.device("cpu"), Options(whisper="bundled-en")))
-        made.append(EvalContext(run, system, vocoder, clips, own[-1], TensorCache()))
+        options = Options(whisper="bundled-en")
+        resources = own.enter_context(Resources(torch.device("cpu"), options))
+        made.append(EvalContext(run, system, vocoder, clips, resources, TensorCache()))
         return made[-1]
 
-    yield make
-    for resources in own:
-        resources.close()
+    with own:
+        yield make
     for context in made:
         context.cache.close()

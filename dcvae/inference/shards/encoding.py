@@ -131,8 +131,8 @@ def encode_missing(
 _assigned: list[tuple[ShardEncoder, str]] = []  # to this worker: encoder and device
 
 
-def prepare(assigned: tuple[ShardEncoder, str]) -> None:
-    _assigned.append(assigned)
+def prepare(encoder: ShardEncoder, device: str) -> None:
+    _assigned.append((encoder, device))
 
 
 @cache

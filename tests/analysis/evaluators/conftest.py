@@ -32,9 +32,8 @@ SMALL_BUDGET = Preset(
 def resources() -> Iterator[Resources]:
     """One pool for all tests, whose processes take seconds to start; the budget is "test"."""
     options = Options(budget="test", robustness_clips=3, whisper="bundled-en")
-    made = Resources(torch.device("cpu"), options)
-    yield made
-    made.close()
+    with Resources(torch.device("cpu"), options) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

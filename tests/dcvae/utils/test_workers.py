@@ -1,5 +1,9 @@
 import os
 import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -10,6 +14,7 @@ from dcvae.utils.workers import run_ahead, worker_pool
 
 ROOT = Path(__file__).parents[3]
 PRELOAD = ("torch",)
+PATIENCE = 120  # seconds
 assigned: list[object] = []
 
 
@@ -21,6 +26,11 @@ def importable(monkeypatch):
 
 def prepare(one):
     assigned.append(one)
+
+
+def report_and_sleep(file):
+    Path(file).write_text(str(os.getpid()))
+    time.sleep(600)
 
 
 def told(number):
@@ -40,7 +50,7 @@ def is_there(pid: int) -> bool:
 
 
 def test_each_worker_has_one_thread_and_an_argument_of_its_own():
-    with worker_pool(2, PRELOAD, prepare, ["a", "b"]) as pool:
+    with worker_pool(2, PRELOAD, prepare, [("a",), ("b",)]) as pool:
         results = list(run_ahead(pool, told, ((number,) for number in range(50)), 4))
     assert sorted(number for number, *_ in results) == list(range(50))
     assert {threads for _, _, threads, _ in results} == {1}
@@ -51,7 +61,7 @@ def test_each_worker_has_one_thread_and_an_argument_of_its_own():
 
 
 def test_jobs_are_taken_as_they_are_needed():
-    with pytest.raises(KeyboardInterrupt), worker_pool(1, PRELOAD, prepare, ["a"]) as pool:
+    with pytest.raises(KeyboardInterrupt), worker_pool(1, PRELOAD, prepare, [("a",)]) as pool:
         numbers = count()
         results = run_ahead(pool, told, ((number,) for number in numbers), 3)
         *_, pid = next(results)
@@ -63,6 +73,44 @@ def test_jobs_are_taken_as_they_are_needed():
 def test_a_worker_that_is_killed_is_told():
     with (
         pytest.raises(OSError, match="a worker process was ended from outside"),
-        worker_pool(1, PRELOAD, prepare, ["a"]) as pool,
+        worker_pool(1, PRELOAD, prepare, [("a",)]) as pool,
     ):
         list(run_ahead(pool, die, [(1,)], 2))
+
+
+ENDLESS = """
+from pathlib import Path
+from tests.dcvae.utils.test_workers import report_and_sleep
+from dcvae.utils.workers import worker_pool
+
+if __name__ == "__main__":
+    with worker_pool(1, []) as pool:
+        pool.submit(report_and_sleep, "started").result()
+"""
+
+
+def test_a_worker_in_the_midst_of_its_work_ends_with_a_parent_that_is_killed(tmp_path):
+    (tmp_path / "endless.py").write_text(ENDLESS)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen([sys.executable, "endless.py"], cwd=tmp_path, env=environment)
+    started = tmp_path / "started"
+    wait_until(lambda: started.exists() and started.read_text())
+    parent.kill()
+    parent.wait()
+    pid = int(started.read_text())
+    wait_until(lambda: not is_running(pid))
+
+
+def is_running(pid: int) -> bool:
+    """Whether it is there, and not only waits for somebody to read its exit status."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until(happened: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
