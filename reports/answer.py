@@ -90,7 +90,7 @@ def beside(asked: Sequence[Claim]) -> str:
     """A sentence with the claims of one seed that have no row, measure by measure."""
     effects: dict[str, list[str]] = {}
     for one in one_seed_beside(asked):
-        where = compared(one).removesuffix(" (alone)")
+        where = "" if one.is_against_baseline else compared(one)
         effect = signed(one.difference.mean, one.metric.digits)
         effects.setdefault(one.what, []).append(f"{one.system}{where} {effect}")
     told = "; ".join(f"{what}: {', '.join(some)}" for what, some in effects.items())

@@ -33,7 +33,10 @@ class Source:
 
 
 EXAMPLES = Source("examples", "reconstruction", has_ceiling=True)
-CONTINUED = Source("continuations", "continuation", ", continued after 1.5 s", prompt=1.5)
+PROMPT = 1.5  # seconds
+CONTINUED = Source(
+    "continuations", "continuation", f", continued after {PROMPT:g} s", prompt=PROMPT
+)
 
 
 def first_runs(study: Study) -> dict[str, Run]:
