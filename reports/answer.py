@@ -18,7 +18,14 @@ with ended_by_interrupts():
     from dcvae.claims import COMPONENTS
     from reports.claims import Claim, with_strata
     from reports.formatting import UNKNOWN, plain, signed, span
-    from reports.results import DECIDED, NOT_MEASURED, ONE_SEED, Record, read_results
+    from reports.results import (
+        DECIDED,
+        NOT_MEASURED,
+        ONE_SEED,
+        Estimate,
+        Record,
+        read_results,
+    )
 
 REFERENCE = Path("reports/reference")
 BEGIN, END = "<!-- answer:begin -->", "<!-- answer:end -->"
@@ -26,8 +33,8 @@ ABSENT = re.compile(r"no run of (\S+) is there")  # what the analysis says of a 
 NAMED = re.compile(r"\S+/seed\d+(?=,| is | are )")
 WIDTH = 98  # characters
 HEAD = (
-    "| promise of the design | ablation | measure | effect | 95% interval | margin | verdict"
-    " | seeds |\n|---|---|---|---|---|---|---|---|"
+    "| promise of the design | ablation | measure | claimed | effect | 95% interval"
+    " | in the full design | margin | verdict | seeds |\n|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -43,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def answer(folder: Path) -> str:
     """The block of Markdown, its two comments included."""
     results = read_results(folder, "make reference")
-    asked = [one for one in with_strata(results.claims) if not one.is_exploratory]
+    asked = [one for one in with_strata(results) if not one.is_exploratory]
     table = "\n".join([HEAD, *rows(asked)])
     below = " ".join(filter(None, (basis(results.record), beside(asked), open_claims(asked))))
     return "\n\n".join([BEGIN, table, wrapped(below), END])
@@ -68,7 +75,7 @@ def rows(asked: Sequence[Claim]) -> Iterator[str]:
             yield row("" if number else promise, one)
         if not lines:
             why = NOT_MEASURED if own else "no claim speaks of it"
-            yield f"| {promise} | {UNKNOWN} | {UNKNOWN} | | | | {why} | 0 |"
+            yield f"| {promise} | {UNKNOWN} | {UNKNOWN} | | | | | | {why} | 0 |"
 
 
 def compared(one: Claim) -> str:
@@ -113,13 +120,21 @@ def row(promise: str, one: Claim) -> str:
         promise,
         f"{one.system}{compared(one)}",
         one.what + (" %" if one.metric.percent else ""),
+        "more" if one.sign > 0 else "less",
         signed(difference.mean, digits),
-        span(difference, digits) if difference.has_interval else UNKNOWN,
+        interval(difference, digits),
+        f"{signed(one.alone.mean, digits)} ({interval(one.alone, digits)})"
+        if one.alone.known
+        else "",
         plain(one.margin, digits),
         one.verdict,
         str(one.seeds),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def interval(one: Estimate, digits: int) -> str:
+    return span(one, digits) if one.has_interval else UNKNOWN
 
 
 def open_claims(asked: Sequence[Claim]) -> str:

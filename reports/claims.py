@@ -1,13 +1,12 @@
 """The claims of a study and the verdicts on them, as the analysis wrote them."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dcvae.claims import BASELINE
 from dcvae.system_names import split_name
 from reports.metric_registry import Metric, describe, metric_of
-from reports.results import ONE_SEED, UNDECIDED, Estimate, Record
+from reports.results import NOTHING, ONE_SEED, UNDECIDED, Estimate, Record, Results
 from reports.study import Study
 
 MAIN_EFFECT = "main effect"
@@ -31,6 +30,7 @@ class Claim:
     baseline: float
     value: float
     difference: Estimate  # with its 95% interval; n_scored are the paired clips
+    alone: Estimate  # of a main effect: the system minus the full design, all other parts in place
     low_90: float
     high_90: float
     p_holm: float
@@ -90,22 +90,24 @@ class Claim:
 
 def claims(study: Study) -> list[Claim]:
     """Every claim of the study with its strata."""
-    return with_strata(study.results.claims)
+    return with_strata(study.results)
 
 
-def with_strata(rows: Sequence[Record]) -> list[Claim]:
+def with_strata(results: Results) -> list[Claim]:
     """The claims of claims.csv; a claim's strata follow it there."""
     found: list[Claim] = []
-    for row in rows:
-        one = claim_of(row)
+    for row in results.claims:
+        one = claim_of(row, results)
         (found[-1].strata if one.stratum else found).append(one)
     return found
 
 
-def claim_of(row: Record) -> Claim:
+def claim_of(row: Record, results: Results) -> Claim:
     """One row of claims.csv, in the units in which its metric is written."""
     metric = metric_of(row["metric"])
     difference = Estimate(row["difference"], row["low"], row["high"], int(row["clips"]), p=row["p"])
+    is_of_all_cells = row["contrast"] == MAIN_EFFECT and not row["stratum"]
+    cell = row["system"], row["condition"], row["metric"]
     return Claim(
         system=row["system"],
         against=row["against"],
@@ -121,6 +123,7 @@ def claim_of(row: Record) -> Claim:
         baseline=metric.unit * row["baseline"],
         value=metric.unit * row["value"],
         difference=metric.shown(difference),
+        alone=metric.shown(results.difference(*cell)) if is_of_all_cells else NOTHING,
         low_90=metric.unit * row["low_90"],
         high_90=metric.unit * row["high_90"],
         p_holm=row["p_holm"],

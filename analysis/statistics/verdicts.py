@@ -20,11 +20,15 @@ DECIDED = (SUPPORTED, CONTRADICTED, NEGLIGIBLE)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction for a family of tests; NaN is no test and stays."""
+    """Holm's step-down correction for a family of tests.
+
+    NaN, a test that is still to come, stays, and counts as one that says nothing (p = 1): what is
+    below alpha today stays there whatever the others bring.
+    """
     order = sorted((p, index) for index, p in enumerate(p_values) if not math.isnan(p))
     corrected, largest = list(p_values), 0.0
     for rank, (p, index) in enumerate(order):
-        largest = max(largest, min(1.0, (len(order) - rank) * p))
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p))
         corrected[index] = largest
     return corrected
 

@@ -24,6 +24,7 @@ def claims(study: Study) -> Table:
         Column("metric", "metric", words=True),
         *(Column(key, key) for key in ("baseline", "value")),
         Column("difference", "difference", counted=True, paired=True),
+        Column("alone", "in the full design", counted=True, paired=True),
         *(Column(key, key) for key in ("margin", "seeds", "clips")),
         *(Column(key, title) for key, title in (("p", "p"), ("p_holm", "p after Holm"))),
         Column("verdict", "verdict", words=True),
@@ -37,8 +38,9 @@ def claims(study: Study) -> Table:
         "claims",
         "The claims and their verdicts",
         "Differences are system minus the one it is compared with, over the same training seeds and"
-        f" clips, or main effects over a factorial, with {study.intervals}; rates in percent. The"
-        f" margin is the smallest effect worth having. {study.verdicts}".rstrip(),
+        f" clips, or main effects over a factorial, with {study.intervals}; rates in percent."
+        " Beside a main effect stands that of taking the part out of the full design alone."
+        f" The margin is the smallest effect worth having. {study.verdicts}".rstrip(),
         columns,
         [claim_cells(each) for one in ordered for each in (one, *one.strata)],
     )
@@ -55,6 +57,7 @@ def claim_cells(one: Claim) -> list[Cell]:
         value_cell(one.baseline, digits),
         value_cell(one.value, digits),
         difference_cell(difference, digits),
+        difference_cell(one.alone, digits),
         value_cell(one.margin, digits),
         number_cell(one.seeds),
         number_cell(difference.n_scored),

@@ -23,12 +23,14 @@ def test_every_promise_has_its_claims_with_effect_interval_margin_verdict_and_se
     assert (lines[0], lines[-1]) == (BEGIN, END)
     rows = [line.strip("|").split("|") for line in lines if line.startswith("| ")][1:]
     cells = [[cell.strip() for cell in row] for row in rows]
-    assert all(len(row) == 8 for row in cells)
+    assert all(len(row) == 10 for row in cells)
     assert list(dict.fromkeys(row[0] for row in cells if row[0])) == list(COMPONENTS.values())
     rank = next(row for row in cells if row[2] == "effective rank")
     assert rank[1] == "no_layernorm"
-    assert rank[3].startswith("\N{MINUS SIGN}4.0")  # by construction, whatever else is taken away
-    assert rank[6:] == ["supported", "3"]
+    assert rank[4].startswith("\N{MINUS SIGN}4.0")  # by construction, whatever else is taken away
+    assert rank[3] == "less"
+    assert re.fullmatch(r"\N{MINUS SIGN}\d\.\d \(.+ to .+\)", rank[6])
+    assert rank[8:] == ["supported", "3"]
     assert "seeds 0, 1, 2" in text
     assert "1 more ablation has no run yet." in text
 

@@ -144,13 +144,29 @@ def test_claims_are_judged_as_the_analysis_judged_them(planned: Study) -> None:
     assert [one.system for one in claims(planned) if one.is_exploratory] == ["plain_ae"]
 
 
-def test_a_claim_about_a_rate_is_in_percent_and_may_have_no_interval() -> None:
+def test_a_claim_about_a_rate_is_in_percent_and_may_have_no_interval(planned: Study) -> None:
     row = {name: "x" if name in TEXTS else math.nan for name in CLAIMS_COLUMNS}
     known = {"condition": "reconstruction", "metric": "dwer", "baseline": 0.1, "value": 0.3}
     counts = {"seeds": 1.0, "clips": 1.0, "margin": 0.01}
-    one = claim_of({**row, **known, **counts, "difference": 0.2})
+    one = claim_of({**row, **known, **counts, "difference": 0.2}, planned.results)
     assert (one.value, one.difference.mean, one.margin, one.what) == (30.0, 20.0, 1.0, "dWER")
     assert one.whisker is None
+
+
+def test_beside_a_main_effect_stands_what_the_part_is_worth_in_the_full_design(
+    planned: Study,
+) -> None:
+    results = planned.results
+    row = results.claims[0] | {"contrast": "main effect", "stratum": ""}
+    one = claim_of(row, results)
+    values = results.values.set_index(["system", "condition", "metric"])
+    full, without = (
+        values.loc[(name, row["condition"], row["metric"]), "value"]
+        for name in ("baseline", row["system"])
+    )
+    assert one.alone.mean == pytest.approx(one.metric.unit * (without - full))
+    assert not claim_of(row | {"stratum": "no_noise in place"}, results).alone.known
+    assert not claim_of(row | {"contrast": "difference"}, results).alone.known
 
 
 @pytest.mark.parametrize(

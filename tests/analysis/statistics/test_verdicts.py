@@ -55,12 +55,21 @@ def test_holm_by_hand():
     assert holm([0.03, 0.01, 0.04, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
 
 
-def test_holm_leaves_out_what_is_no_test():
+def test_holm_counts_the_tests_that_are_still_to_come():
+    """Of three tests .02 is taken three times, .03 twice."""
     found = holm([0.02, math.nan, 0.03])
-    assert found[0] == pytest.approx(0.04)
+    assert found[0] == pytest.approx(0.06)
     assert math.isnan(found[1])
-    assert found[2] == pytest.approx(0.04)
+    assert found[2] == pytest.approx(0.06)
     assert holm([]) == []
+
+
+def test_what_holm_rejects_stays_rejected_whatever_other_tests_bring():
+    rng = np.random.default_rng(2)
+    for _ in range(200):
+        known, later = rng.uniform(0, 0.05, 4) ** 2, rng.uniform(0, 1, 3)
+        first = holm([*known, *[math.nan] * 3])
+        assert all(now <= was for was, now in zip(first[:4], holm([*known, *later]), strict=False))
 
 
 def test_holm_rejects_as_its_definition_says():
