@@ -4,6 +4,7 @@
     python -m analysis.archive restore ARCHIVE --runs RUNS
 
     ARCHIVE/study.json                   the plan and its claims (experiments.study --register)
+    ARCHIVE/statistics.json              of a study that goes on until it is decided: its looks
     ARCHIVE/clips.csv.xz                 the clips' labels, the same of all runs
     ARCHIVE/tables/SYSTEM/seed<N>/       run.json, analysis.json, table.csv.xz, metrics.jsonl.xz
 
@@ -30,6 +31,7 @@ with ended_by_interrupts():
         METRICS,
         PLAN,
         RECORD,
+        STATISTICS_RECORD,
         STUDIES,
         SUMMARY,
         TABLE,
@@ -115,6 +117,8 @@ def restore(archive: Path, runs: Path) -> Path:
     replace_json(folder / PLAN, said)
     plan = read_plan(folder)
     assert plan is not None
+    if plan.max_seeds is not None:
+        restore_looks(archive, folder)
     planned = {kept_folder(archive, system, seed) for system, seed in plan.runs}
     for kept in sorted(path.parent for path in (archive / TABLES).glob(f"*/*/{RECORD}")):
         if kept not in planned:
@@ -122,6 +126,19 @@ def restore(archive: Path, runs: Path) -> Path:
     for kept, place in pairs(archive, plan):
         restore_run(archive, kept, place)
     return folder
+
+
+def restore_looks(archive: Path, folder: Path) -> None:
+    """What earlier looks at a study that goes on have spent and decided.
+
+    ValueError where it is missing: without it, one look would spend all of the 5%.
+    """
+    if not (archive / STATISTICS_RECORD).is_file():
+        raise ValueError(
+            f"{archive} lacks the study's {STATISTICS_RECORD}, which has the looks that were taken:"
+            f" copy it beside {PLAN}"
+        )
+    replace_json(folder / STATISTICS_RECORD, read_object(archive / STATISTICS_RECORD))
 
 
 def pairs(archive: Path, plan: StudyPlan) -> Iterator[tuple[Path, Path]]:

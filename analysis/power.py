@@ -18,7 +18,7 @@ with ended_by_interrupts():
 
     from analysis.statistics.comparisons import Comparison, find_comparisons
     from analysis.statistics.differences import ALPHA
-    from analysis.statistics.measured import Measured, measure
+    from analysis.statistics.measured import Measured, clusters, measure
     from analysis.statistics.power import DRAWS, MOST_SEEDS, against_itself
     from analysis.statistics.ratios import Cell, common_clips, values_on
     from analysis.statistics.sensitivity import SEEDS, Sensitivity, find_sensitivities
@@ -135,7 +135,7 @@ def false_verdicts(study: Study, cell: Cell) -> Iterator[str]:
         return
     clips = common_clips(ratios)
     values = np.array([values_on(one, clips) for one in ratios])
-    speakers = np.array(study.speakers(clips))
+    speakers = clusters(clips, study.speakers)
     for seeds in range(2, len(ratios) // 2 + 1):
         found = list(against_itself(values, speakers, seeds))
         share = sum(p < ALPHA for p in found) / DRAWS

@@ -182,7 +182,8 @@ def missing_from(chosen: Sequence[Run], scored: Sequence[Run]) -> list[str]:
     if len(clip_sets) > 1:
         notes.append(
             "The runs were analysed on different clips: means are not comparable across rows;"
-            " differences to the baseline use the clips that both have."
+            " differences to the baseline use the clips that both have, but for measures of the"
+            " whole set, which are of each run's own."
         )
     return notes
 

@@ -15,7 +15,7 @@ def with_peers(study: Study, folder: Path) -> Study:
     """
     if not (folder / STATISTICS_RECORD).is_file():
         return study
-    command = f"python -m analysis --study {shown(folder)}"
+    command = f"python -m analysis --system NAME --out {shown(folder)}"
     try:
         results = read_results(folder, command)
         found = [read_run(path.parent) for path in sorted(folder.glob(f"*/seed*/{RECORD}"))]

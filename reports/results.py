@@ -62,6 +62,7 @@ class Estimate:
     n_failed: int = 0
     reason: str = ""  # the most frequent one of what failed
     p: float = math.nan  # of a difference over several seeds: that there is none; not corrected
+    seeds: int = 0  # that have a value
 
     @property
     def known(self) -> bool:
@@ -109,7 +110,8 @@ class Results:
         if row is None:
             return NOTHING
         counts = int(row["n_scored"]), int(row["n_failed"])
-        return Estimate(row["value"], row["low"], row["high"], *counts, row["reason"])
+        seeds = int(row["seeds"])
+        return Estimate(row["value"], row["low"], row["high"], *counts, row["reason"], seeds=seeds)
 
     def difference(self, system: str, condition: str, metric: str) -> Estimate:
         """One system minus the baseline, on the seeds and clips that both have."""

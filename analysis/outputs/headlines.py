@@ -1,6 +1,7 @@
 """The headline metrics of a run's table: which they are, and their means with intervals."""
 
 import math
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -27,12 +28,16 @@ HEADLINES: dict[Cell, str] = {
 }
 
 
-def headlines(table: pd.DataFrame) -> list[Score]:
-    """The headline metrics that a run's table has, each beside its ceiling and the original's."""
+def headlines(table: pd.DataFrame, speakers: Mapping[str, str]) -> list[Score]:
+    """The headline metrics that a run's table has, each beside its ceiling and the original's.
+
+    `speakers` are by clip: the clips of one are a cluster.
+    """
     names = {name + end for _, name in HEADLINES for end in ("", ERRORS, TOTAL)}
     conditions = {ORIGINAL, CEILING, *(condition for condition, _ in HEADLINES)}
     chosen = table[table["condition"].isin(conditions) & table["metric"].isin(names)]
-    summaries = [Summary(*row) for row in summarise_run(chosen).itertuples(index=False)]
+    found = summarise_run(chosen, speakers)
+    summaries = [Summary(*row) for row in found.itertuples(index=False)]
     by_cell = {(one.condition, one.metric): one for one in summaries}
     return [
         score(label, by_cell[cell], by_cell) for cell, label in HEADLINES.items() if cell in by_cell

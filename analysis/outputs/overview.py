@@ -10,6 +10,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from analysis.outputs.table import read_table
+from analysis.statistics.study_runs import read_speakers
 from analysis.statistics.tables import summarise_run
 from dcvae.runs import CLIPS, FIGURES, OVERVIEW, Run
 from dcvae.utils.files import replacing
@@ -23,7 +24,7 @@ DPI = 64  # pixels an inch: MLflow's page of a run has room for 640 pixels in a 
 def write_overview(run: Run) -> None:
     """Write summary.csv and figures/*.png beside the run's table, and drop figures of before."""
     table = read_table(run.table)
-    summary = summarise_run(table)
+    summary = summarise_run(table, read_speakers(run.analysis / CLIPS))
     labels = pd.read_csv(run.analysis / CLIPS, dtype=str, keep_default_na=False)
     figures = draw_figures(table, summary, labels)
     folder = run.analysis / FIGURES

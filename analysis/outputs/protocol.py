@@ -14,9 +14,10 @@ from analysis.context import TEST
 from analysis.outputs.headlines import headlines
 from analysis.outputs.hub_results import Facts, hub_results, manifest_name
 from analysis.outputs.table import read_table
+from analysis.statistics.study_runs import read_speakers
 from dcvae.data.provenance import Evaluation, Score
 from dcvae.models.model_card import score_table, two_columns
-from dcvae.runs import EVAL_RESULTS, PROTOCOL, SUMMARY, Run, read_object
+from dcvae.runs import CLIPS, EVAL_RESULTS, PROTOCOL, SUMMARY, Run, read_object
 from dcvae.utils.files import replace_text
 
 REASONS = 10  # of failures, that are listed
@@ -35,7 +36,11 @@ def write_protocol(run: Run) -> None:
     """Write both files into the run's analysis folder, README.md last."""
     facts = read_object(run.analysis / SUMMARY)
     table = read_table(run.table)
-    evaluation = Evaluation(TEST, str(facts["vocoder"].get("name")), headlines(table))
+    evaluation = Evaluation(
+        TEST,
+        str(facts["vocoder"].get("name")),
+        headlines(table, read_speakers(run.analysis / CLIPS)),
+    )
     replace_text(run.analysis / EVAL_RESULTS, hub_results(run, facts, evaluation))
     replace_text(run.analysis / PROTOCOL, protocol(run, facts, table, evaluation.scores))
 

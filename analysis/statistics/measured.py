@@ -1,14 +1,14 @@
 """Contrasts and values as the runs of a study have them, on the seeds and clips in common."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from analysis.statistics.contrasts import Weights
 from analysis.statistics.differences import NOTHING, Estimate, estimate
-from analysis.statistics.ratios import Cell, Ratio, common_clips, values_on
+from analysis.statistics.ratios import Array, Cell, Ratio, common_clips, values_on
 from analysis.statistics.study_runs import Study
 from dcvae.claims import Claim
 
@@ -44,18 +44,26 @@ def measure(study: Study, cell: Cell, weights: Weights) -> Measured:
         for side in (signs.clip(min=0), -signs.clip(max=0))
     )
     contrast = np.tensordot(values, signs, axes=(1, 0))  # [S, C]
-    return Measured(above, below, estimate(contrast, np.array(study.speakers(clips))))
+    return Measured(above, below, estimate(contrast, clusters(clips, study.speakers)))
 
 
-def system_estimate(study: Study, ratios: Mapping[int, Ratio]) -> Estimate:
-    """A system's own value over its seeds; a rate, or a mean, of all that every seed scored."""
+def system_estimate(ratios: Mapping[int, Ratio], speakers: Mapping[str, str]) -> Estimate:
+    """A system's own value over its seeds; a rate, or a mean, of all that every seed scored.
+
+    `ratios` are by seed, `speakers` by clip.
+    """
     if not ratios:
         return NOTHING
     clips = common_clips(list(ratios.values()))
     values = np.array([values_on(one, clips) for one in ratios.values()])
     if not clips or not np.isfinite(values).all():
         return NOTHING
-    return estimate(values, np.array(study.speakers(clips)))
+    return estimate(values, clusters(clips, speakers))
+
+
+def clusters(clips: Sequence[str], speakers: Mapping[str, str]) -> Array:
+    """The speaker of each clip [C]; a clip whose speaker has no name is one of its own."""
+    return np.array([speakers.get(clip) or f"clip {clip}" for clip in clips])
 
 
 def margin_of(claim: Claim, found: Measured) -> float:

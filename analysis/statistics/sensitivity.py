@@ -90,7 +90,7 @@ def find_sensitivity(study: Study, cell: Cell, margin: float) -> Sensitivity:
     found = [measure(study, cell, difference(*pair)).estimate for pair in pairs.items()]
     repeated = [one for one in found if one.is_repeated]
     pooled = replace(pool(repeated), value=margin)
-    own = system_estimate(study, study.ratios(BASELINE, cell))
+    own = system_estimate(study.ratios(BASELINE, cell), study.speakers)
     return Sensitivity(cell, margin, len(repeated), pooled, own)
 
 

@@ -18,6 +18,8 @@ from analysis.statistics.study_runs import Study
 from analysis.statistics.study_verdicts import Verdict, find_verdicts
 from analysis.statistics.verdicts import DECIDED
 
+TESTABLE = 2  # seeds: fewer test nothing, so that a look at them spends nothing
+
 
 def spent(seeds: int, max_seeds: int, alpha: float = ALPHA) -> float:
     """What may be spent up to a look at `seeds` of `max_seeds`."""
@@ -75,7 +77,7 @@ def look_again(
         )
         for one in verdicts
     ]
-    looks = [*earlier, Look(seeds, alpha, new)] if seeds else looks
+    looks = [*earlier, Look(seeds, alpha, new)] if seeds >= TESTABLE else looks
     return whole, verdicts, interactions, looks
 
 

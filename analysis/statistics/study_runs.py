@@ -5,6 +5,7 @@ whose study.json names its runs, claims and factors: `experiments.study` writes 
 run.
 """
 
+import json
 import os
 import re
 from collections import Counter
@@ -63,22 +64,18 @@ class Study:
         found = {run.seed: (run.ratios or {}).get(cell) for run in self.of(system)}
         return {seed: one for seed, one in found.items() if one is not None and one.n_scored}
 
-    def speakers(self, clips: Sequence[str]) -> list[str]:
-        """The speaker of each clip; a clip whose speaker has no name is one of its own."""
-        return [self.known_speakers.get(clip) or f"clip {clip}" for clip in clips]
-
     @cached_property
-    def known_speakers(self) -> dict[str, str]:
-        """By clip, gathered once: every number asks for them."""
+    def speakers(self) -> dict[str, str]:
+        """By clip where they are known, gathered once: every number asks for them."""
         return {clip: name for run in self.analysed for clip, name in run.speakers.items()}
 
 
 def read_study(folder: Path) -> Study:
     """The study in `folder`.
 
-    A run that cannot be read, or whose table is of another manifest or other metrics than the
-    others', does not stop them: it is left out, with a line that says so. ValueError for a damaged
-    plan.
+    A run that cannot be read, or that was measured in another way than the others (manifest,
+    checkpoint, vocoder, versions and settings of the evaluators), does not stop them: it is left
+    out, with a line that says so. ValueError for a damaged plan.
     """
     plan = read_plan(folder)
     folders = plan.present if plan else sorted(at.parent for at in folder.glob(f"*/seed*/{RECORD}"))
@@ -127,8 +124,7 @@ def read_speakers(path: Path) -> dict[str, str]:
 def keep_alike(runs: Sequence[StudyRun]) -> tuple[list[StudyRun], list[str]]:
     """The runs that can be compared, and a line on those that cannot, by what keeps them apart.
 
-    All are measured like the most, and of as many like the newest: on one manifest, each comparison
-    by one version of its metrics.
+    All are measured like the most, and of as many like the newest.
     """
     stated = Counter(facts for run in runs for facts in measured_by(run).items())
     usual = dict(sorted(stated, key=lambda one: (stated[one], numbers_in(one[1]), one[1])))
@@ -157,13 +153,19 @@ def left_out(runs: Sequence[StudyRun], what: str, value: str, usual: str) -> str
 
 
 def measured_by(run: StudyRun) -> dict[str, str]:
-    """The manifest and the versions of the comparisons, as far as the analysis says."""
+    """What the analysis says of how it measured: runs of which it is unlike cannot be compared."""
     said = run.summary or {}
     versions = said.get("versions") or {}
     found = {f"version of {name}": str(version) for name, version in versions.items()}
-    if manifest := said.get("manifest"):
-        found["manifest"] = str(manifest)
-    return found
+    for name, facts in (said.get("evaluators") or {}).items():
+        settings = facts.get("settings") or {}
+        found |= {f"{key} of {name}": as_text(value) for key, value in settings.items()}
+    told = {name: said.get(name) for name in ("manifest", "checkpoint", "vocoder")}
+    return found | {name: as_text(value) for name, value in told.items() if value}
+
+
+def as_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
 def cells(runs: Sequence[StudyRun]) -> list[Cell]:

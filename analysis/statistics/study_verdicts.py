@@ -26,6 +26,7 @@ from analysis.statistics.verdicts import (
     NOT_MEASURED,
     ONE_SEED,
     UNDECIDED,
+    bonferroni,
     holm,
     verdict,
 )
@@ -73,7 +74,8 @@ def find_verdicts(study: Study, alpha: float = ALPHA) -> tuple[list[Verdict], li
     """Every claim, tested as families, and the interactions of the factors in their metrics.
 
     The study's claims at one training budget are one family (Holm). Where an interaction is clear
-    the claim gets a verdict in both strata of the other factor too.
+    the claim gets a verdict in both strata of the other factor too, corrected for the family and
+    for the claim's strata (Bonferroni).
     """
     comparisons = find_comparisons(study)
     interactions = [
@@ -87,9 +89,10 @@ def find_verdicts(study: Study, alpha: float = ALPHA) -> tuple[list[Verdict], li
         corrected = holm([one.estimate.p for one in measured])
         for comparison, found, p_holm in zip(family, measured, corrected, strict=True):
             verdicts.append(row(study, comparison, found, p_holm, alpha, len(family)))
-            for stratum in strata(study, comparison, depends_on(comparison, interactions)):
+            parts = strata(study, comparison, depends_on(comparison, interactions))
+            for stratum in parts:
                 part = measure(study, stratum.cell, stratum.weights)
-                p_part = min(1.0, 2 * len(family) * part.estimate.p)
+                p_part = bonferroni(part.estimate.p, len(parts) * len(family))
                 verdicts.append(row(study, stratum, part, p_part, alpha, len(family)))
     return verdicts, interactions
 

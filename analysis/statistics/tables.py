@@ -36,8 +36,11 @@ from dcvae.runs import (
 from dcvae.system_names import system_name
 from dcvae.utils.errors import damage_in
 from dcvae.utils.files import replace_json, replace_text
+from dcvae.utils.locks import folder_lock
 
 VERSION = 2
+LOCK = ".statistics.lock"  # the study itself may hold its folder meanwhile
+PATIENCE = 600.0  # seconds for another process to write the same files
 
 
 class Statistic(NamedTuple):
@@ -83,13 +86,21 @@ class Summary(NamedTuple):
 def summarise_study(folder: Path) -> list[str]:
     """Compute and write all statistics of the study in `folder` from what is analysed in it.
 
-    Returns a line for each run that is left out. Where the folder is no study (a run may lie
-    anywhere) there is one line, and nothing is written.
+    Another process that does the same just now is waited for. Returns a line for each run that is
+    left out. Where the folder is no study (a run may lie anywhere) there is one line, and nothing
+    is written.
     """
     study = read_study(folder)
     if not study.analysed:
         line = f"{folder} holds no analysed run (ABLATION/seed<N>): no statistics"
         return [*study.left_out, line]
+    with folder_lock(folder, PATIENCE, LOCK):
+        return summarise_locked(folder)
+
+
+def summarise_locked(folder: Path) -> list[str]:
+    """The part of `summarise_study` that writes; what was there may have changed by now."""
+    study = read_study(folder)
     looks: list[Look] = []
     if study.plan is not None and study.plan.max_seeds is not None:
         study, verdicts, interactions, looks = look_again(study, read_looks(folder))
@@ -104,15 +115,19 @@ def read_looks(folder: Path) -> list[Look]:
     path = folder / STATISTICS_RECORD
     if not os.path.lexists(path):
         return []
+    record = read_statistics(folder)
     with damage_in(path):
-        return [Look(**one) for one in read_statistics(folder).get("looks", ())]
+        return [Look(**one) for one in record.get("looks", ())]
 
 
-def summarise_run(table: pd.DataFrame) -> pd.DataFrame:
-    """One run's table as a row for each condition and metric: the columns of Summary."""
+def summarise_run(table: pd.DataFrame, speakers: Mapping[str, str]) -> pd.DataFrame:
+    """One run's table as a row for each condition and metric: the columns of Summary.
+
+    Clips of one speaker, who is given by clip, are a cluster.
+    """
     rows = []
     for cell, ratio in find_ratios(table).items():
-        one = system_estimate(Study([]), {0: ratio})
+        one = system_estimate({0: ratio}, speakers)
         low, high = one.interval()
         rows.append(
             Summary(*cell, one.value, low, high, ratio.n_scored, ratio.n_failed, ratio.reason)
@@ -133,7 +148,7 @@ def statistic(study: Study, system: str, cell: Cell) -> Statistic:
     """The row of one system in one cell, with what failed counted over all its seeds."""
     runs = [run for run in study.of(system) if run.ratios and cell in run.ratios]
     tried: list[Ratio] = [(run.ratios or {})[cell] for run in runs]
-    own = system_estimate(study, study.ratios(system, cell))
+    own = system_estimate(study.ratios(system, cell), study.speakers)
     against = system_name(BASELINE, runs[0].budget)
     found = UNMEASURED
     if system != against:

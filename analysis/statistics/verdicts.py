@@ -33,6 +33,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
+def bonferroni(p: float, tests: int) -> float:
+    """One of so many tests, corrected; NaN stays."""
+    return p if math.isnan(p) else min(1.0, tests * p)
+
+
 def verdict(
     estimate: Estimate, direction: str, margin: float, p_holm: float, alpha: float = ALPHA
 ) -> str:

@@ -24,8 +24,9 @@ def reference_path(run: ScoredRun) -> Path:
 
 
 def basis_of(context: EvalContext) -> Key:
-    """What all rows depend on."""
-    return dict(context.system.identity) | vocoder_basis(context.run)
+    """What all rows depend on; of the manifest texts, speakers and the other splits too."""
+    manifest = {"manifest": files_sha256(context.run.manifest)}
+    return dict(context.system.identity) | vocoder_basis(context.run) | manifest
 
 
 def vocoder_basis(run: ScoredRun) -> Key:

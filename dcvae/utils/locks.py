@@ -15,14 +15,17 @@ class FolderInUseError(ValueError):
 
 
 @contextmanager
-def folder_lock(folder: Path) -> Iterator[None]:
+def folder_lock(folder: Path, patience: float = 0.0, name: str = NAME) -> Iterator[None]:
     """Hold a folder, which is made if need be; the lock ends with the process, however it ends.
 
-    FolderInUseError where another process holds it, OSError where it cannot be written.
+    Locks of other names are held apart from each other.
+
+    FolderInUseError where another process holds it for `patience` seconds, OSError where it cannot
+    be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / NAME, timeout=0).acquire()
+        lock = FileLock(folder / name, timeout=patience).acquire()
     except Timeout:
         raise FolderInUseError(f"{folder} is in use by another process") from None
     except OSError as error:

@@ -6,7 +6,7 @@ from reports.study import Study
 from reports.tables.table import Table
 
 MARKS = {
-    "best": "Best in bold.",
+    "best": "Best in bold, of those that have most seeds.",
     "clear": "†: a difference to the baseline of the same training seeds, two or more, with"
     " p < 0.05: exploratory, uncorrected.",
 }

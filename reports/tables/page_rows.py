@@ -89,10 +89,15 @@ def row_of(
 
 
 def mark_best(rows: Sequence[Result], metrics: dict[str, Metric]) -> None:
-    """Note in each row the metrics in which it is better than every other row."""
+    """Note in each row the metrics in which it is better than every other row.
+
+    Values of fewer seeds than the most stand aside: seeds differ more than most systems do.
+    """
     for name, metric in metrics.items():
         sign = 1 if metric.better == "up" else -1
         known = [row for row in rows if row.values[name].known and metric.better]
+        most = max((row.values[name].seeds for row in known), default=0)
+        known = [row for row in known if row.values[name].seeds == most]
         known.sort(key=lambda row: -sign * row.values[name].mean)
         if len(known) > 1 and known[0].values[name].mean != known[1].values[name].mean:
             known[0].best.add(name)

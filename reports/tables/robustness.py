@@ -46,10 +46,15 @@ def areas(study: Study, metric: str = "mel_l1", scaling: str = NOISE) -> dict[st
 
 
 def best_by_noise(found: Curves) -> dict[float, str]:
-    """The system with the lowest mean at each noise; "" where there is nothing to compare."""
+    """The system with the lowest mean at each noise, of those that have most seeds.
+
+    "" where there is nothing to compare.
+    """
     best = {}
     for sigma in next(iter(found.values()), {}):
-        means = {name: curve[sigma].mean for name, curve in found.items() if curve[sigma].known}
+        known = {name: curve[sigma] for name, curve in found.items() if curve[sigma].known}
+        most = max((one.seeds for one in known.values()), default=0)
+        means = {name: one.mean for name, one in known.items() if one.seeds == most}
         best[sigma] = min(means, key=lambda name: means[name]) if len(means) > 1 else ""
     return best
 
@@ -74,7 +79,7 @@ def sentence(study: Study, rival: str, sigma: float, condition: str) -> str:
     where = f"With latent noise of {sigma:g}" if sigma else "Without noise"
     if not difference.has_interval:
         return f"{where} there are too few clips to compare {BASELINE} and {rival}."
-    first, second = sorted(means, key=lambda name: means[name])
+    first, second = (rival, BASELINE) if difference.mean < 0 else (BASELINE, rival)
     shown = f"{means[first]:.3f} against {means[second]:.3f}"
     interval = (
         f"{rival} minus {BASELINE} {signed(difference.mean)}, 95% interval {span(difference)}"

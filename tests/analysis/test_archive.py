@@ -44,7 +44,7 @@ def run(tmp_path: Path) -> Path:
     return folder
 
 
-def write_plan(archive: Path, **changes: object) -> None:
+def write_plan(archive: Path, max_seeds: int | None = None, **changes: object) -> None:
     planned = {"ablation": "x+y", "parts": ["x", "y"], "seed": 1, "budget": 350}
     plan = {
         "name": "s",
@@ -52,6 +52,7 @@ def write_plan(archive: Path, **changes: object) -> None:
         "family": [],
         "factors": [],
         "runs": [{**planned, "folder": "tiny-350steps/x+y/seed1", **changes}],
+        "max_seeds": max_seeds,
     }
     (archive / "study.json").write_text(json.dumps(plan))
 
@@ -98,6 +99,23 @@ def test_a_restored_run_is_where_the_plan_has_it_and_is_kept_as_the_same_bytes(
     main(["keep", str(restored), "--into", str(again)])
     (first / "study.json").unlink()
     assert contents(again) == contents(first)
+
+
+def test_what_earlier_looks_decided_is_restored(tmp_path, run, capsys):
+    """Or a study that goes on would be judged at a single look, with all of the 5%."""
+    archive, looks = tmp_path / "archive", [{"seeds": 2, "alpha": 0.01, "decided": {"a": "b"}}]
+    main(["keep", str(run), "--into", str(archive)])
+    write_plan(archive)
+    main(["restore", str(archive), "--runs", str(tmp_path / "plain")])
+    record = json.loads((tmp_path / "plain/studies/s/statistics.json").read_text())
+    write_plan(archive, max_seeds=8)
+    with pytest.raises(SystemExit):
+        main(["restore", str(archive), "--runs", str(tmp_path / "first")])
+    assert "lacks the study's statistics.json" in capsys.readouterr().err
+    (archive / "statistics.json").write_text(json.dumps(record | {"looks": looks, "max_seeds": 8}))
+    main(["restore", str(archive), "--runs", str(tmp_path / "second")])
+    statistics = json.loads((tmp_path / "second/studies/s/statistics.json").read_text())
+    assert statistics["looks"] == looks
 
 
 def test_what_cannot_be_kept_or_restored_is_told_in_a_line(tmp_path, run, capsys):

@@ -296,7 +296,7 @@ def study_of(ablations: list[str], values: Values, claims: list[Record] | None =
     for cell, value in values.items():
         known = {"value": value, "low": value - 0.01, "high": value + 0.01}
         place = dict(zip(KEY, cell, strict=True))
-        rows.append({**empty, **place, **known, "n_scored": 5, "n_failed": 0})
+        rows.append({**empty, **place, **known, "n_scored": 5, "n_failed": 0, "seeds": 1})
     runs = [Run(Path(name), {"ablation": name, "size": "tiny", "seed": 0}) for name in ablations]
     return Study("tiny", runs, Results(pd.DataFrame(rows), claims or []))
 

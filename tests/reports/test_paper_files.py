@@ -43,7 +43,7 @@ def test_a_caption_says_what_a_reader_of_the_table_alone_must_know(
     assert "Test set: test split, 8 clips decoded." in text
     assert "Models of size tiny, training seed 0." in text
     assert "Measurements tried for a number: 8; 3 for dWER %." in text
-    assert "Best in bold." in text
+    assert "Best in bold, of those that have most seeds." in text
     of_claims = caption(tables["claims"], study, DATE)
     assert "Clips behind a difference: 7." in of_claims
     assert "failed and enter" not in of_claims

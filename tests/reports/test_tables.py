@@ -177,6 +177,28 @@ def test_the_baseline_needs_no_name(against: str, name: str, planned: Study) -> 
     assert replace(claims(planned)[0], against=against).compared_with == name
 
 
+def test_the_best_is_sought_among_those_that_have_most_seeds(study: Study) -> None:
+    rows = page_rows.models(study)
+    rows[2].values["stoi"] = replace(rows[2].values["stoi"], seeds=rows[0].values["stoi"].seeds - 1)
+    for row in rows:
+        row.best.clear()
+    page_rows.mark_best(rows, QUALITY)
+    assert "stoi" not in rows[2].best
+    assert "mel_l1" in rows[2].best
+
+
+def test_who_is_better_is_what_the_paired_difference_says(study: Study) -> None:
+    """The baseline has more seeds, whose mean is lower; of equal seeds plain_ae is better."""
+    values = study.results.values.set_index(["system", "condition", "metric"])
+    values.loc[("baseline", "reconstruction", "mel_l1"), "value"] = 0.1
+    paired = {"difference": -0.01, "difference_low": -0.02, "difference_high": -0.005, "p": 0.01}
+    for name, value in paired.items():
+        values.loc[("plain_ae", "reconstruction", "mel_l1"), name] = value
+    results = replace(study.results, values=values.reset_index())
+    clean = robustness.sentences(replace(study, results=results))[0]
+    assert clean.startswith("Without noise plain_ae is better than baseline")
+
+
 def test_sentences_of_one_seed_speak_of_these_weights(study: Study) -> None:
     clean, half, full = robustness.sentences(study)
     assert clean.startswith(

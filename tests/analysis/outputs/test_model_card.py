@@ -30,7 +30,7 @@ TABLE = make_table("tiny/baseline/seed0", "baseline", 0, ROWS)
 
 
 def test_headlines_are_means_of_what_was_scored():
-    found = {one.metric: one for one in headlines(TABLE)}
+    found = {one.metric: one for one in headlines(TABLE, {})}
     assert list(found) == ["pesq_wb", "dwer", "latents/speaker_probe"]
     pesq = found["pesq_wb"]
     assert (pesq.mean, pesq.ceiling, pesq.original) == (1.5, 3.5, 4.6)

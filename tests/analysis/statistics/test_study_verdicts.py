@@ -13,6 +13,7 @@ import pytest
 from analysis.statistics.study_runs import StudyRun, read_study
 from analysis.statistics.study_verdicts import find_verdicts
 from analysis.statistics.tables import summarise_study
+from analysis.statistics.verdicts import bonferroni
 from dcvae.claims import read_claims
 
 FACTORS = ("no_noise", "no_layernorm")
@@ -175,6 +176,8 @@ def test_a_clear_interaction_gives_the_claim_within_its_strata(tmp_path, tables,
     assert list(rows.index) == ["", "no_layernorm in place", "no_layernorm taken away"]
     assert rows["difference"].tolist() == pytest.approx([-0.07, -0.02, -0.12], abs=0.003)
     assert rows["p_holm"].iloc[1] == pytest.approx(4 * rows["p"].iloc[1])  # two claims, two strata
+    assert bonferroni(0.4, 4) == 1.0
+    assert math.isnan(bonferroni(math.nan, 4))
     _, (interaction,) = find_verdicts(read_study(study))
     assert interaction.clear
     assert interaction.difference == pytest.approx(-0.1, abs=0.003)
@@ -270,6 +273,14 @@ def test_a_study_whose_first_block_is_not_whole_decides_nothing(tmp_path, tables
     record = json.loads((study / "statistics.json").read_text())
     assert record["looks"] == []
     assert set(verdicts(study)["verdict"]) == {"not measured"}
+
+
+def test_one_seed_is_no_look_and_spends_nothing(tmp_path, tables):
+    summarise_study(write_looks(tables, tmp_path, 1))
+    study = write_looks(tables, tmp_path, 2)
+    summarise_study(study)
+    (look,) = json.loads((study / "statistics.json").read_text())["looks"]
+    assert look["alpha"] == pytest.approx(0.05 * 2 / 8)
 
 
 def test_a_command_is_as_short_as_the_working_folder_allows(tmp_path, monkeypatch):

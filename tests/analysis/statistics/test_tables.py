@@ -4,13 +4,15 @@ import hashlib
 import json
 import math
 import shutil
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from analysis.outputs.table import Row, make_table
-from analysis.statistics.tables import summarise_run, summarise_study
+from analysis.statistics.tables import LOCK, summarise_run, summarise_study
+from dcvae.utils.locks import folder_lock
 
 NAN = math.nan
 
@@ -169,7 +171,8 @@ def test_the_same_tables_give_the_same_files_and_the_record_names_them(tmp_path,
     assert record["files"]["claims.csv"] == hashlib.sha256(first[1]).hexdigest()
     assert record["open"] == ["x:reconstruction/stoi"]
     assert record["verdicts"] == {"one seed": 1}
-    assert {path.name for path in (tmp_path / "tiny").iterdir()} == {"baseline", "x", *names}
+    left = {path.name for path in (tmp_path / "tiny").iterdir()}
+    assert left == {"baseline", "x", *names, LOCK}
 
 
 def test_what_cannot_be_read_is_left_out_and_named(tmp_path, tables):
@@ -195,12 +198,23 @@ def test_what_cannot_be_read_is_left_out_and_named(tmp_path, tables):
     [
         ({"versions": {"quality": 2}, "manifest": "m"}, "its version of quality is 2, that of the"),
         ({"versions": {"quality": 3}, "manifest": "n"}, "its manifest is n, that of the others m"),
+        ({"checkpoint": "best"}, "its checkpoint is best, that of the others last"),
+        (
+            {"evaluators": {"interface": {"settings": {"budget": "paper"}}}},
+            "its budget of interface is paper, that of the others quick",
+        ),
+        (
+            {"evaluators": {"interface": {"settings": {"network": {"width": 8}}}}},
+            'its network of interface is {"width": 8}, that of the others {"width": 4}',
+        ),
     ],
 )
-def test_tables_of_other_metrics_or_another_manifest_are_not_compared(
+def test_tables_that_were_measured_otherwise_are_not_compared(
     tmp_path, tables, other, words, statistics
 ):
-    usual = {"versions": {"quality": 3, "pitch": 1}, "manifest": "m"}
+    settings = {"budget": "quick", "network": {"width": 4}}
+    usual = {"versions": {"quality": 3, "pitch": 1}, "manifest": "m", "checkpoint": "last"}
+    usual |= {"evaluators": {"interface": {"settings": settings}}}
     tables.write_run(tmp_path, "baseline", tables.stoi(0.5), analysis=usual)
     tables.write_run(tmp_path, "x", tables.stoi(0.5), analysis=usual)
     folder = tables.write_run(tmp_path, "unlike", tables.stoi(0.5), analysis=other)
@@ -234,7 +248,7 @@ def test_a_folder_that_is_no_study_gets_no_statistics(tmp_path):
 def test_the_summary_of_one_run_has_intervals_and_counts(tables):
     rows = [*tables.stoi(0.5), Row("odd", "reconstruction", "stoi", NAN, "it is silent")]
     rows += [Row("", "latents", "effective_rank", 7.0), Row("", "latents", "sec", NAN, "too few")]
-    summary = summarise_run(make_table("r", "x", 0, rows)).set_index(["condition", "metric"])
+    summary = summarise_run(make_table("r", "x", 0, rows), {}).set_index(["condition", "metric"])
     assert list(summary) == ["mean", "low", "high", "n_scored", "n_failed", "reason"]
     one = summary.loc["reconstruction", "stoi"]
     assert one["mean"] == pytest.approx(np.mean([row.value for row in tables.stoi(0.5)]))
@@ -244,6 +258,31 @@ def test_the_summary_of_one_run_has_intervals_and_counts(tables):
     assert rank["mean"] == 7.0
     assert math.isnan(rank["low"])
     assert math.isnan(summary.loc["latents", "sec"]["mean"])
+
+
+def test_clips_of_one_speaker_are_a_cluster(tables):
+    """Of two speakers the interval is that of a t-test with the two means."""
+    levels = {clip: 0.4 + 0.2 * (number % 2) for number, clip in enumerate(tables.clips)}
+    rows = [Row(clip, "reconstruction", "stoi", level) for clip, level in levels.items()]
+    table = make_table("r", "x", 0, rows)
+    speakers = {clip: f"speaker {number % 2}" for number, clip in enumerate(tables.clips)}
+    (alone,) = summarise_run(table, {}).itertuples()
+    (clustered,) = summarise_run(table, speakers).itertuples()
+    of_means = stats.t.interval(0.95, 1, loc=0.5, scale=stats.sem([0.4, 0.6]))
+    assert (clustered.low, clustered.high) == pytest.approx(of_means)
+    assert clustered.high - clustered.low > 10 * (alone.high - alone.low)
+
+
+def test_another_process_that_writes_the_same_statistics_is_waited_for(tmp_path, tables):
+    tables.write_run(tmp_path, "baseline", tables.stoi(0.5))
+    written = tmp_path / "tiny" / "statistics.json"
+    with ThreadPoolExecutor(1) as threads:
+        with folder_lock(tmp_path / "tiny", name=LOCK):
+            work = threads.submit(summarise_study, tmp_path / "tiny")
+            assert not wait([work], timeout=0.5).done
+            assert not written.exists()
+        assert work.result(timeout=60) == []
+    assert written.exists()
 
 
 def test_the_record_of_an_older_version_is_replaced(tmp_path, tables, summarised):
