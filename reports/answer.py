@@ -16,6 +16,7 @@ from dcvae.utils.errors import ended_by_interrupts, user_errors
 
 with ended_by_interrupts():
     from dcvae.claims import COMPONENTS
+    from dcvae.study_plan import StudyPlan, read_plan
     from reports.claims import Claim, with_strata
     from reports.formatting import UNKNOWN, plain, signed, span
     from reports.results import (
@@ -52,7 +53,8 @@ def answer(folder: Path) -> str:
     results = read_results(folder, "make reference")
     asked = [one for one in with_strata(results) if not one.is_exploratory]
     table = "\n".join([HEAD, *rows(asked)])
-    below = " ".join(filter(None, (basis(results.record), beside(asked), open_claims(asked))))
+    read_from = basis(results.record, read_plan(folder))
+    below = " ".join(filter(None, (read_from, beside(asked), open_claims(asked))))
     return "\n\n".join([BEGIN, table, wrapped(below), END])
 
 
@@ -157,10 +159,11 @@ def open_claims(asked: Sequence[Claim]) -> str:
     return " ".join(parts)
 
 
-def basis(record: Record) -> str:
+def basis(record: Record, plan: StudyPlan | None) -> str:
     """From how many runs of which seeds, and how many are left out for which reason."""
-    seeds = ", ".join(map(str, record["seeds"]))
-    parts = [f"From {len(record['tables'])} runs of study {record['study']}, seeds {seeds}."]
+    seeds, scored = ", ".join(map(str, record["seeds"])), len(record["tables"])
+    runs = f"{scored} of the {len(plan.runs)} planned runs" if plan else f"{scored} runs"
+    parts = [f"From {runs} of study {record['study']}, seeds {seeds}."]
     for line in record.get("left_out", ()):
         count = len(NAMED.findall(line))
         why = line.partition(" left out: ")[2].partition(": run ")[0]
