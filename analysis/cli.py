@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         "--robustness-clips",
         type=int,
         default=Options.robustness_clips,
-        help="on how many of them noise in the input and round trips are tried (%(default)s)",
+        help="how many of them input_noise, round_trips, channels and interface take (%(default)s)",
     )
     it.add_argument(
         "--word-clips",

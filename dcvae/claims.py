@@ -36,7 +36,7 @@ class Claim:
     condition: str
     metric: str
     direction: str  # "up" or "down"
-    margin: float  # in the metric's unit, or a share of the baseline's value
+    margin: float  # in the metric's unit, or a share of the value that it is compared with
     margin_is_relative: bool
     component: str  # a name of COMPONENTS
     against: str = BASELINE
@@ -106,7 +106,7 @@ def check_keys(ablation: str, raw: Mapping[Any, Any]) -> None:
 
 
 def read_margin(where: str, raw: object) -> tuple[float, bool]:
-    """The margin and whether it is a share of the baseline's value, as "10%" says."""
+    """The margin and whether it is a share of the other side's value, as "10%" says."""
     share = PERCENT.fullmatch(raw.strip()) if isinstance(raw, str) else None
     if share:
         margin = float(share.group(1)) / 100
@@ -115,7 +115,7 @@ def read_margin(where: str, raw: object) -> tuple[float, bool]:
     else:
         raise ValueError(
             f"{where} has margin {raw!r}: a number in the metric's unit, or a share of the"
-            ' baseline\'s value such as "10%"'
+            ' value that it is compared with, such as "10%"'
         )
     if not 0 < margin < math.inf:
         raise ValueError(f"{where} has margin {raw!r}: it must be above 0")
