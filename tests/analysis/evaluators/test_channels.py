@@ -9,24 +9,20 @@ import torch
 from analysis.evaluators.channels import EVALUATOR
 from analysis.metrics.latent_statistics import effective_number
 from analysis.metrics.score import Unmeasurable
-from analysis.outputs.table import Row
-
-
-def measured(context) -> list[Row]:
-    batches = context.batches(EVALUATOR.clips(context))
-    return [row for some in EVALUATOR.measure(batches, context) for row in some]
 
 
 def first_convolution(decoder: torch.nn.Module) -> torch.nn.Conv2d:
     return next(module for module in decoder.modules() if isinstance(module, torch.nn.Conv2d))
 
 
-def test_a_channel_that_the_decoder_does_not_read_is_worth_nothing(spoken, make_context) -> None:
+def test_a_channel_that_the_decoder_does_not_read_is_worth_nothing(
+    spoken, make_context, measure
+) -> None:
     context = make_context(spoken, 3, latent_shortcut=False)
     channels = int(context.system.model.config["latent_channels"])
     with torch.no_grad():
         first_convolution(context.system.model.backbone.decoder).weight[:, 1:] = 0
-    rows = measured(context)
+    rows = measure(EVALUATOR, context)
     names = {clip.name for clip in EVALUATOR.clips(context)}
     cells = {(row.clip, row.condition, row.metric) for row in rows if row.clip}
     assert cells == {(name, *cell) for name in names for cell in EVALUATOR.cells(context, None)}
@@ -42,7 +38,7 @@ def test_a_channel_that_the_decoder_does_not_read_is_worth_nothing(spoken, make_
         assert summary.reason == "all weights are zero"
 
 
-def test_a_channel_that_never_varies_is_worth_nothing(spoken, make_context) -> None:
+def test_a_channel_that_never_varies_is_worth_nothing(spoken, make_context, measure) -> None:
     context = make_context(spoken, 2, layernorm=False)
     encode = context.system.encode
 
@@ -52,7 +48,7 @@ def test_a_channel_that_never_varies_is_worth_nothing(spoken, make_context) -> N
         return latents
 
     context.system.encode = constant
-    rises = [row.value for row in measured(context) if row.condition == "channel_02"]
+    rises = [row.value for row in measure(EVALUATOR, context) if row.condition == "channel_02"]
     assert rises == pytest.approx([0.0] * len(rises), abs=1e-6)
 
 

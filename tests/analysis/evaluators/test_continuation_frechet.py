@@ -5,8 +5,7 @@ import re
 
 import torch
 
-from analysis.context import EvalContext
-from analysis.evaluators import continuation_frechet
+from analysis.evaluators.continuation_frechet import EVALUATOR
 from analysis.latent_lm.continuation import CONDITIONS, changes
 from analysis.outputs.table import Row
 from dcvae.audio.io import write_audio
@@ -19,20 +18,14 @@ EVERY = {
 }
 
 
-def measure(context: EvalContext) -> list[Row]:
-    evaluator = continuation_frechet.EVALUATOR
-    batches = context.batches(evaluator.clips(context))
-    return [row for rows in evaluator.measure(batches, context) for row in rows]
-
-
 def cells(rows: list[Row]) -> set[tuple[str, str]]:
     return {(row.condition, row.metric) for row in rows}
 
 
-def test_every_clip_has_its_rows_and_again_the_same(make, corpus):
+def test_every_clip_has_its_rows_and_again_the_same(make, corpus, measure):
     context = make(corpus)
-    rows = measure(context)
-    assert rows == measure(make(corpus))
+    rows = measure(EVALUATOR, context)
+    assert rows == measure(EVALUATOR, make(corpus))
     assert len(rows) == len(context.clips) * len(EVERY)
     assert cells(rows) == EVERY
     assert {row.clip for row in rows} == {clip.name for clip in context.clips}
@@ -42,27 +35,27 @@ def test_every_clip_has_its_rows_and_again_the_same(make, corpus):
     assert {row.reason for row in rows} <= {"", "too short to be continued"}
 
 
-def test_no_training_speech_gives_the_same_rows_with_the_reason(make, spoken):
-    rows = measure(make(spoken))  # all in the test split
+def test_no_training_speech_gives_the_same_rows_with_the_reason(make, spoken, measure):
+    rows = measure(EVALUATOR, make(spoken))  # all in the test split
     assert cells(rows) == EVERY
     assert len(rows) == 10 * len(EVERY)
     assert {row.reason for row in rows} == {"the training split has no clip that can be used"}
 
 
-def test_a_clip_of_less_than_two_latent_frames_fails_alone(make, corpus, tmp_path):
+def test_a_clip_of_less_than_two_latent_frames_fails_alone(make, corpus, tmp_path, measure):
     write_audio(tmp_path / "short.wav", torch.rand(22050 // 4) - 0.5, 22050)
     short = Clip(tmp_path / "short.wav", 0.25, 22050, split="test")
     context = make(corpus)
     context.clips = [*context.clips, short]
-    own = [row for row in measure(context) if row.clip == short.name]
+    own = [row for row in measure(EVALUATOR, context) if row.clip == short.name]
     assert cells(own) == EVERY
     assert {row.reason for row in own} == {"shorter than 2 whole latent frames"}
 
 
-def test_too_few_clips_to_continue_says_so(make, corpus):
+def test_too_few_clips_to_continue_says_so(make, corpus, measure):
     context = make(corpus)
     context.clips = context.clips[:5]
-    rows = measure(context)
+    rows = measure(EVALUATOR, context)
     failed = [row for row in rows if math.isnan(row.value)]
     assert cells(failed) == EVERY
     assert {row.clip for row in failed} == {clip.name for clip in context.clips}

@@ -6,7 +6,7 @@ import torch
 
 from analysis.asr.recogniser import Reading
 from analysis.evaluators import continuations, latent_lm
-from analysis.evaluators.continuations import own_words
+from analysis.evaluators.continuations import EVALUATOR, own_words
 from analysis.metrics.score import Score
 from dcvae.audio.io import read_audio
 
@@ -19,20 +19,15 @@ def make(make, set_budget, monkeypatch):
     return make
 
 
-def measure(context, evaluator=continuations.EVALUATOR):
-    batches = context.batches(evaluator.clips(context))
-    return [row for rows in evaluator.measure(batches, context) for row in rows]
-
-
-def test_every_long_clip_has_its_rows_and_the_first_are_kept(make, corpus):
+def test_every_long_clip_has_its_rows_and_the_first_are_kept(make, corpus, measure):
     context = make(corpus)
-    rows = measure(context)
+    rows = measure(EVALUATOR, context)
     names = {clip.name for clip in continuations.long_clips(context)}
     assert names
     assert {row.clip for row in rows} == names
     for clip in continuations.long_clips(context):
         own = [(row.condition, row.metric) for row in rows if row.clip == clip.name]
-        assert sorted(own) == sorted(continuations.EVALUATOR.cells(context, clip))
+        assert sorted(own) == sorted(EVALUATOR.cells(context, clip))
     folder = context.run.analysis / "continuations"
     kept = {path.name for path in folder.iterdir()}
     assert len(kept) == min(3, len(names))
@@ -49,17 +44,17 @@ def test_every_long_clip_has_its_rows_and_the_first_are_kept(make, corpus):
         assert alike == pytest.approx(float(prompt @ spoken), abs=0.02)  # the file has 16 bits
 
 
-def test_both_evaluators_draw_from_the_same_models(make, corpus):
+def test_both_evaluators_draw_from_the_same_models(make, corpus, measure):
     context = make(corpus)
-    measure(context, latent_lm.EVALUATOR)
+    measure(latent_lm.EVALUATOR, context)
     probe = context.probe
-    after = measure(context)
+    after = measure(EVALUATOR, context)
     assert context.probe is probe
-    assert after == measure(make(corpus))  # and alone it trains the same ones
+    assert after == measure(EVALUATOR, make(corpus))  # and alone it trains the same ones
 
 
-def test_no_training_speech_gives_the_same_rows_with_the_reason(make, spoken):
-    rows = measure(make(spoken))
+def test_no_training_speech_gives_the_same_rows_with_the_reason(make, spoken, measure):
+    rows = measure(EVALUATOR, make(spoken))
     assert {row.reason for row in rows} == {"the training split has no clip that can be used"}
 
 

@@ -5,8 +5,7 @@ from functools import partial
 
 import pytest
 
-from analysis.evaluators import interface
-from analysis.evaluators.interface import flops_to_bar
+from analysis.evaluators.interface import EVALUATOR, flops_to_bar
 
 CONDITIONS = {
     "interface",
@@ -27,19 +26,14 @@ def make(make, set_budget):
     return partial(make, count=5)
 
 
-def measure(context):
-    batches = context.batches(interface.EVALUATOR.clips(context))
-    return [row for rows in interface.EVALUATOR.measure(batches, context) for row in rows]
-
-
-def test_every_clip_is_scored_in_every_condition_and_again_the_same(make, corpus):
+def test_every_clip_is_scored_in_every_condition_and_again_the_same(make, corpus, measure):
     context = make(corpus)
-    rows = measure(context)
-    assert rows == measure(make(corpus))
+    rows = measure(EVALUATOR, context)
+    assert rows == measure(EVALUATOR, make(corpus))
     assert {row.condition for row in rows if row.clip} == CONDITIONS
     for clip in context.clips[:3]:
         own = {(row.condition, row.metric) for row in rows if row.clip == clip.name}
-        assert own == set(interface.EVALUATOR.cells(context, clip))
+        assert own == set(EVALUATOR.cells(context, clip))
     (bar,) = [row for row in rows if not row.clip]
     assert bar[1:3] == ("interface", "flops_to_bar")
     assert math.isfinite(bar.value) or "stays under" in bar.reason
@@ -49,8 +43,8 @@ def test_every_clip_is_scored_in_every_condition_and_again_the_same(make, corpus
     assert sum(shares) / 3 == pytest.approx(2, rel=0.4)
 
 
-def test_no_training_speech_gives_the_same_rows_with_the_reason(make, spoken):
-    rows = measure(make(spoken))
+def test_no_training_speech_gives_the_same_rows_with_the_reason(make, spoken, measure):
+    rows = measure(EVALUATOR, make(spoken))
     assert {row.condition for row in rows} == CONDITIONS
     assert {row.reason for row in rows} == {"the training split has no clip that can be used"}
 

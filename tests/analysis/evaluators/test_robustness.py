@@ -9,11 +9,10 @@ from analysis.evaluators.robustness import INPUT_NOISE, ROUND_TRIPS
 
 
 @pytest.mark.parametrize("evaluator", [INPUT_NOISE, ROUND_TRIPS])
-def test_every_clip_has_a_row_in_every_cell(spoken: Path, make_context, evaluator) -> None:
+def test_every_clip_has_a_row_in_every_cell(spoken: Path, make_context, measure, evaluator) -> None:
     context = make_context(spoken, 2)
     clips = evaluator.clips(context)
-    batches = context.batches(clips)
-    rows = [row for some in evaluator.measure(batches, context) for row in some]
+    rows = measure(evaluator, context)
     found = sorted((row.clip, row.condition, row.metric) for row in rows)
     expected = sorted(
         (clip.name, *cell) for clip in clips for cell in evaluator.cells(context, clip)
