@@ -53,15 +53,25 @@ def test_no_training_speech_gives_the_same_rows_with_the_reason(make, spoken, me
     ("curve", "steps"),
     [
         ({0: 0.1, 50: 0.2, 200: 0.3}, 125),  # half way from .2 to .3
-        ({0: 0.25, 50: 0.2}, 0),
         ({0: 0.1, 50: 0.25, 200: 0.2}, 50),
-        ({0: 0.1, 50: 0.2}, None),
+        ({0: 0.25, 50: 0.2}, 0),
     ],
 )
 def test_the_compute_to_the_bar_lies_between_the_steps_around_it(curve, steps):
+    assert flops_to_bar(curve, flops=1e9, bar=0.25).value == pytest.approx(steps * 1e9)
+
+
+@pytest.mark.parametrize(
+    ("curve", "reason"),
+    [
+        ({50: 0.3, 200: 0.4}, "passed before the first decoded step"),
+        ({50: 0.25, 200: 0.2}, "passed before the first decoded step"),
+        ({0: 0.1, 50: 0.2}, "stoi stays under 0.25 within 50 steps"),
+        ({}, "no clip has a stoi"),
+    ],
+)
+def test_a_bar_that_is_passed_at_no_known_step_has_no_compute_but_a_reason(curve, reason):
+    """At the first decoded step the compute would be the step's, which is the same of all."""
     found = flops_to_bar(curve, flops=1e9, bar=0.25)
-    if steps is None:
-        assert math.isnan(found.value)
-        assert found.reason == "stoi stays under 0.25 within 50 steps"
-    else:
-        assert found.value == pytest.approx(steps * 1e9)
+    assert math.isnan(found.value)
+    assert found.reason == reason
