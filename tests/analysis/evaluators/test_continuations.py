@@ -1,13 +1,17 @@
 """Continuations as they are heard: every row is there, and the best ones are kept as audio."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from analysis.asr.recogniser import Reading
 from analysis.evaluators import continuations, latent_lm
-from analysis.evaluators.continuations import EVALUATOR, own_words
+from analysis.evaluators.continuations import EVALUATOR, own_words, rows_of
+from analysis.latent_lm.continuation import CONDITIONS, Continuations, Prompt
 from analysis.metrics.score import Score
+from analysis.outputs.table import Row
 from dcvae.audio.io import read_audio
 
 
@@ -56,6 +60,28 @@ def test_both_evaluators_draw_from_the_same_models(make, corpus, measure):
 def test_no_training_speech_gives_the_same_rows_with_the_reason(make, spoken, measure):
     rows = measure(EVALUATOR, make(spoken))
     assert {row.reason for row in rows} == {"the training split has no clip that can be used"}
+
+
+def test_each_recogniser_has_its_own_rows_of_the_originals(make_context, spoken, monkeypatch):
+    """They are kept for the runs to come, which may be heard with another one."""
+    context = make_context(spoken, 1)
+    context.resources.voice_encoder = None
+    nothing = torch.zeros(0)
+    outputs = [SimpleNamespace(waves=[nothing])]
+    prompt = Prompt("a", nothing, nothing, nothing)
+    found = Continuations([prompt], outputs=dict.fromkeys(CONDITIONS, outputs))
+
+    def heard(condition, prompts, voices, waves, context):
+        return [Row("a", condition, "continuation_nll", context.resources.recogniser.nll)]
+
+    monkeypatch.setattr(continuations, "embed", lambda encoder, waves: [])
+    monkeypatch.setattr(continuations, "heard", heard)
+    read = []
+    for name, nll in (("first", 1.0), ("second", 2.0), ("first", 3.0)):
+        context.resources.recogniser = SimpleNamespace(name=name, nll=nll)
+        (original, *_) = rows_of(found, [0], context)
+        read.append([row.value for row in original])
+    assert read == [[1.0], [2.0], [1.0]]
 
 
 class Parrot:
