@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.evaluators.channels import EVALUATOR
+from analysis.evaluators.channels import EVALUATOR, effective_channels
 from analysis.metrics.latent_statistics import effective_number
 from analysis.metrics.score import Unmeasurable
+from dcvae.audio.io import write_audio
+from dcvae.data.manifest import Clip
 
 
 def first_convolution(decoder: torch.nn.Module) -> torch.nn.Conv2d:
@@ -59,3 +61,29 @@ def test_the_effective_number_by_hand() -> None:
     assert effective_number(np.array([3.0, 1.0])) == pytest.approx(math.exp(entropy))
     with pytest.raises(Unmeasurable):
         effective_number(np.zeros(3))
+
+
+def test_a_clip_without_rises_has_no_part_in_the_sets_number() -> None:
+    """Means of 1 and 3, whose shares are a quarter and three quarters."""
+    entropy = 0.25 * math.log(4) + 0.75 * math.log(4 / 3)
+    rises = [[0.0, 4.0], [math.nan, math.nan], [9.0, math.nan], [2.0, 2.0]]
+    assert effective_channels(rises) == pytest.approx(math.exp(entropy))
+    for none in ([], [[math.nan, 1.0]]):
+        with pytest.raises(Unmeasurable, match="no clip has a finite rise of every channel"):
+            effective_channels(none)
+    with pytest.raises(Unmeasurable, match="all weights are zero"):
+        effective_channels([[0.0, -1.0]])
+
+
+def test_a_silent_clip_leaves_the_set_its_effective_channels(
+    spoken, make_context, measure, tmp_path
+) -> None:
+    write_audio(tmp_path / "silent.wav", torch.zeros(33_000), 22_050)
+    context = make_context(spoken, 2, layernorm=False)
+    context.clips.append(Clip(tmp_path / "silent.wav", 1.5, 22_050, split="test"))
+    *rows, whole = measure(EVALUATOR, context)
+    own = [row for row in rows if row.clip == context.clips[-1].name]
+    assert own
+    assert all(math.isnan(row.value) for row in own)
+    rises = [[row.value for row in rows if row.clip == clip.name] for clip in context.clips[:2]]
+    assert whole.value == pytest.approx(effective_channels(rises))
