@@ -198,5 +198,7 @@ def test_raw_latents_far_from_unit_variance_cost_gain(make, corpus, measure):
     with torch.no_grad():
         last.weight *= 100
         last.bias *= 100
-    gains = [row.value for row in measure(EVALUATOR, context) if row.metric == "standardising_gain"]
-    assert min(gains) > 0.1
+    rows = measure(EVALUATOR, context)
+    assert min(row.value for row in rows if row.metric == "standardising_gain") > 0.1
+    raw = [row.value for row in rows if row[1:3] == ("modelability_raw", "context_gain")]
+    assert max(raw) < -1  # no share between 0 and 1
