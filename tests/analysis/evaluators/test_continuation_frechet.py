@@ -6,8 +6,11 @@ import re
 import torch
 
 from analysis.evaluators.continuation_frechet import EVALUATOR
-from analysis.latent_lm.continuation import CONDITIONS, changes
+from analysis.latent_lm.continuation import CONDITIONS, Continuations, Prompt, changes
+from analysis.latent_lm.probe import Probe
 from analysis.outputs.table import Row
+from analysis.runner import evaluate
+from analysis.stores.result_store import ResultStore
 from dcvae.audio.io import write_audio
 from dcvae.data.manifest import Clip
 
@@ -64,6 +67,32 @@ def test_too_few_clips_to_continue_says_so(make, corpus, measure):
         or row.reason == "too short to be continued"
         for row in failed
     )
+
+
+def test_only_clips_without_a_prompt_are_too_short_and_unreadable_ones_are_counted(
+    make_context, spoken, tmp_path
+):
+    """Ten clips whose models are there: eight are continued, the ninth is long, but one too many.
+
+    An eleventh cannot be read, which the models' own evaluator has noted for itself alone.
+    """
+    context = make_context(spoken)
+    names = [clip.name for clip in context.clips]
+    generator = torch.Generator().manual_seed(0)
+    mels = [torch.randn(80, 160, generator=generator) for _ in names]
+    nothing = torch.zeros(0)
+    prompts = [Prompt(*one, nothing) for one in zip(names[:9], mels, mels[:9], strict=False)]
+    continued = Continuations(prompts[:8], {one: [mels[1:9]] for one in CONDITIONS})
+    frames = dict.fromkeys(names, nothing)
+    context.probe = Probe(None, frames, prompts, {}, {"modelability": None}, known=continued)
+    context.clips.append(Clip(tmp_path / "gone.wav", 2.0, 22050, split="test"))
+    store = ResultStore(tmp_path, EVALUATOR.name, {"settings": {}})
+    evaluate(EVALUATOR, context.clips, context, store)
+    found = {name: {row.reason for row in store.rows() if row.clip == name} for name in names}
+    assert list(found.values()) == [{""}] * 8 + [set(), {"too short to be continued"}]
+    gone = [row for row in store.rows() if row.clip == context.clips[-1].name]
+    assert cells(gone) == EVERY
+    assert all("no such audio file" in row.reason for row in gone)
 
 
 def test_changes_are_differences_within_a_clip():
