@@ -1,7 +1,6 @@
 """What each latent channel is worth: how much the mel loses when a channel says nothing."""
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from analysis.context import Batch, EvalContext
 from analysis.evaluator import Cell, Evaluator, Needs
 from analysis.evaluators.robustness import first_clips
 from analysis.metrics.latent_statistics import effective_number
-from analysis.metrics.score import Score, score
+from analysis.metrics.score import Score, Unmeasurable, score
 from analysis.metrics.spectral import mel_l1
 from analysis.outputs.table import Row
 from dcvae.data.manifest import Clip
@@ -28,7 +27,8 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
 
     A channel is replaced by its mean over all clips, as in permutation and mean ablation of
     features: what the others cannot make up for is its worth. Effective channels are the
-    exponential of the entropy of the mean rises' shares: C where all are worth alike.
+    exponential of the entropy of the mean rises' shares: C where all are worth alike. Clips of
+    which a rise is not known, such as silent ones, have no part in it.
     """
     every = list(batches)
     rises: list[list[float]] = []
@@ -49,8 +49,15 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
         count = len(batch.samples)
         rises += [[row.value for row in rows[clip::count]] for clip in range(count)]
         yield rows
-    mean_rises = np.array(rises).mean(axis=0) if rises else np.full(1, math.nan)
-    yield [Row("", "latents", "effective_channels", *score(effective_number, mean_rises.clip(0)))]
+    yield [Row("", "latents", "effective_channels", *score(effective_channels, rises))]
+
+
+def effective_channels(rises: Sequence[Sequence[float]]) -> float:
+    """Of the rises of each clip and channel [N, C]; Unmeasurable where no clip has all of them."""
+    finite = [one for one in rises if np.isfinite(one).all()]
+    if not finite:
+        raise Unmeasurable("no clip has a finite rise of every channel")
+    return effective_number(np.mean(finite, axis=0).clip(0))
 
 
 def mel_pairs(batch: Batch, mels: list[Tensor]) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -45,13 +45,14 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
     faults = probe.faults | dict.fromkeys(probe.sequences if probe.reason else (), probe.reason)
     yield [Row(name, *cell, math.nan, why) for name, why in faults.items() for cell in CELLS]
     if probe.fitted:
-        yield distance_rows(probe.continuations(context), list(probe.sequences))
+        long = {prompt.name for prompt in probe.prompts}
+        short = [name for name in probe.sequences if name not in long]
+        yield distance_rows(probe.continuations(context), short)
 
 
-def distance_rows(found: Continuations, clips: Sequence[str]) -> list[Row]:
-    """The rows of these clips, those too short to be continued among them."""
+def distance_rows(found: Continuations, short: Sequence[str]) -> list[Row]:
+    """The rows of the continued clips, and of those too short to be continued."""
     names = [prompt.name for prompt in found.prompts]
-    short = [name for name in clips if name not in set(names)]
     rows = []
     for metric, of in DISTANCES.items():
         real = of([prompt.spoken for prompt in found.prompts])
@@ -77,7 +78,7 @@ def pseudo_values(
 
 
 def cells(context: EvalContext, clip: Clip) -> list[Cell]:
-    """What every clip has a row of."""
+    """What a clip has a row of, whether it is continued or cannot be."""
     return CELLS
 
 

@@ -75,8 +75,9 @@ def rows_of(
     originals = [prompt.wave for prompt in prompts]
     encoder = context.resources.voice_encoder
     voices = embed(encoder, [wave[: PROMPT * HOP] for wave in originals])
+    recogniser = find_recogniser(context)
     yield context.rows_once(
-        "continuation of the original",
+        f"continuation of the original, read by {recogniser.name if recogniser else 'none'}",
         names,
         lambda: heard(ORIGINAL, prompts, voices, originals, context),
     )

@@ -11,9 +11,9 @@ on it, since it takes a model that predicts, a decoder that forgives, and latent
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from analysis.context import Batch, EvalContext
@@ -39,6 +39,7 @@ CLEAN, TRAINED = "interface_clean", "interface"
 ERROR = "error_share"
 BAR_METRIC, BAR = "stoi", 0.15  # low: passed by the tiny baseline on validation clips
 BAR_CELL = (TRAINED, "flops_to_bar")
+PASSED = "passed before the first decoded step"
 
 
 def condition(kind: str, run: int, step: int) -> str:
@@ -55,7 +56,8 @@ def measure(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row
 
     `error_share` is the power of the error over the variance of the latents: 2 where frames are
     drawn as if nothing were known. `flops_to_bar` of the set is the training compute, in
-    operations, after which the mean STOI of frames drawn given true history passes BAR.
+    operations, after which the mean STOI of frames drawn given true history passes BAR; NaN where
+    it passes before the first decoded step, or never.
     """
     probe = probe_of(context)
     preset = probe.preset
@@ -129,19 +131,22 @@ def stoi_by_step(rows: Sequence[Row], preset: Preset) -> dict[int, float]:
         step: [row.value for row in rows if row.condition == condition("probe", 1, step)]
         for step in preset.decoded
     }
-    return {step: float(np.nanmean(found)) for step, found in values.items() if found}
+    finite = {step: [one for one in found if math.isfinite(one)] for step, found in values.items()}
+    return {step: fmean(found) for step, found in finite.items() if found}
 
 
 def flops_to_bar(curve: Mapping[int, float], flops: float, bar: float = BAR) -> Score:
     """Operations at which a curve by step first passes the bar, straight between its points.
 
-    A curve that begins above it passes at its first step, or before.
+    One that begins above it after step 0 has passed it at a step that was not decoded: NaN.
     """
+    if not curve:
+        return Score(math.nan, f"no clip has a {BAR_METRIC}")
     steps, heights = list(curve), list(curve.values())
     for number, height in enumerate(heights):
         if height >= bar:
             if not number:
-                return Score(steps[0] * flops)
+                return Score(math.nan, PASSED) if steps[0] else Score(0.0)
             before, low = steps[number - 1], heights[number - 1]
             share = (bar - low) / (height - low)
             return Score((before + share * (steps[number] - before)) * flops)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from analysis.batching import Sample
-from analysis.context import Batch, EvalContext
+from analysis.context import TEST, Batch, EvalContext
 from analysis.evaluator import Cell, Evaluator, Needs
 from analysis.evaluators.degraded_scores import DegradedScorer
 from analysis.evaluators.noise import add_at_ratio, babble, fixed_noise
@@ -54,10 +54,10 @@ def with_wave(sample: Sample, wave: Tensor, log_mel: LogMel) -> Sample:
 
 
 def make_noise(kind: str, sample: Sample, context: EvalContext) -> Tensor:
-    """Noise [T] for one clip."""
+    """Noise [T] for one clip; babble is of the whole test split, however many clips are scored."""
     if kind == "white":
         return fixed_noise(sample.name, sample.wave.shape)
-    return babble(sample.clip, context.clips, len(sample.wave))
+    return babble(sample.clip, context.split(TEST), len(sample.wave))
 
 
 def measure_round_trips(batches: Iterator[Batch], context: EvalContext) -> Iterator[list[Row]]:
@@ -104,7 +104,7 @@ def trip_cells(context: EvalContext, clip: Clip) -> list[Cell]:
 LIBRARIES = ("pesq", "pystoi")
 INPUT_NOISE = Evaluator(
     name="input_noise",
-    version=1,
+    version=2,
     measure=measure_input_noise,
     cells=input_cells,
     clips=first_clips,

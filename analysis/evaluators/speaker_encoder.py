@@ -1,7 +1,6 @@
 """Voices as vectors: the GE2E speaker encoder of the resemblyzer package."""
 
 import warnings
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -41,15 +40,6 @@ class VoiceEncoder:
         if not bool(np.isfinite(embedding).all()):
             raise Unmeasurable("the speaker encoder gave no finite vector")
         return embedding
-
-
-def voice_encoder_missing() -> str:
-    """One line that says how to install the encoder; "" where it is there."""
-    try:
-        version(LIBRARY)
-    except PackageNotFoundError:
-        return f"{LIBRARY} is not installed: pip install {INSTALL}"
-    return ""
 
 
 def load_voice_encoder(device: torch.device) -> VoiceEncoder:

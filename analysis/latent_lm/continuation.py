@@ -60,10 +60,6 @@ class Continuations:
     mels: dict[str, list[list[Tensor]]] = field(default_factory=dict)
     outputs: dict[str, list[Outputs]] = field(default_factory=dict)
 
-    def long(self, frames: int) -> list[int]:
-        """The numbers of the prompts whose continuation has at least so many mel frames."""
-        return [number for number, one in enumerate(self.prompts) if one.spoken.shape[1] >= frames]
-
     def spoken(self, condition: str, draw: int) -> list[Tensor]:
         """The continuations alone [M, F - PROMPT]."""
         return [mel[:, PROMPT:] for mel in self.mels[condition][draw]]

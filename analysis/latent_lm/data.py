@@ -78,7 +78,7 @@ class Scaling:
 
     @classmethod
     def none(cls, dims: int) -> "Scaling":
-        """The frames [L, C * H] as the encoder gives them."""
+        """The frames [L, C * H] as the encoder gives them, whatever variance the model expects."""
         return cls(torch.zeros(dims), torch.ones(dims), torch.ones(dims, dtype=torch.bool))
 
     @property

@@ -50,6 +50,9 @@ def probe_of(context: EvalContext, batches: Iterator[Batch] | None = None) -> Pr
         preset = preset_named(context.resources.options.budget)
         batches = context.batches(context.clips) if batches is None else batches
         context.probe = build_probe(batches, context, preset)
+    elif batches is not None:
+        for _ in batches:  # which notes those that cannot be read
+            pass
     probe: Probe = context.probe
     return probe
 

@@ -45,13 +45,17 @@ class ResultStore:
         return [to_row(row) for row in read_part(self.finished).get("rows", [])]
 
     def resume(self) -> list[Row]:
-        """The rows that an interrupted measurement of this key left; else start with none."""
-        batches = read_lines(self.growing)
-        if batches and batches[0] == self.key:
-            self.rewrite(batches)
-            return [to_row(row) for batch in batches[1:] for row in batch]
-        self.restart()
-        return []
+        """The clips' rows that an interrupted measurement of this key left; else start with none.
+
+        Those of the whole set go: they come again at the end, whatever clips are left.
+        """
+        lines = read_lines(self.growing)
+        if not lines or lines[0] != self.key:
+            self.restart()
+            return []
+        batches = [[row for row in map(to_row, line) if row.clip] for line in lines[1:]]
+        self.rewrite([self.key, *([to_json(row) for row in batch] for batch in batches)])
+        return [row for batch in batches for row in batch]
 
     def restart(self) -> None:
         """Begin with no rows."""

@@ -9,7 +9,8 @@
 
 or, without latents, `reconstruct(wave)`, [T] -> [T]. It may also say `latent_rate` (latent frames
 a second; else it is measured), `bits_per_second` and `codebooks` (of a codec whose latents are
-embedded codes).
+embedded codes), and `identity`, a text that changes with whatever changes its outputs beside its
+module's file and its options: a digest of its weights, or a library's version.
 """
 
 import math

@@ -132,7 +132,10 @@ def load_pairs(spec: Spec, vocoder: Vocoder, device: torch.device) -> System:
 
 
 def load_python(spec: Spec, vocoder: Vocoder, device: torch.device) -> System:
-    """What MODULE:FACTORY gives when it is called with the options, the user's own code."""
+    """What MODULE:FACTORY gives when it is called with the options, the user's own code.
+
+    It is known by its factory's file, and by its `identity` where it says one.
+    """
     if ":" not in spec.place:
         raise SystemFault(f"{spec.text}: MODULE:FACTORY is expected")
     if "" not in sys.path:  # as `python -m` has it
@@ -142,7 +145,11 @@ def load_python(spec: Spec, vocoder: Vocoder, device: torch.device) -> System:
         codec = factory(**spec.options)
     except Exception as error:  # anyone's code
         raise SystemFault(f"{spec.text}: {type(error).__name__}: {error}") from error
-    return wrap(codec, {"source_sha256": source_sha256(factory)})
+    said = getattr(codec, "identity", None)
+    if not isinstance(said, str | None):
+        raise SystemFault(f"{spec.text}: its identity is a text, not {said!r}")
+    own = {} if said is None else {"identity_sha256": hashlib.sha256(said.encode()).hexdigest()}
+    return wrap(codec, {"source_sha256": source_sha256(factory), **own})
 
 
 def source_sha256(factory: Callable[..., object]) -> str:

@@ -1,6 +1,7 @@
 """Audio autoencoders of the library diffusers, by its own classes."""
 
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -30,7 +31,7 @@ class Oobleck(LibraryCodec):
 def load_diffusers_codec(
     place: str, options: Mapping[str, str], name: str, device: torch.device
 ) -> tuple[LibraryCodec, Mapping[str, str]]:
-    """The codec of a folder or of OWNER/NAME on the hub, and its identity.
+    """The codec of a folder or of OWNER/NAME on the hub, and its identity with diffusers' version.
 
     ValueError, in one line, where it cannot be had.
     """
@@ -43,6 +44,5 @@ def load_diffusers_codec(
         raise ValueError(f"{folder.path} is no {CLASS}, but {kind!r}")
     from diffusers import AutoencoderOobleck
 
-    return Oobleck(
-        name, load_model(AutoencoderOobleck.from_pretrained, str(folder.path), device)
-    ), folder.identity
+    model = load_model(AutoencoderOobleck.from_pretrained, str(folder.path), device)
+    return Oobleck(name, model), {**folder.identity, "diffusers": version("diffusers")}

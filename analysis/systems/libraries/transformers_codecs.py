@@ -1,6 +1,7 @@
 """Speech codecs of the library transformers, by its own classes."""
 
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -72,8 +73,9 @@ CODECS: Mapping[str, tuple[str, type[Any]]] = {  # by config.json's model_type
 def load_transformers_codec(
     place: str, options: Mapping[str, str], name: str, device: torch.device
 ) -> tuple[LibraryCodec, Mapping[str, str]]:
-    """The codec of a folder or of OWNER/NAME on the hub, and its identity, options included.
+    """The codec of a folder or of OWNER/NAME on the hub, and its identity.
 
+    It holds the options and the library's version, beside what tells the weights from others.
     ValueError, in one line, where it cannot be had. Only classes of the library's own are used,
     never code that comes with weights.
     """
@@ -97,7 +99,7 @@ def load_transformers_codec(
         raise ValueError(f"{CODECS[kind][0]} cannot be used: {error}") from error
     codec: LibraryCodec = CODECS[kind][1](name, model, folder)
     choose_codebooks(codec, options)
-    return codec, {**folder.identity, **options}
+    return codec, {**folder.identity, **options, "transformers": version("transformers")}
 
 
 def choose_codebooks(codec: LibraryCodec, options: Mapping[str, str]) -> None:

@@ -1,17 +1,19 @@
-"""What the tests of evaluators that train models of latents share."""
+"""What the tests of evaluators share, most of all of those that train models of latents."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import torch
 
 from analysis.context import EvalContext
+from analysis.evaluator import Evaluator
 from analysis.latent_lm import presets
 from analysis.latent_lm.presets import NetworkSize, Preset
+from analysis.outputs.table import Row
 from analysis.resources import Options, Resources
-from dcvae.data.manifest import read_manifest, write_manifest
+from dcvae.data.manifest import Clip, read_manifest, write_manifest
 
 SMALL_BUDGET = Preset(
     speech_hours=1.0,
@@ -26,6 +28,22 @@ SMALL_BUDGET = Preset(
     solver_steps=4,
     network=NetworkSize(width=32, layers=1, heads=2, head_layers=1),
 )
+
+Measure = Callable[..., list[Row]]  # of an evaluator, a context and, if not its own, the clips
+
+
+@pytest.fixture(scope="session")
+def measure() -> Measure:
+    """All rows of an evaluator, in the order in which it gives them."""
+
+    def rows(
+        evaluator: Evaluator, context: EvalContext, clips: Sequence[Clip] | None = None
+    ) -> list[Row]:
+        chosen = evaluator.clips(context) if clips is None else clips
+        found = evaluator.measure(context.batches(chosen), context)
+        return [row for some in found for row in some]
+
+    return rows
 
 
 @pytest.fixture(scope="package")

@@ -7,7 +7,6 @@ import torch
 
 from analysis.context import EvalContext
 from analysis.evaluators import interpolation, robustness
-from analysis.outputs.table import Row
 from analysis.registry import EVALUATORS
 from analysis.systems.codec import wrap
 from analysis.systems.system import LatentSystem
@@ -43,16 +42,6 @@ def context(make_context, resources, corpus, set_budget) -> EvalContext:
     return made
 
 
-def measured(name: str, context: EvalContext) -> tuple[list[Row], set[tuple[str, str, str]]]:
-    """An evaluator's rows, and those that the clips must have."""
-    evaluator = EVALUATORS[name]
-    assert not evaluator.lacks(context.system)
-    clips = evaluator.clips(context)
-    rows = [row for some in evaluator.measure(context.batches(clips), context) for row in some]
-    cells = {(clip.name, *cell) for clip in clips for cell in evaluator.cells(context, clip)}
-    return rows, cells
-
-
 @pytest.mark.parametrize(
     "name",
     [
@@ -68,10 +57,14 @@ def measured(name: str, context: EvalContext) -> tuple[list[Row], set[tuple[str,
     ],
 )
 @pytest.mark.slow
-def test_every_clip_has_its_rows_as_those_of_a_trained_run(name: str, context, capsys) -> None:
-    if EVALUATORS[name].missing():
-        pytest.skip(EVALUATORS[name].missing())
-    rows, cells = measured(name, context)
+def test_every_clip_has_its_rows_as_those_of_a_trained_run(name: str, context, measure) -> None:
+    evaluator = EVALUATORS[name]
+    if evaluator.missing():
+        pytest.skip(evaluator.missing())
+    assert not evaluator.lacks(context.system)
+    rows = measure(evaluator, context)
+    clips = evaluator.clips(context)
+    cells = {(clip.name, *cell) for clip in clips for cell in evaluator.cells(context, clip)}
     found = {(row.clip, row.condition, row.metric) for row in rows if row.clip}
     assert found == cells
     assert all(math.isfinite(row.value) or row.reason for row in rows)
@@ -79,9 +72,9 @@ def test_every_clip_has_its_rows_as_those_of_a_trained_run(name: str, context, c
         assert any(math.isfinite(row.value) for row in rows if row.clip)
 
 
-def test_no_row_speaks_of_an_untrained_twin(context: EvalContext) -> None:
+def test_no_row_speaks_of_an_untrained_twin(context: EvalContext, measure) -> None:
     for name in ("quality", "latents"):
-        assert not any(row.condition == "untrained" for row in measured(name, context)[0])
+        assert not any(row.condition == "untrained" for row in measure(EVALUATORS[name], context))
 
 
 def test_the_continuation_begins_where_the_prompt_ends(context: EvalContext) -> None:

@@ -1,13 +1,17 @@
 """Continuations as they are heard: every row is there, and the best ones are kept as audio."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from analysis.asr.recogniser import Reading
 from analysis.evaluators import continuations, latent_lm
-from analysis.evaluators.continuations import own_words
+from analysis.evaluators.continuations import EVALUATOR, own_words, rows_of
+from analysis.latent_lm.continuation import CONDITIONS, Continuations, Prompt
 from analysis.metrics.score import Score
+from analysis.outputs.table import Row
 from dcvae.audio.io import read_audio
 
 
@@ -19,20 +23,15 @@ def make(make, set_budget, monkeypatch):
     return make
 
 
-def measure(context, evaluator=continuations.EVALUATOR):
-    batches = context.batches(evaluator.clips(context))
-    return [row for rows in evaluator.measure(batches, context) for row in rows]
-
-
-def test_every_long_clip_has_its_rows_and_the_first_are_kept(make, corpus):
+def test_every_long_clip_has_its_rows_and_the_first_are_kept(make, corpus, measure):
     context = make(corpus)
-    rows = measure(context)
+    rows = measure(EVALUATOR, context)
     names = {clip.name for clip in continuations.long_clips(context)}
     assert names
     assert {row.clip for row in rows} == names
     for clip in continuations.long_clips(context):
         own = [(row.condition, row.metric) for row in rows if row.clip == clip.name]
-        assert sorted(own) == sorted(continuations.EVALUATOR.cells(context, clip))
+        assert sorted(own) == sorted(EVALUATOR.cells(context, clip))
     folder = context.run.analysis / "continuations"
     kept = {path.name for path in folder.iterdir()}
     assert len(kept) == min(3, len(names))
@@ -49,18 +48,40 @@ def test_every_long_clip_has_its_rows_and_the_first_are_kept(make, corpus):
         assert alike == pytest.approx(float(prompt @ spoken), abs=0.02)  # the file has 16 bits
 
 
-def test_both_evaluators_draw_from_the_same_models(make, corpus):
+def test_both_evaluators_draw_from_the_same_models(make, corpus, measure):
     context = make(corpus)
-    measure(context, latent_lm.EVALUATOR)
+    measure(latent_lm.EVALUATOR, context)
     probe = context.probe
-    after = measure(context)
+    after = measure(EVALUATOR, context)
     assert context.probe is probe
-    assert after == measure(make(corpus))  # and alone it trains the same ones
+    assert after == measure(EVALUATOR, make(corpus))  # and alone it trains the same ones
 
 
-def test_no_training_speech_gives_the_same_rows_with_the_reason(make, spoken):
-    rows = measure(make(spoken))
+def test_no_training_speech_gives_the_same_rows_with_the_reason(make, spoken, measure):
+    rows = measure(EVALUATOR, make(spoken))
     assert {row.reason for row in rows} == {"the training split has no clip that can be used"}
+
+
+def test_each_recogniser_has_its_own_rows_of_the_originals(make_context, spoken, monkeypatch):
+    """They are kept for the runs to come, which may be heard with another one."""
+    context = make_context(spoken, 1)
+    context.resources.voice_encoder = None
+    nothing = torch.zeros(0)
+    outputs = [SimpleNamespace(waves=[nothing])]
+    prompt = Prompt("a", nothing, nothing, nothing)
+    found = Continuations([prompt], outputs=dict.fromkeys(CONDITIONS, outputs))
+
+    def heard(condition, prompts, voices, waves, context):
+        return [Row("a", condition, "continuation_nll", context.resources.recogniser.nll)]
+
+    monkeypatch.setattr(continuations, "embed", lambda encoder, waves: [])
+    monkeypatch.setattr(continuations, "heard", heard)
+    read = []
+    for name, nll in (("first", 1.0), ("second", 2.0), ("first", 3.0)):
+        context.resources.recogniser = SimpleNamespace(name=name, nll=nll)
+        (original, *_) = rows_of(found, [0], context)
+        read.append([row.value for row in original])
+    assert read == [[1.0], [2.0], [1.0]]
 
 
 class Parrot:

@@ -5,8 +5,7 @@ from functools import partial
 
 import pytest
 
-from analysis.evaluators import interface
-from analysis.evaluators.interface import flops_to_bar
+from analysis.evaluators.interface import EVALUATOR, flops_to_bar
 
 CONDITIONS = {
     "interface",
@@ -27,19 +26,14 @@ def make(make, set_budget):
     return partial(make, count=5)
 
 
-def measure(context):
-    batches = context.batches(interface.EVALUATOR.clips(context))
-    return [row for rows in interface.EVALUATOR.measure(batches, context) for row in rows]
-
-
-def test_every_clip_is_scored_in_every_condition_and_again_the_same(make, corpus):
+def test_every_clip_is_scored_in_every_condition_and_again_the_same(make, corpus, measure):
     context = make(corpus)
-    rows = measure(context)
-    assert rows == measure(make(corpus))
+    rows = measure(EVALUATOR, context)
+    assert rows == measure(EVALUATOR, make(corpus))
     assert {row.condition for row in rows if row.clip} == CONDITIONS
     for clip in context.clips[:3]:
         own = {(row.condition, row.metric) for row in rows if row.clip == clip.name}
-        assert own == set(interface.EVALUATOR.cells(context, clip))
+        assert own == set(EVALUATOR.cells(context, clip))
     (bar,) = [row for row in rows if not row.clip]
     assert bar[1:3] == ("interface", "flops_to_bar")
     assert math.isfinite(bar.value) or "stays under" in bar.reason
@@ -49,8 +43,8 @@ def test_every_clip_is_scored_in_every_condition_and_again_the_same(make, corpus
     assert sum(shares) / 3 == pytest.approx(2, rel=0.4)
 
 
-def test_no_training_speech_gives_the_same_rows_with_the_reason(make, spoken):
-    rows = measure(make(spoken))
+def test_no_training_speech_gives_the_same_rows_with_the_reason(make, spoken, measure):
+    rows = measure(EVALUATOR, make(spoken))
     assert {row.condition for row in rows} == CONDITIONS
     assert {row.reason for row in rows} == {"the training split has no clip that can be used"}
 
@@ -59,15 +53,25 @@ def test_no_training_speech_gives_the_same_rows_with_the_reason(make, spoken):
     ("curve", "steps"),
     [
         ({0: 0.1, 50: 0.2, 200: 0.3}, 125),  # half way from .2 to .3
-        ({0: 0.25, 50: 0.2}, 0),
         ({0: 0.1, 50: 0.25, 200: 0.2}, 50),
-        ({0: 0.1, 50: 0.2}, None),
+        ({0: 0.25, 50: 0.2}, 0),
     ],
 )
 def test_the_compute_to_the_bar_lies_between_the_steps_around_it(curve, steps):
+    assert flops_to_bar(curve, flops=1e9, bar=0.25).value == pytest.approx(steps * 1e9)
+
+
+@pytest.mark.parametrize(
+    ("curve", "reason"),
+    [
+        ({50: 0.3, 200: 0.4}, "passed before the first decoded step"),
+        ({50: 0.25, 200: 0.2}, "passed before the first decoded step"),
+        ({0: 0.1, 50: 0.2}, "stoi stays under 0.25 within 50 steps"),
+        ({}, "no clip has a stoi"),
+    ],
+)
+def test_a_bar_that_is_passed_at_no_known_step_has_no_compute_but_a_reason(curve, reason):
+    """At the first decoded step the compute would be the step's, which is the same of all."""
     found = flops_to_bar(curve, flops=1e9, bar=0.25)
-    if steps is None:
-        assert math.isnan(found.value)
-        assert found.reason == "stoi stays under 0.25 within 50 steps"
-    else:
-        assert found.value == pytest.approx(steps * 1e9)
+    assert math.isnan(found.value)
+    assert found.reason == reason

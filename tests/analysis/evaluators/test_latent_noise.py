@@ -24,11 +24,7 @@ from analysis.evaluators.noise import fixed_noise
 from analysis.outputs.table import Row
 
 MakeContext = Callable[..., EvalContext]
-
-
-def measure(evaluator: Evaluator, context: EvalContext) -> list[Row]:
-    batches = context.batches(evaluator.clips(context))
-    return [row for some in evaluator.measure(batches, context) for row in some]
+Measure = Callable[[Evaluator, EvalContext], list[Row]]
 
 
 def by_cell(rows: list[Row]) -> dict[tuple[str, str, str], Row]:
@@ -37,7 +33,7 @@ def by_cell(rows: list[Row]) -> dict[tuple[str, str, str], Row]:
 
 @pytest.mark.parametrize("evaluator", [LATENT_NOISE, LATENT_NOISE_AUDIO], ids=lambda one: one.name)
 def test_every_clip_has_a_row_in_every_cell_and_two_runs_are_equal(
-    spoken: Path, make_context: MakeContext, evaluator: Evaluator
+    spoken: Path, make_context: MakeContext, measure: Measure, evaluator: Evaluator
 ) -> None:
     context = make_context(spoken, 2)
     context.resources.options = replace(context.resources.options, robustness_clips=1)
@@ -97,7 +93,9 @@ def test_the_mean_of_a_dim_is_no_deviation_of_it_but_one_of_the_space() -> None:
     assert float(found.space) == pytest.approx(math.sqrt(5))
 
 
-def test_noise_is_in_units_of_the_runs_own_latents(spoken: Path, make_context: MakeContext) -> None:
+def test_noise_is_in_units_of_the_runs_own_latents(
+    spoken: Path, make_context: MakeContext, measure: Measure
+) -> None:
     """Against numpy's deviations and a decoding done here, and the rows of the set."""
     context = make_context(spoken, 3, layernorm=False)
     batches = list(context.batches(context.clips))

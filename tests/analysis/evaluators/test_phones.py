@@ -59,12 +59,12 @@ def test_frames_of_a_rate_that_is_none_of_the_mels_begin_where_their_time_does()
     np.testing.assert_allclose(pool_mel(mel, 5, 2.5)[:, 0], means)
 
 
-def test_every_english_clip_with_text_has_its_rows(spoken, make_context) -> None:
+def test_every_english_clip_with_text_has_its_rows(spoken, make_context, measure) -> None:
     context = make_context(spoken)
     clips = EVALUATOR.clips(context)
     assert {clip.language for clip in clips} == {"en"}
     clips[0] = replace(clips[0], text="glimbwort")
-    rows = [row for some in EVALUATOR.measure(context.batches(clips), context) for row in some]
+    rows = measure(EVALUATOR, context, clips)
     cells = {(row.clip, row.condition, row.metric) for row in rows if row.clip}
     expected = EVALUATOR.cells(context, clips[0])
     assert cells == {(clip.name, *cell) for clip in clips for cell in expected}

@@ -43,6 +43,18 @@ def test_a_line_cut_short_loses_its_own_batch_alone(tmp_path: Path, cut: int) ->
     assert len(part.resume()) == 3
 
 
+def test_rows_of_the_whole_set_are_measured_again(tmp_path: Path) -> None:
+    """Left where the clips' rows were complete and their final file could not be written."""
+    part = ResultStore(tmp_path, "latent_noise", KEY)
+    part.resume()
+    whole = [Row("", "latent_noise", "noise_scale", 2.0)]
+    part.append([*FIRST, *whole])
+    part.append(whole)
+    assert part.resume() == FIRST
+    part.append(whole)
+    assert part.resume() == FIRST  # of the file too
+
+
 @pytest.mark.parametrize(
     "changed", [{"checkpoint_sha256": "b"}, {"version": "2"}, {"clips": ["x"]}]
 )

@@ -1,5 +1,6 @@
 """Systems as a user writes them, and through the command line to a table."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -7,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+import torch
 
 from analysis.cli import main
 from analysis.outputs.table import read_table
-from analysis.systems.specs import Spec
+from analysis.systems.specs import Spec, load_system
 from analysis.systems.system import SystemFault
+from dcvae import load_vocoder
 from dcvae.audio.io import read_audio
 from dcvae.data.manifest import read_manifest
 from dcvae.runs import read_run
@@ -19,6 +22,8 @@ from dcvae.runs import read_run
 QUICK = ["--clips", "3", "--only", "quality,latent_noise,round_trips", "--no-study"]
 CODEC = '''
 import math
+import os
+
 import torch
 
 
@@ -38,6 +43,19 @@ class Halves:
 
 def broken():
     raise RuntimeError("no weights anywhere")
+
+
+def weighted():
+    codec, weights = Halves(), os.environ.get("WEIGHTS", "first")
+    if weights:
+        codec.identity = weights
+    return codec
+
+
+def numbered():
+    codec = Halves()
+    codec.identity = 7
+    return codec
 
 
 def silent(value="nan"):
@@ -96,6 +114,7 @@ def test_what_cannot_be_had_is_a_line_each_and_stops_no_other(
         f"python:{module}:broken": "RuntimeError: no weights anywhere",
         f"python:{module}:nowhere": "AttributeError",
         "python:no_such_module:f": "No module named 'no_such_module'",
+        f"python:{module}:numbered": "its identity is a text, not 7",
         f"python:{module}:silent": "its output holds NaN",
         f"python:{module}:silent?valeu=1": "unexpected keyword argument 'valeu'",
         "ffmpeg:amr": "no codec 'amr'",
@@ -145,6 +164,23 @@ def test_a_users_codec_is_scored_with_its_latents_and_not_again(
     file.write_text(file.read_text() + "\n# another day\n")
     main([*asked, "--out", str(out), *QUICK])
     assert "quality: 3 clips" in capsys.readouterr().err
+
+
+def test_a_users_codec_is_known_by_its_file_and_by_what_it_says_of_itself(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def identity() -> dict[str, str]:
+        spec = Spec.parse(f"python:{module}:weighted")
+        return dict(load_system(spec, load_vocoder("griffin_lim"), torch.device("cpu")).identity)
+
+    first = identity()
+    assert first == identity()
+    monkeypatch.setenv("WEIGHTS", "second")
+    second = identity()
+    assert {name for name in first if first[name] != second[name]} == {"identity_sha256"}
+    assert first["identity_sha256"] == hashlib.sha256(b"first").hexdigest()
+    monkeypatch.setenv("WEIGHTS", "")
+    assert "identity_sha256" not in identity()
 
 
 def test_a_run_on_other_clips_has_the_rows_of_its_own_analysis(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import diffusers
 import pytest
 import torch
 from diffusers import AutoencoderKL, AutoencoderOobleck
@@ -38,7 +39,10 @@ def test_equals_the_library(tmp_path: Path, channels: int) -> None:
     model.save_pretrained(tmp_path)
     codec, identity = load_diffusers_codec(str(tmp_path), {}, "it", CPU)
     names = ("config.json", "diffusion_pytorch_model.safetensors")
-    assert identity == {"files_sha256": files_sha256(*(tmp_path / name for name in names))}
+    assert identity == {
+        "files_sha256": files_sha256(*(tmp_path / name for name in names)),
+        "diffusers": diffusers.__version__,
+    }
     for samples in (1, HOP - 1, HOP, 3 * HOP + 5, 4001):
         wave = noise(samples)
         filled = functional.pad(wave, (0, -samples % HOP)).repeat(1, channels, 1)
