@@ -8,7 +8,6 @@ import argparse
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from pathlib import Path
 
 from dcvae.system_names import split_name
@@ -108,11 +107,10 @@ def beside(asked: Sequence[Claim]) -> str:
 
 def unlike_strata(claim: Claim) -> Iterator[Claim]:
     """Those where a part is in place and where it is taken away, if that decides the verdict."""
-    for _, pair in groupby(claim.strata, lambda one: one.stratum.partition(" ")[0]):
-        strata = list(pair)
-        verdicts = {one.verdict for one in strata}
+    for pair in zip(claim.strata[::2], claim.strata[1::2], strict=True):
+        verdicts = {one.verdict for one in pair}
         if len(verdicts) > 1 and verdicts <= set(DECIDED):
-            yield from strata
+            yield from pair
 
 
 def row(promise: str, one: Claim) -> str:

@@ -25,7 +25,7 @@ class Claim:
     sign: int  # 1 where the claim expects the value to lie above that of `against`, else -1
     margin: float  # the smallest effect worth having
     contrast: str  # "difference", or MAIN_EFFECT over the cells of a factorial
-    stratum: str  # "no_layernorm in place": within a part of the factorial
+    stratum: str  # "layernorm in place": within a part of the factorial
     is_exploratory: bool  # it was not written down for this study
     baseline: float
     value: float

@@ -109,8 +109,16 @@ def strata(study: Study, comparison: Comparison, others: Sequence[str]) -> list[
         replace(
             comparison,
             weights=contrasts.main_effect(factor, cells, {other: state}),
-            stratum=f"{other} {'taken away' if state else 'in place'}",
+            stratum=stratum_name(other, state),
         )
         for other in others
         for state in (False, True)
     ]
+
+
+def stratum_name(other: str, is_taken: bool) -> str:
+    """Of `no_layernorm` "layernorm in place" or "layernorm taken away"; else with or without it."""
+    part = other.removeprefix("no_")
+    if part == other:
+        return f"{'with' if is_taken else 'without'} {other}"
+    return f"{part} {'taken away' if is_taken else 'in place'}"

@@ -144,7 +144,7 @@ def test_several_seeds_get_verdicts_and_exploratory_claims_look_it(planned_page:
     assert "p &lt; 0.001, not corrected" in seen(listed)
     assert "Holm" not in seen(listed)
     assert "It does not bear noise." not in family
-    assert "no_noise with no_layernorm taken away" in seen(family)
+    assert "no_noise with layernorm taken away" in seen(family)
     assert "<h3>Where one part depends on another</h3>" in after
     assert text.count("Nothing measures it yet.") == 3
     assert "3 of the 24 runs of the study are not there yet (seed" in seen(page)

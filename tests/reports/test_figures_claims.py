@@ -60,7 +60,7 @@ def some() -> list[Record]:
         ),
         claim("no_noise", noise, "up"),
         claim("plain_ae", noise, "up", large, "supported"),
-        claim("plain_ae", noise, "up", large, "supported", stratum="no_noise in place"),
+        claim("plain_ae", noise, "up", large, "supported", stratum="noise in place"),
         claim("no_noise", "stoi", "up", (0.0, -0.2, 0.2, -0.1, 0.1), "undecided", family="other"),
     ]
 
@@ -89,7 +89,7 @@ def test_an_effect_is_in_margins_and_positive_where_it_lies_as_claimed(by_hand: 
     noise = "mel L1 at latent noise 1.0"
     assert list(table["group"]) == ["PESQ-wb", *[noise] * 3, "exploratory: STOI"]
     assert list(table["label"]) == [
-        "no_adversary", "plain_ae", "· no_noise in place", "no_noise", "no_noise",
+        "no_adversary", "plain_ae", "· noise in place", "no_noise", "no_noise",
     ]  # fmt: skip
     numbers = table[["effect", "low", "high", "low_90", "high_90"]].to_numpy(dtype=float)
     assert numbers[0] == pytest.approx((-2, -4, -1, -3, -1.5))

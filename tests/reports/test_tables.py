@@ -165,7 +165,7 @@ def test_beside_a_main_effect_stands_what_the_part_is_worth_in_the_full_design(
         for name in ("baseline", row["system"])
     )
     assert one.alone.mean == pytest.approx(one.metric.unit * (without - full))
-    assert not claim_of(row | {"stratum": "no_noise in place"}, results).alone.known
+    assert not claim_of(row | {"stratum": "noise in place"}, results).alone.known
     assert not claim_of(row | {"contrast": "difference"}, results).alone.known
 
 

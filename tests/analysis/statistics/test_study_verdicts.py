@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analysis.statistics.comparisons import stratum_name
 from analysis.statistics.study_runs import StudyRun, read_study
 from analysis.statistics.study_verdicts import find_verdicts
 from analysis.statistics.tables import summarise_study
@@ -173,7 +174,8 @@ def test_a_clear_interaction_gives_the_claim_within_its_strata(tmp_path, tables,
     summarise_study(study)
     found = verdicts(study)
     rows = found[found["system"] == "no_noise"].set_index("stratum")
-    assert list(rows.index) == ["", "no_layernorm in place", "no_layernorm taken away"]
+    assert list(rows.index) == ["", "layernorm in place", "layernorm taken away"]
+    assert stratum_name("compression_8x", False) == "without compression_8x"
     assert rows["difference"].tolist() == pytest.approx([-0.07, -0.02, -0.12], abs=0.003)
     assert rows["p_holm"].iloc[1] == pytest.approx(4 * rows["p"].iloc[1])  # two claims, two strata
     assert bonferroni(0.4, 4) == 1.0
