@@ -122,8 +122,8 @@ def test_claims_are_judged_as_the_analysis_judged_them(planned: Study) -> None:
     assert (noise.verdict, noise.seeds, noise.is_main_effect) == ("supported", 3, True)
     assert noise.difference.mean == pytest.approx(0.45, abs=0.005)  # .3 alone, .6 together
     assert [one.stratum for one in noise.strata] == [
-        "no_layernorm in place",
-        "no_layernorm taken away",
+        "layernorm in place",
+        "layernorm taken away",
     ]
     alone, together = (one.difference.mean for one in noise.strata)
     assert (alone, together) == pytest.approx((0.3, 0.6), abs=0.005)
