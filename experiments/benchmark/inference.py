@@ -24,9 +24,11 @@ from experiments.benchmark.table import print_table
 from experiments.training.hardware import describe_device
 
 SPEECH = Path(__file__).parents[2] / "tests" / "data" / "en_pm_invalid_option.flac"  # 3.2 s
-FASTER = ["bfloat16", "faster"]
-MODELS = ["size", "batch", "encode float32", *FASTER, "decode float32", *FASTER, "error"]
-VOCODERS = ["vocoder", "batch", "factor"]
+MODELS = [  # s/s: seconds of computing for a second of speech
+    "size", "batch", "encode, float32, s/s", "encode, bfloat16, s/s", "times as fast",
+    "decode, float32, s/s", "decode, bfloat16, s/s", "times as fast", "error",
+]  # fmt: skip
+VOCODERS = ["vocoder", "batch", "float32, s/s"]
 BIGVGAN = {  # the published v2 model for 22 kHz and 80 bands
     "sampling_rate": 22050, "n_fft": 1024, "win_size": 1024, "hop_size": 256, "num_mels": 80,
     "fmin": 0, "fmax": None, "resblock": "1", "upsample_initial_channel": 1536,
