@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -84,6 +84,13 @@ class Estimate:
 
 
 NOTHING = Estimate(math.nan, math.nan, math.nan, 0)
+
+
+def of_most_seeds(values: Mapping[str, Estimate]) -> dict[str, float]:
+    """The means of the known values that rest on most seeds: with fewer, seeds differ too much."""
+    known = {name: one for name, one in values.items() if one.known}
+    most = max((one.seeds for one in known.values()), default=0)
+    return {name: one.mean for name, one in known.items() if one.seeds == most}
 
 
 Record = dict[str, Any]

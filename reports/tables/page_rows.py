@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from dcvae.runs import Run
 from reports.formatting import UNKNOWN
 from reports.metric_registry import LATENT, LATENTS, QUALITY, UNSEEN, Metric, describe
-from reports.results import NOTHING, Estimate, Record
+from reports.results import NOTHING, Estimate, Record, of_most_seeds
 from reports.study import Study
 
 REFERENCES = ("original", "ceiling")  # the same for every run: no model made them
@@ -91,13 +91,12 @@ def row_of(
 def mark_best(rows: Sequence[Result], metrics: dict[str, Metric]) -> None:
     """Note in each row the metrics in which it is better than every other row.
 
-    Values of fewer seeds than the most stand aside: seeds differ more than most systems do.
+    Values of fewer seeds than the most stand aside.
     """
     for name, metric in metrics.items():
         sign = 1 if metric.better == "up" else -1
-        known = [row for row in rows if row.values[name].known and metric.better]
-        most = max((row.values[name].seeds for row in known), default=0)
-        known = [row for row in known if row.values[name].seeds == most]
+        means = of_most_seeds({row.name: row.values[name] for row in rows})
+        known = [row for row in rows if row.name in means and metric.better]
         known.sort(key=lambda row: -sign * row.values[name].mean)
         if len(known) > 1 and known[0].values[name].mean != known[1].values[name].mean:
             known[0].best.add(name)

@@ -5,7 +5,7 @@ import math
 from dcvae.claims import BASELINE
 from reports.formatting import signed, span
 from reports.metric_registry import NOISE, ROBUST, metric_of
-from reports.results import Estimate
+from reports.results import Estimate, of_most_seeds
 from reports.study import Study
 
 LEVEL = r"(\d+(?:\.\d+)?)"
@@ -52,9 +52,7 @@ def best_by_noise(found: Curves) -> dict[float, str]:
     """
     best = {}
     for sigma in next(iter(found.values()), {}):
-        known = {name: curve[sigma] for name, curve in found.items() if curve[sigma].known}
-        most = max((one.seeds for one in known.values()), default=0)
-        means = {name: one.mean for name, one in known.items() if one.seeds == most}
+        means = of_most_seeds({name: curve[sigma] for name, curve in found.items()})
         best[sigma] = min(means, key=lambda name: means[name]) if len(means) > 1 else ""
     return best
 
