@@ -19,7 +19,7 @@ import pandas as pd
 from analysis.outputs.table import read_table
 from analysis.statistics.ratios import Cell, Ratio, find_ratios
 from dcvae.claims import BASELINE
-from dcvae.runs import CLIPS, RECORD, TABLE, Run, read_run, shown
+from dcvae.runs import ANALYSIS, CLIPS, RECORD, TABLE, Run, read_run, shown
 from dcvae.study_plan import StudyPlan, read_plan
 from dcvae.utils.errors import damage_in
 from dcvae.utils.files import files_sha256
@@ -78,9 +78,8 @@ def read_study(folder: Path) -> Study:
     out, with a line that says so. ValueError for a damaged plan.
     """
     plan = read_plan(folder)
-    folders = plan.present if plan else sorted(at.parent for at in folder.glob(f"*/seed*/{RECORD}"))
     runs, left_out = [], []
-    for path in folders:
+    for path in run_folders(folder, plan):
         try:
             runs.append(read_study_run(path))
         except (ValueError, OSError) as error:
@@ -88,6 +87,17 @@ def read_study(folder: Path) -> Study:
     runs.sort(key=lambda run: (run.budget or 0, run.ablation != BASELINE, run.ablation, run.seed))
     kept, unlike = keep_alike(runs)
     return Study(kept, [*left_out, *unlike], plan)
+
+
+def run_folders(folder: Path, plan: StudyPlan | None) -> list[Path]:
+    """Those of the planned runs that are there; without a plan, of every run below the folder."""
+    return plan.present if plan else sorted(at.parent for at in folder.glob(f"*/seed*/{RECORD}"))
+
+
+def has_tables(folder: Path) -> bool:
+    """Whether some run of the study in `folder` has a table, which is not read."""
+    found = run_folders(folder, read_plan(folder))
+    return any((path / ANALYSIS / TABLE).is_file() for path in found)
 
 
 def read_study_run(folder: Path) -> StudyRun:

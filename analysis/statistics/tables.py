@@ -12,6 +12,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ from analysis.statistics.interactions import Interaction
 from analysis.statistics.measured import UNMEASURED, measure, system_estimate
 from analysis.statistics.ratios import Cell, Ratio, find_ratios, most_frequent
 from analysis.statistics.sequential import Look, look_again
-from analysis.statistics.study_runs import Study, cells, read_study
+from analysis.statistics.study_runs import Study, cells, has_tables, read_study
 from analysis.statistics.study_verdicts import Verdict, find_verdicts, is_open
 from dcvae.claims import BASELINE
 from dcvae.runs import (
@@ -90,17 +91,16 @@ def summarise_study(folder: Path) -> list[str]:
     left out. Where the folder is no study (a run may lie anywhere) there is one line, and nothing
     is written.
     """
-    study = read_study(folder)
-    if not study.analysed:
-        line = f"{folder} holds no analysed run (ABLATION/seed<N>): no statistics"
-        return [*study.left_out, line]
-    with folder_lock(folder, PATIENCE, LOCK):
+    with folder_lock(folder, PATIENCE, LOCK) if has_tables(folder) else nullcontext():
         return summarise_locked(folder)
 
 
 def summarise_locked(folder: Path) -> list[str]:
-    """The part of `summarise_study` that writes; what was there may have changed by now."""
+    """The part of `summarise_study` that reads and writes."""
     study = read_study(folder)
+    if not study.analysed:
+        line = f"{folder} holds no analysed run (ABLATION/seed<N>): no statistics"
+        return [*study.left_out, line]
     looks: list[Look] = []
     if study.plan is not None and study.plan.max_seeds is not None:
         study, verdicts, interactions, looks = look_again(study, read_looks(folder))
