@@ -72,6 +72,7 @@ STATISTICS_TYPES: Types = {  # statistics.json
     "alpha": NUMBER,
     "seeds": LIST,
     "seeds[]": WHOLE,
+    "steps": WHOLE,  # of the size's own training
     "open": LIST,
     "open[]": TEXT,
     "verdicts": MAPPING,

@@ -16,6 +16,7 @@ from dcvae.utils.errors import ended_by_interrupts, user_errors
 with ended_by_interrupts():
     from dcvae.claims import COMPONENTS
     from dcvae.study_plan import StudyPlan, read_plan
+    from reports.budgets import BudgetTrend, at_first_budget, find_trends, sentences
     from reports.claims import Claim, with_strata
     from reports.formatting import UNKNOWN, plain, signed, span
     from reports.results import (
@@ -26,6 +27,8 @@ with ended_by_interrupts():
         Record,
         read_results,
     )
+    from reports.tables.budgets import budgets
+    from reports.tables.text import pipe_table
 
 REFERENCE = Path("reports/reference")
 BEGIN, END = "<!-- answer:begin -->", "<!-- answer:end -->"
@@ -51,10 +54,19 @@ def answer(folder: Path) -> str:
     """The block of Markdown, its two comments included."""
     results = read_results(folder, "make reference")
     asked = [one for one in with_strata(results) if not one.is_exploratory]
-    table = "\n".join([HEAD, *rows(asked)])
+    once = at_first_budget(asked)
+    table = "\n".join([HEAD, *rows(once)])
     read_from = basis(results.record, read_plan(folder))
-    below = " ".join(filter(None, (read_from, beside(asked), open_claims(asked))))
-    return "\n\n".join([BEGIN, table, wrapped(below), END])
+    below = " ".join(filter(None, (read_from, beside(once), open_claims(asked))))
+    parts = [table, wrapped(below), *as_training_grows(find_trends(asked, results.steps))]
+    return "\n\n".join([BEGIN, *parts, END])
+
+
+def as_training_grows(trends: Sequence[BudgetTrend]) -> Iterator[str]:
+    """The effects at several training budgets, and where a verdict changes with these."""
+    if trends:
+        yield wrapped(f"As training grows, in the full design: {' '.join(sentences(trends))}")
+        yield "\n".join(pipe_table(budgets(trends)))
 
 
 def wrapped(text: str) -> str:

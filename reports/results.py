@@ -111,6 +111,11 @@ class Results:
         """The rows of `values` by KEY."""
         return {tuple(row[name] for name in KEY): row for row in records(self.values)}
 
+    @property
+    def steps(self) -> int | None:
+        """Of the size's own training; None where no run has it."""
+        return self.record.get("steps")
+
     def estimate(self, system: str, condition: str, metric: str) -> Estimate:
         """One system's value; NOTHING where it has no such row."""
         row = self.rows.get((system, condition, metric))

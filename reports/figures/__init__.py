@@ -2,6 +2,7 @@
 
 from reports.figures import (
     blur,
+    budgets,
     claims_forest,
     input_noise,
     interface,
@@ -20,6 +21,7 @@ from reports.figures.plot import Plot
 
 PLOTS: list[Plot] = [
     *claims_forest.PLOTS,
+    *budgets.PLOTS,
     *quality_bars.PLOTS,
     *blur.PLOTS,
     *rate_distortion.PLOTS,

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from reports.budgets import at_first_budget
 from reports.claims import Claim, claims
 from reports.figures.legends import legend_below, name_rows
 from reports.figures.plot import INTERVALS, VERDICTS, Plot
@@ -31,11 +32,12 @@ COLUMNS = [
 def table(study: Study) -> pd.DataFrame:
     """The columns COLUMNS, a row a claim or stratum: in margins, positive as claimed; NaN unknown.
 
-    Claims on systems without any run are left out: the page lists these by promise. A group is the
+    Claims on systems without any run are left out: the page lists these by promise. So are those at
+    further training budgets, which have a figure of their own. A group is the
     claims on one metric; `claim` numbers the claims, whose strata follow them.
     """
     rows = []
-    asked = [one for one in claims(study) if one.system in study.systems]
+    asked = [one for one in at_first_budget(claims(study)) if one.system in study.systems]
     for number, main in enumerate(asked):
         rows += [row(one, main, number) for one in (main, *main.strata)]
     values = pd.DataFrame(rows, columns=COLUMNS)

@@ -10,6 +10,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from reports import design_findings, formatting
+from reports.budgets import find_trends
+from reports.budgets import sentences as budget_sentences
 from reports.claims import claims as find_claims
 from reports.claims import looks_taken
 from reports.figures import PLOTS
@@ -22,6 +24,7 @@ from reports.page.embed import figure_uris
 from reports.results import ONE_SEED
 from reports.study import Study
 from reports.tables import page_rows, robustness
+from reports.tables.budgets import budgets
 from reports.tables.claims import page_interactions
 from reports.tables.peers import peers
 
@@ -64,6 +67,7 @@ def render(
     latent_space, unseen = page_rows.latent_space(study), page_rows.unseen_voices(study)
     noise = robustness.curves(study)
     claims, interactions = find_claims(study), page_interactions(study)
+    trends = find_trends(claims, study.results.steps)
     letters = letters_of(study.systems)
     findings = design_findings.findings(study, claims, [plot.name for plot, _ in measured])
     environment = jinja2.Environment(
@@ -99,6 +103,8 @@ def render(
         interactions=interactions.first,
         interactions_folded=interactions.folded,
         interactions_unmeasured=interactions.unmeasured,
+        budgets=budgets(trends),
+        budget_sentences=list(budget_sentences(trends)),
         shorts=short_names(study.systems),
         letters=told(letters) if letters else "",
         has_peers=any(one.what == PEER for player in heard.players for one in player.cells),

@@ -2,10 +2,13 @@
 
 import math
 
+from reports.budgets import find_trends
+from reports.claims import claims as find_claims
 from reports.formatting import UNKNOWN
 from reports.metric_registry import LATENT, LATENTS, QUALITY, UNSEEN, Metric
 from reports.study import Study
 from reports.tables import page_rows
+from reports.tables.budgets import budgets
 from reports.tables.claims import claims, interactions
 from reports.tables.conditions import condition_tables
 from reports.tables.cost import cost
@@ -59,6 +62,7 @@ def all_tables(study: Study) -> list[Table]:
         modelability(study),
         peers(study),
         claims(study),
+        budgets(find_trends(find_claims(study), study.results.steps)),
         interactions(study),
         cost(study),
     ]

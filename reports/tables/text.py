@@ -11,11 +11,16 @@ PARTS = ("mean", "low", "high", "n_scored", "n_failed")  # the columns of an est
 
 
 def markdown(table: Table, caption: str) -> str:
-    """The caption and a pipe table; an interval stands in brackets behind its number."""
+    """The caption and a pipe table."""
+    return "\n".join([escape(caption), "", *pipe_table(table), ""])
+
+
+def pipe_table(table: Table) -> list[str]:
+    """The lines of the table; an interval stands in brackets behind its number."""
     rule = [":--" if column.words or column.long else "--:" for column in table.columns]
     rows = [[escape(column.title) for column in table.columns], rule]
     rows += [[shown(cell) for cell in row] for row in table.rows]
-    return "\n".join([escape(caption), "", *(f"| {' | '.join(row)} |" for row in rows), ""])
+    return [f"| {' | '.join(row)} |" for row in rows]
 
 
 def escape(text: str) -> str:

@@ -217,12 +217,12 @@ def make_peer() -> Callable[..., Path]:
     return write_peer
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_run() -> Callable[..., Path]:
     return write_run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_plan() -> Callable[..., Path]:
     return write_plan
 
