@@ -16,10 +16,10 @@ from dcvae.utils.errors import ended_by_interrupts, user_errors
 with ended_by_interrupts():
     from dcvae.claims import COMPONENTS
     from dcvae.study_plan import StudyPlan, read_plan
-    from reports.budgets import BudgetTrend, at_first_budget, find_trends, sentences
-    from reports.claims import Claim, with_strata
     from reports.formatting import UNKNOWN, plain, signed, span
-    from reports.results import (
+    from reports.study.budgets import BudgetTrend, at_first_budget, find_trends, sentences
+    from reports.study.claims import Claim, with_strata
+    from reports.study.results import (
         DECIDED,
         NOT_MEASURED,
         ONE_SEED,

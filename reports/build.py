@@ -10,12 +10,12 @@ from dcvae.utils.errors import ended_by_interrupts, user_errors
 
 with ended_by_interrupts():
     from dcvae.utils.files import replace_text
-    from reports.collect import collect, pick
     from reports.export import draw_figures, save_tables
     from reports.page.audio_grid import listening
     from reports.page.html import measured_plots, render, without_panels
     from reports.pdf import write_pdf
-    from reports.study import Study
+    from reports.study.collect import collect, pick
+    from reports.study.study import Study
     from reports.tables.all_tables import all_tables
 
 

@@ -11,7 +11,7 @@ from dcvae.utils.workers import worker_pool
 from reports.figures.plot import METADATA, Plot
 from reports.figures.style import COLUMN, DOUBLE, PAPER, styled
 from reports.page.embed import figure_uris
-from reports.study import Study
+from reports.study.study import Study
 from reports.tables.captions import caption
 from reports.tables.latex import latex
 from reports.tables.table import Table

@@ -2,7 +2,7 @@
 
 import math
 
-from reports.results import Estimate
+from reports.study.results import Estimate
 
 MINUS = "\N{MINUS SIGN}"
 UNKNOWN = "\N{EN DASH}"

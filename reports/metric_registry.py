@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from reports.results import Estimate
+from reports.study.results import Estimate
 
 NOISE = "latent_noise_"  # scaled by the deviation of the whole space
 PER_DIM = "latent_noise_per_dim_"  # by each dim's own

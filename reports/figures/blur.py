@@ -7,7 +7,7 @@ from reports.figures.lines import draw_lines, name_lines, names_of, panel
 from reports.figures.plot import INTERVALS, Plot
 from reports.figures.style import current
 from reports.metric_registry import BANDS, band_title, metric_of
-from reports.study import Study
+from reports.study.study import Study
 
 METRIC = "log_modulation_ratio"
 

@@ -5,13 +5,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from reports.budgets import find_trends
-from reports.claims import claims
 from reports.figures.lines import draw_lines, names_of, panels
 from reports.figures.plot import INTERVALS, Plot
 from reports.figures.style import current
-from reports.results import Estimate
-from reports.study import Study
+from reports.study.budgets import find_trends
+from reports.study.claims import claims
+from reports.study.results import Estimate
+from reports.study.study import Study
 
 COLUMNS = ["system", "what", "steps", "mean", "low", "high", "margin"]
 

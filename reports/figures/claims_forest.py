@@ -10,13 +10,13 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from reports.budgets import at_first_budget
-from reports.claims import Claim, claims
 from reports.figures.legends import legend_below, name_rows
 from reports.figures.plot import INTERVALS, VERDICTS, Plot
 from reports.figures.style import current
-from reports.results import ONE_SEED, UNDECIDED
-from reports.study import Study
+from reports.study.budgets import at_first_budget
+from reports.study.claims import Claim, claims
+from reports.study.results import ONE_SEED, UNDECIDED
+from reports.study.study import Study
 
 MARKERS = {"supported": "o", "contradicted": "X", "negligible": "D", UNDECIDED: "s", ONE_SEED: "o"}
 HOLLOW = (UNDECIDED, ONE_SEED)

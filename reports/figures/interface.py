@@ -7,7 +7,7 @@ from reports.figures.lines import draw_lines, names_of, panels
 from reports.figures.plot import INTERVALS, Plot
 from reports.figures.style import current
 from reports.metric_registry import metric_of
-from reports.study import Study
+from reports.study.study import Study
 
 METRICS = ("stoi", "pesq_wb", "distillmos", "text_nll", "speaker_similarity")
 CONDITION = r"interface_(?:probe|white)_\d+_step_(\d+)"  # which errors, frames a run, step

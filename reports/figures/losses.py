@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from reports.figures.lines import draw_lines, name_lines, names_of, panel
 from reports.figures.plot import Plot
 from reports.figures.style import current
-from reports.study import Study
+from reports.study.study import Study
 
 LATENT_VARIANCE = "validation/latent_variance"
 WINDOW = 0.05  # of a curve's points: the mean that is drawn over the noise of single batches

@@ -11,7 +11,7 @@ from reports.figures.lines import BANDS, draw_lines, labels, name_lines, panel
 from reports.figures.plot import Plot
 from reports.figures.style import current
 from reports.metric_registry import Metric
-from reports.study import Study
+from reports.study.study import Study
 
 LOSS, GAIN = "heldout_loss_per_second", "context_gain"
 METRICS = {

@@ -9,7 +9,7 @@ from reports.figures.lines import draw_lines, labels, name_lines, panel, panels
 from reports.figures.plot import INTERVALS, Plot
 from reports.figures.style import current
 from reports.metric_registry import NOISE, PER_DIM, ROBUST, TRAINED_NOISE, Metric, metric_of
-from reports.study import Study
+from reports.study.study import Study
 from reports.tables.robustness import areas, curves
 
 SCALINGS = {NOISE: "deviation of the space", PER_DIM: "deviation of each dim"}

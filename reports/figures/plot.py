@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reports.names import letters_of, told
-from reports.study import Study
+from reports.study.study import Study
 
 INTERVALS, VERDICTS = "{intervals}", "{verdicts}"  # in a caption: what the study says of them
 PEERS = "{peers}"  # what follows in the caption, to its end, where the study has peers alone

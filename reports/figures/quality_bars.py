@@ -12,7 +12,7 @@ from reports.figures.legends import name_rows
 from reports.figures.plot import INTERVALS, Plot
 from reports.figures.style import current
 from reports.metric_registry import QUALITY
-from reports.study import Study
+from reports.study.study import Study
 
 CEILING = "ceiling"
 TICKS = 9.0  # points

@@ -18,7 +18,7 @@ from reports.figures.legends import legend_below
 from reports.figures.plot import INTERVALS, PEERS, Plot
 from reports.figures.style import current, end_labels
 from reports.metric_registry import QUALITY
-from reports.study import Study
+from reports.study.study import Study
 
 REFERENCES = Path(__file__).parents[1] / "references.csv"
 PUBLISHED = {"pesq_wb": "pesq", "stoi": "stoi"}  # no dWER: a paper's WER is against the text

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from reports.figures.lines import draw_lines, names_of, panels
 from reports.figures.plot import INTERVALS, Plot
 from reports.metric_registry import metric_of
-from reports.study import Study
+from reports.study.study import Study
 
 METRICS = ("mel_l1", "pesq_wb", "stoi")
 

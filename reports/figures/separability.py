@@ -12,7 +12,7 @@ from reports.figures.legends import legend_below, name_rows
 from reports.figures.plot import INTERVALS, Plot
 from reports.figures.style import current
 from reports.metric_registry import LATENTS
-from reports.study import Study
+from reports.study.study import Study
 
 LABELS = ("speaker", "language")
 MEASURES = {"probe": "linear probe", "knn": "kNN", "lnc": "LNC"}

@@ -10,7 +10,7 @@ from reports.figures.legends import folded
 from reports.figures.plot import Plot
 from reports.figures.style import current
 from reports.page.examples import FRAMES_PER_SECOND, shortest
-from reports.study import Study
+from reports.study.study import Study
 
 COLUMNS = 5
 MOST = 14  # systems: with the original three rows of COLUMNS; more are too small to read

@@ -11,7 +11,7 @@ from reports.figures.legends import legend_below
 from reports.figures.plot import Plot
 from reports.figures.style import current
 from reports.metric_registry import LATENTS
-from reports.study import Study
+from reports.study.study import Study
 
 
 def table(study: Study) -> pd.DataFrame:

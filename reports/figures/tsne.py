@@ -13,7 +13,7 @@ from reports.figures.legends import folded
 from reports.figures.plot import Plot
 from reports.figures.style import MARKERS, PALETTE, current
 from reports.metric_registry import LATENTS
-from reports.study import Study
+from reports.study.study import Study
 
 COORDINATES = ["tsne_1", "tsne_2"]
 LABELS = ("speaker", "language")

@@ -17,7 +17,7 @@ from reports.page.examples import (
     left_out,
     mels,
 )
-from reports.study import Study
+from reports.study.study import Study
 
 BUDGET = 9_000_000  # characters of audio: with the figures of 60 systems the page is of 25 MB
 REFERENCES = {"original": "the recording", "ceiling": "its mel, vocoded"}

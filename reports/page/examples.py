@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dcvae.runs import Run, RunError, shown
-from reports.study import Study
+from reports.study.study import Study
 
 FRAMES_PER_SECOND = 22050 / 256
 Mels = dict[str, npt.NDArray[Any]]  # log-mels [M, F]: "original", then by system

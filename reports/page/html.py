@@ -9,11 +9,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from reports import design_findings, formatting
-from reports.budgets import find_trends
-from reports.budgets import sentences as budget_sentences
-from reports.claims import claims as find_claims
-from reports.claims import looks_taken
+from reports import formatting
 from reports.figures import PLOTS
 from reports.figures.plot import Plot
 from reports.figures.style import LIGHT, looks
@@ -21,8 +17,13 @@ from reports.metric_registry import LATENT, QUALITY, TRAINED_NOISE
 from reports.names import letters_of, short_names, told
 from reports.page.audio_grid import PEER, Listening, listening
 from reports.page.embed import figure_uris
-from reports.results import ONE_SEED
-from reports.study import Study
+from reports.study import design_findings
+from reports.study.budgets import find_trends
+from reports.study.budgets import sentences as budget_sentences
+from reports.study.claims import claims as find_claims
+from reports.study.claims import looks_taken
+from reports.study.results import ONE_SEED
+from reports.study.study import Study
 from reports.tables import page_rows, robustness
 from reports.tables.budgets import budgets
 from reports.tables.claims import page_interactions

@@ -2,11 +2,11 @@
 
 import math
 
-from reports.budgets import find_trends
-from reports.claims import claims as find_claims
 from reports.formatting import UNKNOWN
 from reports.metric_registry import LATENT, LATENTS, QUALITY, UNSEEN, Metric
-from reports.study import Study
+from reports.study.budgets import find_trends
+from reports.study.claims import claims as find_claims
+from reports.study.study import Study
 from reports.tables import page_rows
 from reports.tables.budgets import budgets
 from reports.tables.claims import claims, interactions

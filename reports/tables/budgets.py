@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from reports.budgets import BudgetTrend
-from reports.results import NOTHING
+from reports.study.budgets import BudgetTrend
+from reports.study.results import NOTHING
 from reports.tables.table import Cell, Column, Table, difference_cell, text_cell
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from reports.study import Study
+from reports.study.study import Study
 from reports.tables.table import Table
 
 MARKS = {

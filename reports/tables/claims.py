@@ -4,12 +4,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from reports.claims import Claim
-from reports.claims import claims as find_claims
 from reports.formatting import UNKNOWN, chance, plain
 from reports.metric_registry import describe, metric_of
-from reports.results import UNDECIDED, Estimate, Record
-from reports.study import Study
+from reports.study.claims import Claim
+from reports.study.claims import claims as find_claims
+from reports.study.results import UNDECIDED, Estimate, Record
+from reports.study.study import Study
 from reports.tables.table import Cell, Column, Table, difference_cell, number_cell, text_cell
 
 LISTED = 6  # interactions that the page shows at once, where fewer are clear

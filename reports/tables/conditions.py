@@ -13,7 +13,7 @@ from reports.metric_registry import (
     band_title,
     metric_of,
 )
-from reports.study import Study
+from reports.study.study import Study
 from reports.tables.page_rows import Result, mark_best, measured
 from reports.tables.robustness import AREA, noise_conditions
 from reports.tables.table import Table, filled

@@ -2,7 +2,7 @@
 
 from dcvae.runs import Run
 from reports.formatting import UNKNOWN
-from reports.study import Study
+from reports.study.study import Study
 from reports.tables.table import Cell, Column, Table, number_cell, text_cell
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from dcvae.runs import Run
 from reports.formatting import UNKNOWN
 from reports.metric_registry import LATENT, LATENTS, QUALITY, UNSEEN, Metric, describe
-from reports.results import NOTHING, Estimate, Record, of_most_seeds
-from reports.study import Study
+from reports.study.results import NOTHING, Estimate, Record, of_most_seeds
+from reports.study.study import Study
 
 REFERENCES = ("original", "ceiling")  # the same for every run: no model made them
 FAILURES = 12  # kinds that are listed

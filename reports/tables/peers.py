@@ -8,7 +8,7 @@ from typing import Any
 from dcvae.runs import Run
 from reports.formatting import UNKNOWN
 from reports.metric_registry import QUALITY, Metric
-from reports.study import Study
+from reports.study.study import Study
 from reports.tables import page_rows
 from reports.tables.table import Cell, Column, Table, metric_cells, metric_columns, text_cell
 

@@ -5,8 +5,8 @@ import math
 from dcvae.claims import BASELINE
 from reports.formatting import signed, span
 from reports.metric_registry import NOISE, ROBUST, metric_of
-from reports.results import Estimate, of_most_seeds
-from reports.study import Study
+from reports.study.results import Estimate, of_most_seeds
+from reports.study.study import Study
 
 LEVEL = r"(\d+(?:\.\d+)?)"
 AREA = "area"  # where the mean cost of noise stands

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from reports.formatting import UNKNOWN, plain, signed, span
 from reports.metric_registry import Metric
-from reports.results import Estimate
+from reports.study.results import Estimate
 from reports.tables.page_rows import Result
 
 IsClear = Callable[[str, str], bool]  # whether (system, key) bears the dagger

@@ -3,7 +3,7 @@
 import re
 
 from dcvae.utils.csv_lines import csv_line
-from reports.results import Estimate
+from reports.study.results import Estimate
 from reports.tables.table import Cell, Column, Table
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for one's beginning

@@ -36,9 +36,9 @@ from experiments.record import epoch
 from experiments.studies.job_records import JobRecords
 from experiments.tracking.mlflow_sync import NEEDED, identify, params, tags
 from experiments.yaml_files import check_ablation, check_yaml
-from reports.collect import collect
 from reports.page.html import render
-from reports.study import points_of
+from reports.study.collect import collect
+from reports.study.study import points_of
 
 Reader = Callable[[Path], Any]  # gives something that can be compared
 SEED = "runs/tiny/baseline/seed0"

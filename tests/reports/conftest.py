@@ -20,10 +20,10 @@ from analysis.statistics.tables import summarise_study
 from dcvae.claims import read_claims
 from dcvae.runs import Run
 from reports.build import main
-from reports.collect import collect
 from reports.page.html import render
-from reports.results import KEY, STATISTICS_COLUMNS, TEXTS, Record, Results
-from reports.study import Study
+from reports.study.collect import collect
+from reports.study.results import KEY, STATISTICS_COLUMNS, TEXTS, Record, Results
+from reports.study.study import Study
 from reports.tables.all_tables import all_tables
 from reports.tables.table import Table
 

@@ -8,8 +8,8 @@ import pytest
 
 from dcvae.claims import COMPONENTS
 from reports.answer import BEGIN, END, answer, beside, compared, main, rows, unlike_strata
-from reports.claims import claims
-from reports.study import Study
+from reports.study.claims import claims
+from reports.study.study import Study
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from scipy.stats import binomtest
 
-from reports.collect import collect
 from reports.page.html import render
+from reports.study.collect import collect
 
 PEER = '=1+1, "a peer"'
 CLIPS = ("voice 1", "voice 0")  # in the order of ALWAYS

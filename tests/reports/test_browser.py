@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from reports.collect import collect
 from reports.export import save_figure
 from reports.page.html import measured_plots, render
+from reports.study.collect import collect
 
 DATA = Path(__file__).parents[1] / "data"
 RATE = 22050

@@ -17,11 +17,11 @@ import soundfile
 from PIL import Image
 
 from reports.build import main
-from reports.collect import collect
 from reports.formatting import UNKNOWN
 from reports.page.html import leading, measured_plots
 from reports.page.html import render as render_page
-from reports.study import Study
+from reports.study.collect import collect
+from reports.study.study import Study
 
 MakeRun = Callable[..., Path]
 

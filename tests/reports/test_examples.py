@@ -11,13 +11,13 @@ import pytest
 import soundfile
 
 from reports import build
-from reports.collect import collect, pick
 from reports.figures import tsne
 from reports.page import audio_grid
 from reports.page.audio_grid import listening
 from reports.page.examples import mels, shortest
 from reports.page.html import render, without_panels
-from reports.study import Study
+from reports.study.collect import collect, pick
+from reports.study.study import Study
 
 MakeRun = Callable[..., Path]
 CLIP = "voice-0-0123456789"

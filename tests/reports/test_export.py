@@ -16,7 +16,7 @@ from reports.figures.marks import mark_systems
 from reports.figures.plot import Plot
 from reports.figures.style import DARK, LIGHT
 from reports.page.embed import figure_uris, picture, recoloured
-from reports.study import Study
+from reports.study.study import Study
 
 DRAWN = ("claims", "quality-stoi", "latent-noise-mel-l1", "validation-loss")
 NOTHING = pd.DataFrame()

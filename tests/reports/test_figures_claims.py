@@ -10,8 +10,8 @@ from matplotlib.text import Annotation
 
 from reports.figures import claims_forest
 from reports.figures.style import COLUMN, DOUBLE, LIGHT, PAPER, WIDTH, styled
-from reports.results import CLAIMS_COLUMNS, TEXTS, Record
-from reports.study import Study
+from reports.study.results import CLAIMS_COLUMNS, TEXTS, Record
+from reports.study.study import Study
 
 FOUR = ["baseline", "no_adversary", "plain_ae", "no_noise"]
 MANY = ["baseline", *(f"another_long_name_{number:02d}" for number in range(15))]

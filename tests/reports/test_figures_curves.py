@@ -21,8 +21,8 @@ from reports.figures.legends import legend_columns
 from reports.figures.lines import draw_lines
 from reports.figures.plot import Plot
 from reports.figures.style import COLUMN, DOUBLE, LIGHT, PAPER, WIDTH, looks, styled
-from reports.results import Results
-from reports.study import Study
+from reports.study.results import Results
+from reports.study.study import Study
 
 THREE = ["baseline", "no_adversary", "plain_ae"]
 MANY = ["baseline", *(f"another_long_name_{number:02d}" for number in range(15))]

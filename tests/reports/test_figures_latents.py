@@ -16,8 +16,8 @@ from dcvae.runs import Run
 from reports.figures import rate_distortion, separability, spectrum, tsne
 from reports.figures.plot import Plot
 from reports.figures.style import LIGHT, PAPER, Style, styled
-from reports.results import KEY, Record, Results
-from reports.study import Study
+from reports.study.results import KEY, Record, Results
+from reports.study.study import Study
 
 FLOATS = {"baseline": 430.0, "plain_ae": 430.0, "compression_32x_matched": 861.0}
 PESQ = {"baseline": 2.0, "plain_ae": 2.5, "compression_32x_matched": 2.25}

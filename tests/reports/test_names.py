@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dcvae.runs import Run
-from reports.collect import place_of
 from reports.figures import quality_bars
 from reports.figures.style import LIGHT, MONO, SANS, WIDTH, styled
 from reports.names import MOST, letters_of, short_names, told
 from reports.page.embed import picture
-from reports.study import Study
+from reports.study.collect import place_of
+from reports.study.study import Study
 
 SYSTEMS = ["baseline", "no_noise", "no_layernorm", "plain_ae", "no_layernorm+no_noise"]
 

@@ -14,7 +14,7 @@ from reports.figures.plot import Plot
 from reports.formatting import MINUS, UNKNOWN
 from reports.page.html import measured_plots
 from reports.pdf import document, write_pdf
-from reports.study import Study
+from reports.study.study import Study
 from reports.tables.all_tables import all_tables
 from reports.tables.captions import caption
 from reports.tables.latex import escape

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from reports.claims import claims as find_claims
-from reports.collect import collect
 from reports.formatting import MINUS, UNKNOWN
-from reports.results import NOTHING, Estimate
-from reports.study import Study
+from reports.study.claims import claims as find_claims
+from reports.study.collect import collect
+from reports.study.results import NOTHING, Estimate
+from reports.study.study import Study
 from reports.tables.all_tables import all_tables
 from reports.tables.captions import caption
 from reports.tables.latex import latex

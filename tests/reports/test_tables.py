@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from reports import formatting
-from reports.claims import claim_of, claims
-from reports.collect import collect
 from reports.metric_registry import LATENT, PER_DIM, QUALITY, ROBUST, describe
-from reports.results import CLAIMS_COLUMNS, TEXTS
-from reports.study import Study
+from reports.study.claims import claim_of, claims
+from reports.study.collect import collect
+from reports.study.results import CLAIMS_COLUMNS, TEXTS
+from reports.study.study import Study
 from reports.tables import page_rows, robustness
 from reports.tables.claims import interactions, page_interactions
 

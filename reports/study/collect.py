@@ -11,9 +11,9 @@ from dcvae.runs import PEERS, PLAN, RECORD, STATISTICS_RECORD, STUDIES, Run, Run
 from dcvae.study_plan import StudyPlan, read_plan
 from dcvae.system_names import parts_of
 from dcvae.utils.files import files_sha256
-from reports.peers import with_peers
-from reports.results import Results, read_results
-from reports.study import Study
+from reports.study.peers import with_peers
+from reports.study.results import Results, read_results
+from reports.study.study import Study
 
 USUAL_SIZE = "tiny"
 NAMED = 4  # runs that a line names one by one

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dcvae.system_names import split_name
-from reports.claims import Claim
-from reports.results import DECIDED, Estimate
+from reports.study.claims import Claim
+from reports.study.results import DECIDED, Estimate
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
-from reports.collect import collect
 from reports.figures import rate_distortion
 from reports.figures.style import DARK, LIGHT, PAPER, styled
 from reports.formatting import UNKNOWN
 from reports.page.audio_grid import listening
 from reports.page.html import render
+from reports.study.collect import collect
 from reports.tables.all_tables import all_tables
 from reports.tables.table import Table
 

@@ -10,7 +10,7 @@ import pandas as pd
 from dcvae.runs import METRICS, Run, RunError
 from dcvae.utils.jsonl import read_lines
 from reports.metric_registry import metric_of
-from reports.results import Results
+from reports.study.results import Results
 
 
 @dataclass

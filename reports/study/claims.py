@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from dcvae.claims import BASELINE
 from dcvae.system_names import split_name
 from reports.metric_registry import Metric, describe, metric_of
-from reports.results import NOTHING, ONE_SEED, UNDECIDED, Estimate, Record, Results
-from reports.study import Study
+from reports.study.results import NOTHING, ONE_SEED, UNDECIDED, Estimate, Record, Results
+from reports.study.study import Study
 
 MAIN_EFFECT = "main effect"
 

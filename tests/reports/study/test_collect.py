@@ -11,9 +11,9 @@ import pytest
 from analysis.statistics.tables import summarise_study
 from dcvae.runs import RunError
 from reports.build import main
-from reports.claims import looks_taken
-from reports.collect import collect, grouped
-from reports.study import Study
+from reports.study.claims import looks_taken
+from reports.study.collect import collect, grouped
+from reports.study.study import Study
 
 MakeRun = Callable[..., Path]
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from dcvae.claims import COMPONENTS
-from reports.claims import claims
-from reports.design_findings import FIGURES, command, commands, findings, summary
 from reports.figures import PLOTS
-from reports.study import Study
+from reports.study.claims import claims
+from reports.study.design_findings import FIGURES, command, commands, findings, summary
+from reports.study.study import Study
 
 
 def test_each_promise_has_its_claims_its_figure_or_the_command(planned: Study) -> None:

@@ -11,9 +11,9 @@ import pytest
 from analysis.statistics.tables import summarise_study
 from dcvae.runs import RunError
 from dcvae.utils.files import files_sha256
-from reports.collect import collect
-from reports.results import NOTHING, Estimate
-from reports.study import Study
+from reports.study.collect import collect
+from reports.study.results import NOTHING, Estimate
+from reports.study.study import Study
 
 MakeRun = Callable[..., Path]
 

@@ -10,14 +10,14 @@ from matplotlib.figure import Figure
 
 from analysis.statistics.tables import summarise_study
 from reports.answer import answer
-from reports.budgets import BudgetTrend, at_first_budget, find_trends, sentences
-from reports.claims import claims
-from reports.collect import collect
 from reports.figures import budgets as figure
 from reports.figures import claims_forest
 from reports.figures.style import COLUMN, LIGHT, PAPER, WIDTH, Theme, styled
 from reports.page.html import render
-from reports.study import Study
+from reports.study.budgets import BudgetTrend, at_first_budget, find_trends, sentences
+from reports.study.claims import claims
+from reports.study.collect import collect
+from reports.study.study import Study
 from reports.tables.budgets import budgets
 
 OWN, FURTHER = 1200, 300  # steps of the runs: the size's own, and another budget

@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from dcvae.runs import RECORD, STATISTICS_RECORD, Run, RunError, read_run, shown
-from reports.results import read_results
-from reports.study import Study
+from reports.study.results import read_results
+from reports.study.study import Study
 
 
 def with_peers(study: Study, folder: Path) -> Study:

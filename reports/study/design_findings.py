@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from dcvae.claims import COMPONENTS
 from dcvae.runs import shown, train_command
 from dcvae.system_names import split_name
-from reports.budgets import at_first_budget
-from reports.claims import Claim
-from reports.results import DECIDED, ONE_SEED, UNDECIDED
-from reports.study import Study
+from reports.study.budgets import at_first_budget
+from reports.study.claims import Claim
+from reports.study.results import DECIDED, ONE_SEED, UNDECIDED
+from reports.study.study import Study
 
 FIGURES = {  # by component, the names of what shows it, the best one first
     "noise": ("latent-noise-mel-l1",),
