@@ -87,7 +87,7 @@ def study_page(
         figure.parent.mkdir(parents=True)
         Figure(figsize=(2, 1)).savefig(figure, dpi=100)
         client.log_artifact(runs["plain_ae"], str(figure), "analysis")
-        assert send_study(study, Store.chosen()) == {"tables": 1, "notes": 2}
+        assert send_study(study, Store.chosen()) == {"tables": 1, "notes": 3}
         experiment = client.get_experiment_by_name("shown")
     assert experiment
     return f"{mlflow_server}/#/experiments/{experiment.experiment_id}", runs

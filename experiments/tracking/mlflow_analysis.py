@@ -34,7 +34,7 @@ from experiments.tracking.mlflow_client import (
     open_store,
     read_patience,
 )
-from experiments.tracking.mlflow_note import read_claims, send_note
+from experiments.tracking.mlflow_note import read_claims, send_note, send_study_note
 from experiments.tracking.mlflow_study import PARENT_TAG
 from experiments.tracking.mlflow_view import save_view
 
@@ -83,11 +83,15 @@ def send_study(folder: Path, store: Store) -> Counter[str]:
         return Counter()
     client = open_store(store.uri, read_patience())
     children = [(run, client.get_run(run_id)) for run, run_id in here]
-    sent = Counter(notes=send_notes(client, folder, children))
+    claims = folder / CLAIMS
+    verdicts = read_claims(claims) if is_own_file(claims, folder) else None
+    sent = Counter(notes=0 if verdicts is None else send_notes(client, verdicts, children))
     tags = [child.data.tags for _, child in children]
     for parent_id in dict.fromkeys(one[PARENT_TAG] for one in tags if PARENT_TAG in one):
         parent = client.get_run(parent_id)
         save_view(client, parent)
+        if verdicts is not None:
+            sent["notes"] += send_study_note(client, parent, verdicts)
         sent["tables"] += send_tables(client, folder, store, parent)
     return +sent
 
@@ -107,12 +111,9 @@ def send_tables(client: Any, folder: Path, store: Store, parent: Any) -> int:
     return len(paths)
 
 
-def send_notes(client: Any, folder: Path, children: Sequence[tuple[Run, Any]]) -> int:
+def send_notes(client: Any, claims: pd.DataFrame, children: Sequence[tuple[Run, Any]]) -> int:
     """The study's verdicts onto the pages of its runs; how many had others."""
-    path = folder / CLAIMS
-    if not is_own_file(path, folder):
-        return 0
-    claims, sent = read_claims(path), 0
+    sent = 0
     for run, child in children:
         about = claims[claims["system"] == run.system]
         figures = (path.name for path in sorted((run.analysis / FIGURES).glob("*.png")))

@@ -1,4 +1,5 @@
-"""What a run's page in MLflow begins with: the verdicts on its ablation, its metrics and figures.
+"""What pages in MLflow begin with: a run's with the verdicts on its ablation, its metrics and
+figures, a study's with all verdicts.
 
 The page shows them as the run's description; the verdicts in short are a tag, which is a column of
 the study's view.
@@ -14,12 +15,12 @@ from urllib.parse import urlencode
 import pandas as pd
 
 from dcvae.claims import BASELINE
-from dcvae.runs import ANALYSIS, RunError
+from dcvae.runs import ANALYSIS, CLAIMS, RunError
 from dcvae.utils.errors import damage_in
 from experiments.tracking.mlflow_study import VERDICT_TAG, description
 
 HEADLINES = ("reconstruction/stoi", "reconstruction/pesq_wb", "reconstruction/mel_l1")
-LONGEST = 8000  # characters of a tag
+LONGEST, ROOM = 8000, 60  # characters of a tag, and of its last line
 DIGITS = 4
 COLUMNS = {  # of claims.csv
     "system": str, "against": str, "text": str, "condition": str, "metric": str, "margin": float,
@@ -38,17 +39,37 @@ def send_note(client: Any, run: Any, claims: pd.DataFrame, figures: Iterable[str
 
     `claims` are the rows of claims.csv about its system, `figures` paths of artifacts.
     """
+    tags = {VERDICT_TAG: in_short(claims)} if len(claims) else {}
+    return set_tags(client, run, tags, note(run, claims, figures))
+
+
+def send_study_note(client: Any, parent: Any, claims: pd.DataFrame) -> bool:
+    """The verdicts of a study as the description of its parent run; whether that was sent."""
+    return not claims.empty and set_tags(client, parent, {}, study_note(claims))
+
+
+def set_tags(client: Any, run: Any, tags: Mapping[str, str], text: str) -> bool:
+    """Tags and a description, as far as the run has others; whether there was any to be sent."""
     from mlflow.entities import RunTag
 
     known = run.data.tags
-    text = note(run, claims, figures)
-    tags = {VERDICT_TAG: in_short(claims)} if len(claims) else {}
-    tags = {name: tags[name] for name in tags if known.get(name) != tags[name]}
-    tags |= description(known, text)
-    if tags:
-        entries = [RunTag(name, value) for name, value in tags.items()]
+    new = {name: value for name, value in tags.items() if known.get(name) != value}
+    new |= description(known, text)
+    if new:
+        entries = [RunTag(name, value) for name, value in new.items()]
         client.log_batch(run.info.run_id, tags=entries)
-    return bool(tags)
+    return bool(new)
+
+
+def study_note(claims: pd.DataFrame) -> str:
+    """How many claims have which verdict, and a list of them, as far as there is room for it."""
+    text = f"**{in_short(claims)}**\n"
+    lines = [verdict_line(row, f"`{row.system}` ") for row in claims.itertuples()]
+    for number, line in enumerate(lines):
+        if len(text) + len(line) > LONGEST - ROOM:
+            return f"{text}\nand {len(lines) - number} more in `{ANALYSIS}/{CLAIMS}`"
+        text += f"\n{line}"
+    return text
 
 
 def in_short(claims: pd.DataFrame) -> str:
@@ -79,10 +100,12 @@ def verdicts(run: Any, claims: pd.DataFrame) -> str:
     if claims.empty:
         is_baseline = run.data.tags.get("ablation") == BASELINE
         return "**The baseline of the study**" if is_baseline else "**Nothing is claimed**"
-    return "\n".join(
-        f"- **{row.verdict}** `{row.condition}/{row.metric}`{found(row)}: {row.text}"
-        for row in claims.itertuples()
-    )
+    return "\n".join(map(verdict_line, claims.itertuples()))
+
+
+def verdict_line(row: Any, system: str = "") -> str:
+    """A row of claims.csv as an entry of a list."""
+    return f"- **{row.verdict}** {system}`{row.condition}/{row.metric}`{found(row)}: {row.text}"
 
 
 def found(row: Any) -> str:

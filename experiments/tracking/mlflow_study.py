@@ -18,9 +18,10 @@ NOTE = """\
 A parent run is a study: all runs of one size and number of steps in one runs folder. It trained
 nothing itself, so it is FINISHED from the start. Its children are the trained models, one an
 ablation and seed: the saved view that is called like the study groups them by ablation. Once they
-are analysed, each child's page begins with the verdicts on its ablation, and the parent's artifacts
-hold the study's tables: `analysis/statistics.json` (means, intervals and differences from the
-baseline) and `analysis/claims.json` (what each ablation claims, and the verdict).
+are analysed, each child's page begins with the verdicts on its ablation, and the parent's with all
+of the study. The parent's artifacts hold the study's tables: `analysis/statistics.json` (means,
+intervals and differences from the baseline) and `analysis/claims.json` (what each ablation claims,
+and the verdict).
 
 Columns to compare among the children of one parent:
 

@@ -14,8 +14,10 @@ from experiments.tracking.mlflow_note import (
     note,
     read_claims,
     send_note,
+    send_study_note,
+    study_note,
 )
-from experiments.tracking.mlflow_study import NOTE_TAG, VERDICT_TAG
+from experiments.tracking.mlflow_study import NOTE_TAG, VERDICT_TAG, WRITTEN_TAG
 
 SUPPORTED = {
     "system": "no_noise", "against": "baseline", "text": "Noise makes latents robust.",
@@ -95,6 +97,29 @@ def test_a_note_is_sent_once_and_leaves_the_user_s_words_alone() -> None:
     client.tags = {}
     assert send_note(client, run(**theirs), pd.DataFrame([OPEN]), [])
     assert client.tags == {VERDICT_TAG: "not measured"}
+
+
+def test_a_study_s_note_has_all_verdicts_as_far_as_there_is_room() -> None:
+    text = study_note(pd.DataFrame([SUPPORTED, OPEN]))
+    assert text.split("\n") == [
+        "**1 supported, 1 not measured**",
+        "",
+        "- **supported** `no_noise` `latent_noise_area/mel_l1_rise` +0.03563 [0.02003, 0.05122]"
+        " to baseline, margin 0.01: Noise makes latents robust.",
+        "- **not measured** `no_noise` `interface/stoi`: Words go.",
+    ]
+    long = study_note(pd.DataFrame([SUPPORTED] * 100))
+    assert len(long) <= LONGEST
+    shown = long.count("- **supported**")
+    assert long.endswith(f"and {100 - shown} more in `analysis/claims.csv`")
+
+
+def test_a_study_s_note_is_sent_once_and_not_without_claims() -> None:
+    client, claims = Client(), pd.DataFrame([SUPPORTED])
+    assert send_study_note(client, run(), claims)
+    assert set(client.tags) == {NOTE_TAG, WRITTEN_TAG}
+    assert not send_study_note(client, run(**client.tags), claims)
+    assert not send_study_note(client, run(), claims[:0])
 
 
 def test_a_table_of_claims_that_lacks_a_column_is_named(tmp_path: Any) -> None:
