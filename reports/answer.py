@@ -23,6 +23,7 @@ with ended_by_interrupts():
         DECIDED,
         NOT_MEASURED,
         ONE_SEED,
+        UNDECIDED,
         Estimate,
         Record,
         read_results,
@@ -34,6 +35,10 @@ REFERENCE = Path("reports/reference")
 BEGIN, END = "<!-- answer:begin -->", "<!-- answer:end -->"
 ABSENT = re.compile(r"no run of (\S+) is there")  # what the analysis says of a system without runs
 NAMED = re.compile(r"\S+/seed\d+(?=,| is | are )")
+OPENINGS = {
+    UNDECIDED: "Undecided so far:",
+    ONE_SEED: "Of one seed each, which decides nothing,",
+}
 WIDTH = 98  # characters
 HEAD = (
     "| promise of the design | ablation | measure | claimed | effect | 95% interval"
@@ -77,9 +82,9 @@ def wrapped(text: str) -> str:
 def rows(asked: Sequence[Claim]) -> Iterator[str]:
     """What was measured of each promise; one row of a promise of which nothing was.
 
-    Claims of one seed have a row where the promise has no others; else `beside` tells them.
+    Open claims have a row where the promise has no others; else `beside` tells them.
     """
-    told_beside = one_seed_beside(asked)
+    told_beside = open_beside(asked)
     for name, promise in COMPONENTS.items():
         own = [one for one in asked if one.component == name]
         measured = [one for one in own if one.verdict != NOT_MEASURED and one not in told_beside]
@@ -100,21 +105,34 @@ def compared(one: Claim) -> str:
     return " (alone)" if one.is_against_baseline else f" (to {one.against})"
 
 
-def one_seed_beside(asked: Sequence[Claim]) -> list[Claim]:
-    """The claims of one seed on promises that others, of more seeds, speak of."""
-    better = {one.component for one in asked if one.verdict not in (NOT_MEASURED, ONE_SEED)}
-    return [one for one in asked if one.verdict == ONE_SEED and one.component in better]
+def open_beside(asked: Sequence[Claim]) -> list[Claim]:
+    """The open claims on promises that others say more of: those of one seed where others have
+    several, and undecided ones on variants where others are decided or main effects.
+    """
+    tested = [one for one in asked if one.verdict not in (NOT_MEASURED, ONE_SEED)]
+    more = {one.component for one in tested}
+    firm = {one.component for one in tested if one.is_main_effect or one.verdict != UNDECIDED}
+    return [
+        one
+        for one in asked
+        if (one.verdict == ONE_SEED and one.component in more)
+        or (one.verdict == UNDECIDED and not one.is_main_effect and one.component in firm)
+    ]
 
 
 def beside(asked: Sequence[Claim]) -> str:
-    """A sentence with the claims of one seed that have no row, measure by measure."""
-    effects: dict[str, list[str]] = {}
-    for one in one_seed_beside(asked):
-        where = "" if one.is_against_baseline else compared(one)
-        effect = signed(one.difference.mean, one.metric.digits)
-        effects.setdefault(one.what, []).append(f"{one.system}{where} {effect}")
-    told = "; ".join(f"{what}: {', '.join(some)}" for what, some in effects.items())
-    return f"Of one seed each, which decides nothing, {told}." if told else ""
+    """Sentences with the open claims that have no row, measure by measure."""
+    found = open_beside(asked)
+    parts = []
+    for verdict, opening in OPENINGS.items():
+        effects: dict[str, list[str]] = {}
+        for one in (one for one in found if one.verdict == verdict):
+            where = "" if one.is_against_baseline else compared(one)
+            effect = signed(one.difference.mean, one.metric.digits)
+            effects.setdefault(one.what, []).append(f"{one.system}{where} {effect}")
+        told = "; ".join(f"{what}: {', '.join(some)}" for what, some in effects.items())
+        parts += [f"{opening} {told}."] if told else []
+    return " ".join(parts)
 
 
 def unlike_strata(claim: Claim) -> Iterator[Claim]:
@@ -135,14 +153,21 @@ def row(promise: str, one: Claim) -> str:
         "more" if one.sign > 0 else "less",
         signed(difference.mean, digits),
         interval(difference, digits),
-        f"{signed(one.alone.mean, digits)} ({interval(one.alone, digits)})"
-        if one.alone.known
-        else "",
+        in_full_design(one),
         plain(one.margin, digits),
         one.verdict,
         str(one.seeds),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def in_full_design(one: Claim) -> str:
+    """Of a main effect: the part taken out of the full design, and the verdict on that."""
+    if not one.alone.known:
+        return ""
+    digits = one.metric.digits
+    found = f"{signed(one.alone.mean, digits)} ({interval(one.alone, digits)})"
+    return f"{found}, {one.verdict_alone}"
 
 
 def interval(one: Estimate, digits: int) -> str:

@@ -11,6 +11,7 @@ from dcvae.claims import BASELINE, Claim, read_claims
 from dcvae.system_names import system_name
 
 STUDY, EXPLORATORY = "study", "exploratory"
+MAIN_EFFECT, DIFFERENCE = "main effect", "difference"
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,9 @@ def contrast_of(study: Study, claim: Claim, budget: int | None) -> tuple[Weights
     """The main effect where the ablation is a factor that all cells are there for."""
     cells = factorial(study, budget)
     if study.plan and claim.ablation in study.plan.factors and claim.against == BASELINE and cells:
-        return contrasts.main_effect(claim.ablation, cells), "main effect"
+        return contrasts.main_effect(claim.ablation, cells), MAIN_EFFECT
     system, against = (system_name(name, budget) for name in (claim.ablation, claim.against))
-    return contrasts.difference(system, against), "difference"
+    return contrasts.difference(system, against), DIFFERENCE
 
 
 def factorial(study: Study, budget: int | None) -> dict[str, frozenset[str]]:

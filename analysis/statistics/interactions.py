@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from analysis.statistics import contrasts
-from analysis.statistics.comparisons import Comparison, factorial
+from analysis.statistics.comparisons import MAIN_EFFECT, Comparison, factorial
 from analysis.statistics.measured import margin_of, measure
 from analysis.statistics.ratios import Cell
 from analysis.statistics.study_runs import Study
@@ -39,7 +39,7 @@ def factorial_cells(
     """By budget and metric of main effects, the smallest margin that is claimed of it."""
     found: dict[tuple[int | None, Cell], float] = {}
     for one in comparisons:
-        if one.contrast != "main effect":
+        if one.contrast != MAIN_EFFECT:
             continue
         margin = margin_of(one.claim, measure(study, one.cell, one.weights))
         key = one.budget, one.cell
@@ -75,5 +75,5 @@ def depends_on(comparison: Comparison, interactions: Sequence[Interaction]) -> l
         one.other if one.factor == factor else one.factor
         for one in interactions
         if one.clear and (one.condition, one.metric) == comparison.cell
-        if comparison.contrast == "main effect" and factor in (one.factor, one.other)
+        if comparison.contrast == MAIN_EFFECT and factor in (one.factor, one.other)
     ]

@@ -4,12 +4,15 @@ import math
 from typing import NamedTuple
 
 from analysis.statistics.comparisons import (
+    DIFFERENCE,
+    MAIN_EFFECT,
     STUDY,
     Comparison,
     find_comparisons,
     grouped,
     strata,
 )
+from analysis.statistics.contrasts import difference
 from analysis.statistics.differences import ALPHA
 from analysis.statistics.interactions import (
     Interaction,
@@ -61,6 +64,7 @@ class Verdict(NamedTuple):
     clips: int = 0
     seeds_needed: float = math.nan  # to decide it with 80% power; NaN where decided or unknown
     clips_needed: float = math.nan
+    verdict_alone: str = ""  # of a main effect: where all other parts are in place
     look: float = math.nan  # at which it was decided, where the study looks several times
     reason: str = ""  # why there is no verdict, and what to run
 
@@ -75,7 +79,8 @@ def find_verdicts(study: Study, alpha: float = ALPHA) -> tuple[list[Verdict], li
 
     The study's claims at one training budget are one family (Holm). Where an interaction is clear
     the claim gets a verdict in both strata of the other factor too, corrected for the family and
-    for the claim's strata (Bonferroni).
+    for the claim's strata (Bonferroni); a main effect has one in the full design beside its own,
+    corrected for the family (Bonferroni).
     """
     comparisons = find_comparisons(study)
     interactions = [
@@ -88,13 +93,25 @@ def find_verdicts(study: Study, alpha: float = ALPHA) -> tuple[list[Verdict], li
         measured = [measure(study, one.cell, one.weights) for one in family]
         corrected = holm([one.estimate.p for one in measured])
         for comparison, found, p_holm in zip(family, measured, corrected, strict=True):
-            verdicts.append(row(study, comparison, found, p_holm, alpha, len(family)))
+            whole = row(study, comparison, found, p_holm, alpha, len(family))
+            alone = verdict_alone(study, comparison, alpha, len(family))
+            verdicts.append(whole._replace(verdict_alone=alone))
             parts = strata(study, comparison, depends_on(comparison, interactions))
             for stratum in parts:
                 part = measure(study, stratum.cell, stratum.weights)
                 p_part = bonferroni(part.estimate.p, len(parts) * len(family))
                 verdicts.append(row(study, stratum, part, p_part, alpha, len(family)))
     return verdicts, interactions
+
+
+def verdict_alone(study: Study, comparison: Comparison, alpha: float, tests: int) -> str:
+    """Of a main effect: the verdict on the part taken out of the full design; else ""."""
+    if comparison.contrast != MAIN_EFFECT:
+        return ""
+    claim, weights = comparison.claim, difference(comparison.system, comparison.against)
+    found = measure(study, comparison.cell, weights)
+    p = bonferroni(found.estimate.p, tests)
+    return verdict(found.estimate, claim.direction, margin_of(claim, found), p, alpha)
 
 
 def row(
@@ -150,7 +167,7 @@ def reason(study: Study, comparison: Comparison, said: str) -> str:
     if said == ONE_SEED:
         return "these weights only: a second seed of both systems would give a verdict"
     alone = sorted(set.union(*seeds.values()) - paired)
-    if alone and comparison.contrast == "difference":
+    if alone and comparison.contrast == DIFFERENCE:
         listed = ", ".join(map(str, alone))
         return f"seeds without a partner are left out: {listed}; {len(paired)} are paired"
     return ""

@@ -15,7 +15,7 @@ class BudgetEffect:
     steps: int
     effect: Estimate  # of taking the part out of the full design
     margin: float
-    verdict: str  # of the claim; of a factor's, over all cells of the factorial
+    verdict: str  # on it
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,12 @@ def by_budget(claims: Sequence[Claim]) -> list[list[Claim]]:
 
 def effect_of(claim: Claim, steps: int | None) -> Iterator[BudgetEffect]:
     """The claim at its budget; nothing where it was not measured, or its steps are unknown."""
-    effect = claim.alone if claim.is_main_effect else claim.difference
+    effect, verdict = claim.difference, claim.verdict
+    if claim.is_main_effect:
+        effect, verdict = claim.alone, claim.verdict_alone
     budget = split_name(claim.system)[1] or steps
     if budget and effect.known:
-        yield BudgetEffect(budget, effect, claim.margin, claim.verdict)
+        yield BudgetEffect(budget, effect, claim.margin, verdict)
 
 
 def sentences(trends: Sequence[BudgetTrend]) -> Iterator[str]:

@@ -31,6 +31,7 @@ class Claim:
     value: float
     difference: Estimate  # with its 95% interval; n_scored are the paired clips
     alone: Estimate  # of a main effect: the system minus the full design, all other parts in place
+    verdict_alone: str  # on it; "" of a difference
     low_90: float
     high_90: float
     p_holm: float
@@ -124,6 +125,7 @@ def claim_of(row: Record, results: Results) -> Claim:
         value=metric.unit * row["value"],
         difference=metric.shown(difference),
         alone=metric.shown(results.difference(*cell)) if is_of_all_cells else NOTHING,
+        verdict_alone=row["verdict_alone"],
         low_90=metric.unit * row["low_90"],
         high_90=metric.unit * row["high_90"],
         p_holm=row["p_holm"],

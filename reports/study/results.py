@@ -29,7 +29,7 @@ CLAIMS_COLUMNS = {
     "claim", "system", "against", "component", "text", "condition", "metric", "direction",
     "margin", "contrast", "stratum", "family", "baseline", "value", "difference", "low", "high",
     "low_90", "high_90", "p", "p_holm", "verdict", "seeds", "clips", "seeds_needed",
-    "clips_needed", "look", "reason",
+    "clips_needed", "verdict_alone", "look", "reason",
 }  # fmt: skip
 INTERACTIONS_COLUMNS = {
     "condition", "metric", "factor", "other", "difference", "low", "high", "p", "p_holm", "clear",
@@ -37,7 +37,8 @@ INTERACTIONS_COLUMNS = {
 }  # fmt: skip
 TEXTS = {
     "system", "against", "claim", "component", "text", "condition", "metric", "direction",
-    "contrast", "stratum", "family", "verdict", "factor", "other", "clear", "reason",
+    "contrast", "stratum", "family", "verdict", "verdict_alone", "factor", "other", "clear",
+    "reason",
 }  # fmt: skip
 FILES = {
     STATISTICS: STATISTICS_COLUMNS,
@@ -192,6 +193,7 @@ def read_table(path: Path, columns: set[str], command: str) -> pd.DataFrame:
         if not np.isfinite(table[name]).all():
             raise RunError(f"{path} is damaged: a count in its column {name} is not finite")
     unknown = set(table.get("verdict", ())) - set(VERDICTS)
+    unknown |= set(table.get("verdict_alone", ())) - {*VERDICTS, ""}
     if unknown:
         raise RunError(f"{path} is damaged: it has the unknown verdict {min(unknown)!r}")
     return table

@@ -14,8 +14,7 @@ def budgets(trends: Sequence[BudgetTrend]) -> Table:
         "budgets",
         "Effects by training budget",
         "The part removed from the full design, minus the full design trained for as many steps,"
-        " on the training seeds and clips of both, with 95% intervals. The verdicts are of the"
-        " claims, of which those on a factor average over all cells of a factorial.",
+        " on the training seeds and clips of both, with 95% intervals, and the verdicts on that.",
         [
             Column("system", "system", words=True),
             Column("metric", "metric", words=True),

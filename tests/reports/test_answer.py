@@ -29,7 +29,7 @@ def test_every_promise_has_its_claims_with_effect_interval_margin_verdict_and_se
     assert rank[1] == "no_layernorm"
     assert rank[4].startswith("\N{MINUS SIGN}4.0")  # by construction, whatever else is taken away
     assert rank[3] == "less"
-    assert re.fullmatch(r"\N{MINUS SIGN}\d\.\d \(.+ to .+\)", rank[6])
+    assert re.fullmatch(r"\N{MINUS SIGN}\d\.\d \(.+ to .+\), supported", rank[6])
     assert rank[8:] == ["supported", "3"]
     assert re.search(r"From \d+ of the \d+ planned runs of study parts, seeds 0, 1, 2", text)
     assert "1 more ablation has no run yet." in text
@@ -67,6 +67,17 @@ def test_a_claim_of_one_seed_has_a_row_where_its_promise_has_no_better(planned: 
     )
     assert [line for line in rows([single]) if "fixed_noise" in line]
     assert beside([single]) == ""
+
+
+def test_an_undecided_variant_has_a_row_where_its_promise_has_no_better(planned: Study) -> None:
+    claim = replace(next(iter(claims(planned))), strata=[], verdict="undecided")
+    variant = replace(claim, contrast="difference", system="fixed_noise")
+    main = replace(claim, contrast="main effect", system="no_noise")
+    assert [line for line in rows([main]) if "no_noise" in line]
+    assert [line for line in rows([variant]) if "fixed_noise" in line]
+    assert not [line for line in rows([main, variant]) if "fixed_noise" in line]
+    assert beside([main, variant]).startswith("Undecided so far: ")
+    assert beside([variant]) == ""
 
 
 @pytest.mark.parametrize(

@@ -185,13 +185,27 @@ def test_a_clear_interaction_gives_the_claim_within_its_strata(tmp_path, tables,
     assert interaction.difference == pytest.approx(-0.1, abs=0.003)
 
 
+def test_a_main_effect_has_a_verdict_in_the_full_design(tmp_path, tables, verdicts):
+    """It costs .1, and nothing as long as the other part is in place; in both the average .05."""
+    effects = {"no_noise": 0.0, "no_layernorm": -0.06}
+    study = write_factorial(tables, tmp_path, effects, -0.1, seeds=4)
+    summarise_study(study)
+    found = verdicts(study)
+    main = found[found["stratum"] == ""].set_index("system")
+    assert dict(main["verdict"]) == {"no_noise": "supported", "no_layernorm": "supported"}
+    assert dict(main["verdict_alone"]) == {"no_noise": "negligible", "no_layernorm": "supported"}
+    assert set(found.loc[found["stratum"] != "", "verdict_alone"]) == {""}
+
+
 def test_without_all_cells_a_factor_is_compared_with_the_baseline(tmp_path, tables, verdicts):
     effects = {"no_noise": -0.06, "no_layernorm": 0.0}
     study = write_factorial(tables, tmp_path, effects, 0.0, seeds=2)
     for path in tmp_path.glob("tiny/both/*/run.json"):
         path.unlink()
     summarise_study(study)
-    assert set(verdicts(study)["contrast"]) == {"difference"}
+    found = verdicts(study)
+    assert set(found["contrast"]) == {"difference"}
+    assert set(found["verdict_alone"]) == {""}
 
 
 def test_claims_outside_the_family_are_exploratory_and_not_corrected(tmp_path, tables, verdicts):
