@@ -17,7 +17,7 @@ with ended_by_interrupts():
     from dcvae.claims import COMPONENTS
     from dcvae.study_plan import StudyPlan, read_plan
     from reports.formatting import UNKNOWN, plain, signed, span
-    from reports.study.budgets import BudgetTrend, at_first_budget, find_trends, sentences
+    from reports.study.budgets import BudgetTrend, at_one_budget, find_trends, sentences
     from reports.study.claims import Claim, with_strata
     from reports.study.results import (
         DECIDED,
@@ -59,7 +59,7 @@ def answer(folder: Path) -> str:
     """The block of Markdown, its two comments included."""
     results = read_results(folder, "make reference")
     asked = [one for one in with_strata(results) if not one.is_exploratory]
-    once = at_first_budget(asked)
+    once = at_one_budget(asked)
     table = "\n".join([HEAD, *rows(once)])
     read_from = basis(results.record, read_plan(folder))
     below = " ".join(filter(None, (read_from, beside(once), open_claims(asked))))
@@ -70,7 +70,8 @@ def answer(folder: Path) -> str:
 def as_training_grows(trends: Sequence[BudgetTrend]) -> Iterator[str]:
     """The effects at several training budgets, and where a verdict changes with these."""
     if trends:
-        yield wrapped(f"As training grows, in the full design: {' '.join(sentences(trends))}")
+        what = "**Other training budgets**, each a training of its own, in the full design."
+        yield wrapped(" ".join([what, *sentences(trends)]))
         yield "\n".join(pipe_table(budgets(trends)))
 
 
@@ -102,7 +103,7 @@ def compared(one: Claim) -> str:
         return f", {one.stratum}"
     if one.is_main_effect:
         return ""
-    return " (alone)" if one.is_against_baseline else f" (to {one.against})"
+    return " (to the baseline)" if one.is_against_baseline else f" (to {one.against})"
 
 
 def open_beside(asked: Sequence[Claim]) -> list[Claim]:
@@ -163,11 +164,11 @@ def row(promise: str, one: Claim) -> str:
 
 def in_full_design(one: Claim) -> str:
     """Of a main effect: the part taken out of the full design, and the verdict on that."""
-    if not one.alone.known:
+    simple, digits = one.in_full_design, one.metric.digits
+    if simple is None or not simple.difference.known:
         return ""
-    digits = one.metric.digits
-    found = f"{signed(one.alone.mean, digits)} ({interval(one.alone, digits)})"
-    return f"{found}, {one.verdict_alone}"
+    found = f"{signed(simple.difference.mean, digits)} ({interval(simple.difference, digits)})"
+    return f"{found}, {simple.verdict}"
 
 
 def interval(one: Estimate, digits: int) -> str:
@@ -178,7 +179,7 @@ def open_claims(asked: Sequence[Claim]) -> str:
     """What nothing measured: how many systems have no run, then the metrics that runs lack."""
     unmeasured = [one for one in asked if one.verdict == NOT_MEASURED]
     absent = [found[1] for one in unmeasured if (found := ABSENT.fullmatch(one.reason))]
-    budgets = dict.fromkeys(budget for one in absent if (budget := split_name(one)[1]))
+    steps = dict.fromkeys(budget for one in absent if (budget := split_name(one)[1]))
     absent = [one for one in absent if not split_name(one)[1]]
     lacking = [
         f"{one.what} of {one.system}" for one in unmeasured if not ABSENT.fullmatch(one.reason)
@@ -187,8 +188,9 @@ def open_claims(asked: Sequence[Claim]) -> str:
     if absent:
         number = len(dict.fromkeys(absent))
         parts.append(f"{number} more ablation{'s have' if number > 1 else ' has'} no run yet.")
-    if budgets:
-        parts.append(f"Nor has any system with {', '.join(map(str, budgets))} steps.")
+    if steps:
+        listed = ", ".join(f"{one:,}" for one in steps)
+        parts.append(f"Not trained yet: the systems of {listed} steps.")
     if lacking:
         parts.append(f"Not measured in the runs that are there: {'; '.join(lacking)}.")
     return " ".join(parts)

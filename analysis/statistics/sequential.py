@@ -64,16 +64,23 @@ def look_again(
     known = {name: said for look in earlier for name, said in look.decided.items()}
     numbers = {name: n for n, look in enumerate(earlier, 1) for name in look.decided}
     new = {
-        one.name: one.verdict
+        name: said
         for one in verdicts
-        if one.verdict in DECIDED and not one.stratum and one.name not in known
+        if not one.stratum
+        for name, said in (
+            (one.name, one.verdict),
+            (one.full_design_name, one.full_design_verdict),
+        )
+        if said in DECIDED and name not in known
     }
     numbers |= dict.fromkeys(new, len(earlier) + 1)
     verdicts = [
         one
         if one.stratum
         else one._replace(
-            verdict=known.get(one.name, one.verdict), look=numbers.get(one.name, math.nan)
+            verdict=known.get(one.name, one.verdict),
+            full_design_verdict=known.get(one.full_design_name, one.full_design_verdict),
+            look=numbers.get(one.name, math.nan),
         )
         for one in verdicts
     ]

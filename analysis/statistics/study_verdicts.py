@@ -1,7 +1,7 @@
 """The verdict on every claim of a study, and the interactions of its factors."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from analysis.statistics.comparisons import (
     DIFFERENCE,
@@ -64,7 +64,10 @@ class Verdict(NamedTuple):
     clips: int = 0
     seeds_needed: float = math.nan  # to decide it with 80% power; NaN where decided or unknown
     clips_needed: float = math.nan
-    verdict_alone: str = ""  # of a main effect: where all other parts are in place
+    full_design_margin: float = math.nan  # of a main effect, as the next: of the simple effect
+    full_design_p: float = math.nan  # corrected for the family (Bonferroni)
+    full_design_seeds: int = 0
+    full_design_verdict: str = ""
     look: float = math.nan  # at which it was decided, where the study looks several times
     reason: str = ""  # why there is no verdict, and what to run
 
@@ -72,6 +75,10 @@ class Verdict(NamedTuple):
     def name(self) -> str:
         """The claim with the system it is about, which tells training budgets apart."""
         return f"{self.system}:{self.condition}/{self.metric}"
+
+    @property
+    def full_design_name(self) -> str:
+        return f"{self.name} in the full design"
 
 
 def find_verdicts(study: Study, alpha: float = ALPHA) -> tuple[list[Verdict], list[Interaction]]:
@@ -94,8 +101,8 @@ def find_verdicts(study: Study, alpha: float = ALPHA) -> tuple[list[Verdict], li
         corrected = holm([one.estimate.p for one in measured])
         for comparison, found, p_holm in zip(family, measured, corrected, strict=True):
             whole = row(study, comparison, found, p_holm, alpha, len(family))
-            alone = verdict_alone(study, comparison, alpha, len(family))
-            verdicts.append(whole._replace(verdict_alone=alone))
+            simple = in_full_design(study, comparison, alpha, len(family))
+            verdicts.append(whole._replace(**simple))
             parts = strata(study, comparison, depends_on(comparison, interactions))
             for stratum in parts:
                 part = measure(study, stratum.cell, stratum.weights)
@@ -104,14 +111,23 @@ def find_verdicts(study: Study, alpha: float = ALPHA) -> tuple[list[Verdict], li
     return verdicts, interactions
 
 
-def verdict_alone(study: Study, comparison: Comparison, alpha: float, tests: int) -> str:
-    """Of a main effect: the verdict on the part taken out of the full design; else ""."""
+def in_full_design(
+    study: Study, comparison: Comparison, alpha: float, tests: int
+) -> dict[str, Any]:
+    """Of a main effect: margin, corrected p, seeds and verdict of the simple effect in the full
+    design, where all other parts are in place. Of a difference nothing.
+    """
     if comparison.contrast != MAIN_EFFECT:
-        return ""
+        return {}
     claim, weights = comparison.claim, difference(comparison.system, comparison.against)
     found = measure(study, comparison.cell, weights)
-    p = bonferroni(found.estimate.p, tests)
-    return verdict(found.estimate, claim.direction, margin_of(claim, found), p, alpha)
+    margin, p = margin_of(claim, found), bonferroni(found.estimate.p, tests)
+    return {
+        "full_design_margin": margin,
+        "full_design_p": p,
+        "full_design_seeds": found.estimate.n_seeds,
+        "full_design_verdict": verdict(found.estimate, claim.direction, margin, p, alpha),
+    }
 
 
 def row(

@@ -198,7 +198,7 @@ def write(
         "alpha": ALPHA,
         **plan_record(study),
         "seeds": sorted({run.seed for run in study.analysed}),
-        "steps": next((run.steps or None for run in study.analysed if not run.budget), None),
+        "steps": next((run.steps for run in study.analysed if not run.budget and run.steps), None),
         "looks": [look._asdict() for look in looks],
         "open": [one.name for one in verdicts if is_open(one)],
         "verdicts": dict(Counter(one.verdict for one in verdicts if not one.stratum)),

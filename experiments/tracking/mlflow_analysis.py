@@ -86,12 +86,16 @@ def send_study(folder: Path, store: Store) -> Counter[str]:
     claims = folder / CLAIMS
     verdicts = read_claims(claims) if is_own_file(claims, folder) else None
     sent = Counter(notes=0 if verdicts is None else send_notes(client, verdicts, children))
-    tags = [child.data.tags for _, child in children]
-    for parent_id in dict.fromkeys(one[PARENT_TAG] for one in tags if PARENT_TAG in one):
+    below: dict[str, set[str]] = {}  # the systems of each parent
+    for run, child in children:
+        if PARENT_TAG in child.data.tags:
+            below.setdefault(child.data.tags[PARENT_TAG], set()).add(run.system)
+    for parent_id, systems in below.items():
         parent = client.get_run(parent_id)
         save_view(client, parent)
         if verdicts is not None:
-            sent["notes"] += send_study_note(client, parent, verdicts)
+            about = verdicts[verdicts["system"].isin(systems)]
+            sent["notes"] += send_study_note(client, parent, about)
         sent["tables"] += send_tables(client, folder, store, parent)
     return +sent
 

@@ -20,11 +20,12 @@ from dcvae.utils.errors import damage_in
 from experiments.tracking.mlflow_study import VERDICT_TAG, description
 
 HEADLINES = ("reconstruction/stoi", "reconstruction/pesq_wb", "reconstruction/mel_l1")
-LONGEST, ROOM = 8000, 60  # characters of a tag, and of its last line
+LONGEST, LAST_LINE = 8000, 60  # characters of a tag, and of what ends a cut one
+STUDY = "study"  # the family of the claims that were written down for it
 DIGITS = 4
 COLUMNS = {  # of claims.csv
     "system": str, "against": str, "text": str, "condition": str, "metric": str, "margin": float,
-    "stratum": str, "difference": float, "low": float, "high": float, "verdict": str,
+    "stratum": str, "family": str, "difference": float, "low": float, "high": float, "verdict": str,
 }  # fmt: skip
 
 
@@ -44,7 +45,10 @@ def send_note(client: Any, run: Any, claims: pd.DataFrame, figures: Iterable[str
 
 
 def send_study_note(client: Any, parent: Any, claims: pd.DataFrame) -> bool:
-    """The verdicts of a study as the description of its parent run; whether that was sent."""
+    """The verdicts of a study as the description of a parent run; whether that was sent.
+
+    `claims` are the rows of claims.csv about the systems of its children.
+    """
     return not claims.empty and set_tags(client, parent, {}, study_note(claims))
 
 
@@ -62,12 +66,17 @@ def set_tags(client: Any, run: Any, tags: Mapping[str, str], text: str) -> bool:
 
 
 def study_note(claims: pd.DataFrame) -> str:
-    """How many claims have which verdict, and a list of them, as far as there is room for it."""
+    """How many claims have which verdict, and a list of those that were measured, as far as there
+    is room for it.
+    """
+    measured = claims["stratum"].isna() & claims["difference"].notna()
+    rows = list(claims[measured].itertuples())
     text = f"**{in_short(claims)}**\n"
-    lines = [verdict_line(row, f"`{row.system}` ") for row in claims.itertuples()]
-    for number, line in enumerate(lines):
-        if len(text) + len(line) > LONGEST - ROOM:
-            return f"{text}\nand {len(lines) - number} more in `{ANALYSIS}/{CLAIMS}`"
+    for number, row in enumerate(rows):
+        kind = "" if row.family == STUDY else "exploratory: "
+        line = verdict_line(row, f"{kind}`{row.system}` ")
+        if len(text) + len(line) > LONGEST - LAST_LINE:
+            return f"{text}\nand {len(rows) - number} more in `{ANALYSIS}/{CLAIMS}`"
         text += f"\n{line}"
     return text
 

@@ -1,44 +1,47 @@
-"""What taking a part away does, against the training budget."""
+"""Effects against the training budget."""
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from reports.figures.lines import draw_lines, names_of, panels
+from reports.figures.lines import panels
 from reports.figures.plot import INTERVALS, Plot
 from reports.figures.style import current
-from reports.study.budgets import find_trends
+from reports.study.budgets import BudgetEffect, BudgetTrend, find_trends
 from reports.study.claims import claims
-from reports.study.results import Estimate
 from reports.study.study import Study
 
-COLUMNS = ["system", "what", "steps", "mean", "low", "high", "margin"]
+COLUMNS = ["system", "name", "what", "steps", "mean", "low", "high", "margin", "is_repeated"]
 
 
 def table(study: Study) -> pd.DataFrame:
-    """The columns COLUMNS: a claim's effect in the full design at each training budget."""
+    """The columns COLUMNS: a claim's effect at each training budget; `name` is without it."""
     rows = [
-        (trend.ablation, trend.claim.what, one.steps, *numbers(one.effect), one.margin)
+        row(trend, one)
         for trend in find_trends(claims(study), study.results.steps)
         for one in trend.effects
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def numbers(effect: Estimate) -> tuple[float, float, float]:
-    return effect.mean, effect.low, effect.high
+def row(trend: BudgetTrend, one: BudgetEffect) -> tuple[object, ...]:
+    place = (trend.claim.system, trend.name, trend.claim.what, one.steps)
+    return (*place, one.effect.mean, one.effect.low, one.effect.high, one.margin, one.seeds > 1)
 
 
 def draw(points: pd.DataFrame) -> Figure:
     """A panel a metric, over a band where effects are smaller than the margin."""
     metrics = list(points["what"].unique())
-    figure, grid = panels(metrics, [""], names_of(points), "Effects by training budget")
+    firsts = points.drop_duplicates("system").set_index("system")["name"]
+    names = {str(system): current().name(name) for system, name in firsts.items()}
+    figure, grid = panels(metrics, [""], names, "Effects by training budget")
     for (what, _), axes in grid.items():
         chosen = points[points["what"] == what]
         draw_margin(axes, chosen)
-        draw_lines(axes, chosen, "steps")
         axes.axhline(0, color=current().theme.muted, lw=1.0)
+        for system, line in chosen.groupby("system", sort=False):
+            draw_line(axes, str(system), line)
         axes.set_title(what, loc="left", fontsize=9, fontweight="normal")
     last = grid[metrics[-1], ""]
     last.set_xscale("log")
@@ -57,13 +60,27 @@ def draw_margin(axes: Axes, points: pd.DataFrame) -> None:
     )
 
 
+def draw_line(axes: Axes, system: str, line: pd.DataFrame) -> None:
+    """Effects with their intervals where they have one; hollow markers are of one seed."""
+    look = current().look(system)
+    axes.plot(line["steps"], line["mean"], look.dash, color=look.colour, lw=1.0, label=system)
+    axes.vlines(line["steps"], line["low"], line["high"], colors=look.colour, lw=2.0, label=system)
+    for is_repeated, some in line.groupby("is_repeated"):
+        fill = look.colour if is_repeated else current().theme.paper
+        axes.plot(
+            some["steps"], some["mean"], ls="", marker=look.marker or "o", markersize=5,
+            color=look.colour, markerfacecolor=fill, label=system,
+        )  # fmt: skip
+
+
 PLOTS = [
     Plot(
         "budgets",
-        "The effect of taking a part out of the full design, by training steps",
-        "The part removed from the full design, minus the full design trained for as many steps;"
-        f" bands of colour are {INTERVALS}, and effects in the shaded band are smaller than the"
-        " margin.",
+        "The effect that each claim is about, by training steps",
+        "System minus the one that it is compared with, both trained for as many steps, each budget"
+        " a training of its own; where the ablation is a factor, in the full design alone. Whiskers"
+        f" are {INTERVALS}, hollow markers of one seed; effects in the shaded band are smaller than"
+        " the margin.",
         "claims",
         table,
         draw,

@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from reports.figures.legends import legend_below, name_rows
 from reports.figures.plot import INTERVALS, VERDICTS, Plot
 from reports.figures.style import current
-from reports.study.budgets import at_first_budget
+from reports.study.budgets import at_one_budget
 from reports.study.claims import Claim, claims
 from reports.study.results import ONE_SEED, UNDECIDED
 from reports.study.study import Study
@@ -37,7 +37,7 @@ def table(study: Study) -> pd.DataFrame:
     claims on one metric; `claim` numbers the claims, whose strata follow them.
     """
     rows = []
-    asked = [one for one in at_first_budget(claims(study)) if one.system in study.systems]
+    asked = [one for one in at_one_budget(claims(study)) if one.system in study.systems]
     for number, main in enumerate(asked):
         rows += [row(one, main, number) for one in (main, *main.strata)]
     values = pd.DataFrame(rows, columns=COLUMNS)

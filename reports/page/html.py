@@ -18,7 +18,7 @@ from reports.names import letters_of, short_names, told
 from reports.page.audio_grid import PEER, Listening, listening
 from reports.page.embed import figure_uris
 from reports.study import design_findings
-from reports.study.budgets import find_trends
+from reports.study.budgets import at_one_budget, find_trends
 from reports.study.budgets import sentences as budget_sentences
 from reports.study.claims import claims as find_claims
 from reports.study.claims import looks_taken
@@ -100,11 +100,15 @@ def render(
         findings=findings,
         is_single=any(one.verdict == ONE_SEED for one in claims),
         looks_taken=looks_taken(study),
-        exploratory=[one for one in claims if one.is_exploratory and one.system in study.systems],
+        exploratory=[
+            one
+            for one in at_one_budget([each for each in claims if each.is_exploratory])
+            if one.system in study.systems
+        ],
         interactions=interactions.first,
         interactions_folded=interactions.folded,
         interactions_unmeasured=interactions.unmeasured,
-        budgets=budgets(trends),
+        budgets=budgets(trends, study.intervals),
         budget_sentences=list(budget_sentences(trends)),
         shorts=short_names(study.systems),
         letters=told(letters) if letters else "",

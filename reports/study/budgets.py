@@ -1,33 +1,40 @@
-"""What taking a part away does after other numbers of training steps than the size's own."""
+"""A claim at several training budgets: trainings of other numbers of steps, each on its own."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from dcvae.claims import BASELINE
 from dcvae.system_names import split_name
 from reports.study.claims import Claim
-from reports.study.results import DECIDED, Estimate
+from reports.study.results import DECIDED, NOT_MEASURED, ONE_SEED, Estimate
 
 
 @dataclass(frozen=True)
 class BudgetEffect:
-    """A claim at one training budget, in the unit of its metric."""
+    """A claim at one training budget, in the unit of its metric.
+
+    Of a factor of a factorial it is the simple effect, of the part taken out of the full design.
+    """
 
     steps: int
-    effect: Estimate  # of taking the part out of the full design
+    effect: Estimate
     margin: float
-    verdict: str  # on it
+    verdict: str
+    seeds: int  # paired
 
 
 @dataclass(frozen=True)
 class BudgetTrend:
-    """One claim at several training budgets, the shortest first."""
+    """One claim at two training budgets or more, the shortest first."""
 
-    claim: Claim  # at the first of them that the study lists
+    claim: Claim  # as it stands in `at_one_budget`
     effects: list[BudgetEffect]  # those that were measured
 
     @property
-    def ablation(self) -> str:
-        return split_name(self.claim.system)[0]
+    def name(self) -> str:
+        """The ablation, and what it is compared with where that is not the baseline."""
+        ablation, against = (split_name(one)[0] for one in (self.claim.system, self.claim.against))
+        return ablation if against == BASELINE else f"{ablation} to {against}"
 
     @property
     def decided(self) -> dict[int, str]:
@@ -40,23 +47,25 @@ class BudgetTrend:
         return len(set(self.decided.values())) > 1
 
 
-def at_first_budget(claims: Sequence[Claim]) -> list[Claim]:
-    """Each claim once: at the first budget at which it was measured."""
-    return [first_measured(group) for group in by_budget(claims)]
+def at_one_budget(claims: Sequence[Claim]) -> list[Claim]:
+    """Each claim once: at the first of the study's budgets that has two seeds, else one."""
+    return [representative(group) for group in by_budget(claims)]
 
 
-def first_measured(group: Sequence[Claim]) -> Claim:
-    return next((one for one in group if one.difference.known), group[0])
+def representative(group: Sequence[Claim]) -> Claim:
+    """The claim that stands for those of other budgets; `min` takes the first of equals."""
+    ranks = {NOT_MEASURED: 2, ONE_SEED: 1}
+    return min(group, key=lambda one: ranks.get(one.verdict, 0))
 
 
 def find_trends(claims: Sequence[Claim], steps: int | None) -> list[BudgetTrend]:
-    """Every claim that was measured at two budgets or more; `steps` are the size's own."""
+    """Every claim of the study that was measured at two budgets; `steps` are the size's own."""
     trends = []
-    for group in by_budget(claims):
-        found = (one for claim in group for one in effect_of(claim, steps))
-        effects = sorted(found, key=lambda one: one.steps)
-        if len(effects) > 1:
-            trends.append(BudgetTrend(first_measured(group), effects))
+    for group in by_budget([one for one in claims if not one.is_exploratory]):
+        found = {one.steps: one for claim in group for one in effect_of(claim, steps)}
+        if len(found) > 1:
+            effects = [found[budget] for budget in sorted(found)]
+            trends.append(BudgetTrend(representative(group), effects))
     return trends
 
 
@@ -71,21 +80,29 @@ def by_budget(claims: Sequence[Claim]) -> list[list[Claim]]:
 
 def effect_of(claim: Claim, steps: int | None) -> Iterator[BudgetEffect]:
     """The claim at its budget; nothing where it was not measured, or its steps are unknown."""
-    effect, verdict = claim.difference, claim.verdict
-    if claim.is_main_effect:
-        effect, verdict = claim.alone, claim.verdict_alone
-    budget = split_name(claim.system)[1] or steps
-    if budget and effect.known:
-        yield BudgetEffect(budget, effect, claim.margin, verdict)
+    budget, simple = split_name(claim.system)[1] or steps, claim.in_full_design
+    found = (claim.difference, claim.margin, claim.verdict, claim.seeds)
+    if simple is not None:
+        found = (simple.difference, simple.margin, simple.verdict, simple.seeds)
+    if budget and found[0].known:
+        yield BudgetEffect(budget, *found)
 
 
 def sentences(trends: Sequence[BudgetTrend]) -> Iterator[str]:
-    """Each verdict that changes with the budget, or that none does."""
+    """Which verdicts change with the budget, of how many that could be seen to.
+
+    They compare decisions: an effect may change and both be decided alike.
+    """
     if not trends:
         return
-    changing = [one for one in trends if one.changes]
+    comparable = [one for one in trends if len(one.decided) > 1]
+    if not comparable:
+        yield "No claim is decided at two budgets so far, so that no verdict can be seen to change."
+        return
+    changing = [one for one in comparable if one.changes]
+    number = "none" if not changing else str(len(changing))
+    are = "claim is" if len(comparable) == 1 else "claims are"
+    yield f"{len(comparable)} {are} decided at two budgets or more, {number} of them differently."
     for one in changing:
         verdicts = ", ".join(f"{said} at {steps:,} steps" for steps, said in one.decided.items())
-        yield f"The verdict on {one.ablation}, {one.claim.what}, changes: {verdicts}."
-    if not changing:
-        yield "No two budgets decide a claim differently."
+        yield f"{one.name}, {one.claim.what}: {verdicts}."

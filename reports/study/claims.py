@@ -6,10 +6,20 @@ from dataclasses import dataclass, field
 from dcvae.claims import BASELINE
 from dcvae.system_names import split_name
 from reports.metric_registry import Metric, describe, metric_of
-from reports.study.results import NOTHING, ONE_SEED, UNDECIDED, Estimate, Record, Results
+from reports.study.results import ONE_SEED, UNDECIDED, Estimate, Record, Results
 from reports.study.study import Study
 
 MAIN_EFFECT = "main effect"
+
+
+@dataclass(frozen=True)
+class SimpleEffect:
+    """A part taken out of the full design: all others are in place."""
+
+    difference: Estimate
+    margin: float
+    verdict: str
+    seeds: int  # paired
 
 
 @dataclass(frozen=True)
@@ -30,8 +40,7 @@ class Claim:
     baseline: float
     value: float
     difference: Estimate  # with its 95% interval; n_scored are the paired clips
-    alone: Estimate  # of a main effect: the system minus the full design, all other parts in place
-    verdict_alone: str  # on it; "" of a difference
+    in_full_design: SimpleEffect | None  # of a main effect over all cells
     low_90: float
     high_90: float
     p_holm: float
@@ -107,8 +116,6 @@ def claim_of(row: Record, results: Results) -> Claim:
     """One row of claims.csv, in the units in which its metric is written."""
     metric = metric_of(row["metric"])
     difference = Estimate(row["difference"], row["low"], row["high"], int(row["clips"]), p=row["p"])
-    is_of_all_cells = row["contrast"] == MAIN_EFFECT and not row["stratum"]
-    cell = row["system"], row["condition"], row["metric"]
     return Claim(
         system=row["system"],
         against=row["against"],
@@ -124,8 +131,7 @@ def claim_of(row: Record, results: Results) -> Claim:
         baseline=metric.unit * row["baseline"],
         value=metric.unit * row["value"],
         difference=metric.shown(difference),
-        alone=metric.shown(results.difference(*cell)) if is_of_all_cells else NOTHING,
-        verdict_alone=row["verdict_alone"],
+        in_full_design=simple_effect(row, results) if row["full_design_verdict"] else None,
         low_90=metric.unit * row["low_90"],
         high_90=metric.unit * row["high_90"],
         p_holm=row["p_holm"],
@@ -135,6 +141,18 @@ def claim_of(row: Record, results: Results) -> Claim:
         clips_needed=row["clips_needed"],
         look=row["look"],
         reason=row["reason"],
+    )
+
+
+def simple_effect(row: Record, results: Results) -> SimpleEffect:
+    """That of a row of claims.csv on a main effect."""
+    metric = metric_of(row["metric"])
+    found = results.difference(row["system"], row["condition"], row["metric"])
+    return SimpleEffect(
+        metric.shown(found),
+        metric.unit * row["full_design_margin"],
+        row["full_design_verdict"],
+        int(row["full_design_seeds"]),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dcvae.claims import COMPONENTS
 from dcvae.runs import shown, train_command
 from dcvae.system_names import split_name
-from reports.study.budgets import at_first_budget
+from reports.study.budgets import at_one_budget
 from reports.study.claims import Claim
 from reports.study.results import DECIDED, ONE_SEED, UNDECIDED
 from reports.study.study import Study
@@ -44,7 +44,7 @@ def finding(
 ) -> Finding:
     """One promise: what was measured, what would have to be run, and its figure."""
     asked = [one for one in claims if one.component == component and not one.is_exploratory]
-    evidence = [one for one in at_first_budget(asked) if one.system in study.systems]
+    evidence = [one for one in at_one_budget(asked) if one.system in study.systems]
     unrun = list(dict.fromkeys(one.system for one in asked if one.system not in study.systems))
     shown = FIGURES.get(component, ())
     return Finding(

@@ -29,7 +29,8 @@ CLAIMS_COLUMNS = {
     "claim", "system", "against", "component", "text", "condition", "metric", "direction",
     "margin", "contrast", "stratum", "family", "baseline", "value", "difference", "low", "high",
     "low_90", "high_90", "p", "p_holm", "verdict", "seeds", "clips", "seeds_needed",
-    "clips_needed", "verdict_alone", "look", "reason",
+    "clips_needed", "look", "reason", "full_design_margin", "full_design_p",
+    "full_design_seeds", "full_design_verdict",
 }  # fmt: skip
 INTERACTIONS_COLUMNS = {
     "condition", "metric", "factor", "other", "difference", "low", "high", "p", "p_holm", "clear",
@@ -37,7 +38,7 @@ INTERACTIONS_COLUMNS = {
 }  # fmt: skip
 TEXTS = {
     "system", "against", "claim", "component", "text", "condition", "metric", "direction",
-    "contrast", "stratum", "family", "verdict", "verdict_alone", "factor", "other", "clear",
+    "contrast", "stratum", "family", "verdict", "full_design_verdict", "factor", "other", "clear",
     "reason",
 }  # fmt: skip
 FILES = {
@@ -45,7 +46,9 @@ FILES = {
     CLAIMS: CLAIMS_COLUMNS,
     INTERACTIONS: INTERACTIONS_COLUMNS,
 }
-COUNTS = {"n_scored", "n_failed", "n_paired", "seeds", "seeds_paired", "clips"}
+COUNTS = {
+    "n_scored", "n_failed", "n_paired", "seeds", "seeds_paired", "clips", "full_design_seeds",
+}  # fmt: skip
 UNDECIDED, ONE_SEED, NOT_MEASURED = "undecided", "one seed", "not measured"
 DECIDED = ("supported", "contradicted", "negligible")
 VERDICTS = (*DECIDED, UNDECIDED, ONE_SEED, NOT_MEASURED)
@@ -193,7 +196,7 @@ def read_table(path: Path, columns: set[str], command: str) -> pd.DataFrame:
         if not np.isfinite(table[name]).all():
             raise RunError(f"{path} is damaged: a count in its column {name} is not finite")
     unknown = set(table.get("verdict", ())) - set(VERDICTS)
-    unknown |= set(table.get("verdict_alone", ())) - {*VERDICTS, ""}
+    unknown |= set(table.get("full_design_verdict", ())) - {*VERDICTS, ""}
     if unknown:
         raise RunError(f"{path} is damaged: it has the unknown verdict {min(unknown)!r}")
     return table

@@ -85,8 +85,9 @@ class Study:
             return ""
         return (
             "Supported and contradicted are verdicts of a two-sided test at 5% after Holm's"
-            " correction for the study's claims. Negligible: the 90% interval lies within the"
-            " margin. Undecided: neither, so far. Exploratory claims are not corrected."
+            " correction for the study's claims, Bonferroni's within strata and in the full design."
+            " Negligible: the 90% interval lies within the margin. Undecided: neither, so far."
+            " Exploratory claims are not corrected."
         )
 
     @property

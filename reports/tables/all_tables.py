@@ -62,7 +62,7 @@ def all_tables(study: Study) -> list[Table]:
         modelability(study),
         peers(study),
         claims(study),
-        budgets(find_trends(find_claims(study), study.results.steps)),
+        budgets(find_trends(find_claims(study), study.results.steps), study.intervals),
         interactions(study),
         cost(study),
     ]

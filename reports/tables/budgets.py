@@ -2,43 +2,43 @@
 
 from collections.abc import Sequence
 
-from reports.study.budgets import BudgetTrend
+from reports.study.budgets import BudgetEffect, BudgetTrend
 from reports.study.results import NOTHING
 from reports.tables.table import Cell, Column, Table, difference_cell, text_cell
 
 
-def budgets(trends: Sequence[BudgetTrend]) -> Table:
-    """A row a claim and a column a budget: the effect in the full design, then the verdicts."""
+def budgets(trends: Sequence[BudgetTrend], intervals: str = "95% intervals") -> Table:
+    """A row a claim and a column a budget: the effect, then the verdicts and their seeds."""
     steps = sorted({one.steps for trend in trends for one in trend.effects})
     return Table(
         "budgets",
         "Effects by training budget",
-        "The part removed from the full design, minus the full design trained for as many steps,"
-        " on the training seeds and clips of both, with 95% intervals, and the verdicts on that.",
+        "System minus the one that it is compared with, both trained for as many steps, each budget"
+        " a training of its own; where the ablation is a factor, in the full design alone. With"
+        f" {intervals}. Verdicts of one budget are corrected among themselves; that an effect"
+        " changes was not tested.",
         [
             Column("system", "system", words=True),
             Column("metric", "metric", words=True),
             *(Column(f"steps_{n}", f"{n:,} steps", counted=True, paired=True) for n in steps),
-            Column("verdicts", "verdicts", words=True, long=True),
+            Column("verdicts", "verdicts (seeds)", words=True, long=True),
         ],
         [row(trend, steps) for trend in trends],
     )
 
 
 def row(trend: BudgetTrend, steps: Sequence[int]) -> list[Cell]:
+    """One claim at each of the steps."""
     metric = trend.claim.metric
     effects = {one.steps: one.effect for one in trend.effects}
     return [
-        text_cell(trend.ablation),
+        text_cell(trend.name),
         text_cell(trend.claim.what + (" %" if metric.percent else "")),
         *(difference_cell(effects.get(one, NOTHING), metric.digits) for one in steps),
-        text_cell(verdicts(trend)),
+        text_cell(", ".join(map(told, trend.effects))),
     ]
 
 
-def verdicts(trend: BudgetTrend) -> str:
-    """The verdict at each budget, once where all are the same."""
-    said = [one.verdict for one in trend.effects]
-    if len(set(said)) == 1:
-        return said[0]
-    return ", ".join(f"{one.verdict} at {one.steps:,}" for one in trend.effects)
+def told(one: BudgetEffect) -> str:
+    """Reads "negligible (3)"; "one seed" says it itself."""
+    return one.verdict if one.seeds == 1 else f"{one.verdict} ({one.seeds})"

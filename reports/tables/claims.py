@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from reports.formatting import UNKNOWN, chance, plain
 from reports.metric_registry import describe, metric_of
-from reports.study.claims import Claim
+from reports.study.claims import Claim, SimpleEffect
 from reports.study.claims import claims as find_claims
-from reports.study.results import UNDECIDED, Estimate, Record
+from reports.study.results import NOTHING, UNDECIDED, Estimate, Record
 from reports.study.study import Study
 from reports.tables.table import Cell, Column, Table, difference_cell, number_cell, text_cell
 
@@ -24,14 +24,15 @@ def claims(study: Study) -> Table:
         Column("metric", "metric", words=True),
         *(Column(key, key) for key in ("baseline", "value")),
         Column("difference", "difference", counted=True, paired=True),
-        Column("alone", "in the full design", counted=True, paired=True),
-        Column("verdict_alone", "verdict there", words=True),
         *(Column(key, key) for key in ("margin", "seeds", "clips")),
         *(Column(key, title) for key, title in (("p", "p"), ("p_holm", "p after Holm"))),
         Column("verdict", "verdict", words=True),
         Column("seeds_needed", "seeds to decide"),
         Column("clips_needed", "clips to decide"),
         Column("family", "family", words=True),
+        Column("full_design", "in the full design", counted=True, paired=True),
+        Column("full_design_margin", "margin there"),
+        Column("full_design_verdict", "verdict there", words=True),
     ]
     found = find_claims(study)
     ordered = sorted(found, key=lambda one: one.is_exploratory)
@@ -58,8 +59,6 @@ def claim_cells(one: Claim) -> list[Cell]:
         value_cell(one.baseline, digits),
         value_cell(one.value, digits),
         difference_cell(difference, digits),
-        difference_cell(one.alone, digits),
-        text_cell(one.verdict_alone),
         value_cell(one.margin, digits),
         number_cell(one.seeds),
         number_cell(difference.n_scored),
@@ -69,6 +68,18 @@ def claim_cells(one: Claim) -> list[Cell]:
         value_cell(one.seeds_needed if one.verdict == UNDECIDED else math.nan, 0),
         value_cell(one.clips_needed if one.verdict == UNDECIDED else math.nan, 0),
         text_cell("exploratory" if one.is_exploratory else "study"),
+        *full_design_cells(one.in_full_design, digits),
+    ]
+
+
+def full_design_cells(one: SimpleEffect | None, digits: int) -> list[Cell]:
+    """Difference, margin and verdict in the full design, of a main effect."""
+    if one is None:
+        return [difference_cell(NOTHING, digits), value_cell(math.nan, digits), text_cell("")]
+    return [
+        difference_cell(one.difference, digits),
+        value_cell(one.margin, digits),
+        text_cell(one.verdict),
     ]
 
 

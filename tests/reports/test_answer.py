@@ -83,8 +83,8 @@ def test_an_undecided_variant_has_a_row_where_its_promise_has_no_better(planned:
 @pytest.mark.parametrize(
     ("against", "told"),
     [
-        ("baseline", " (alone)"),
-        ("baseline@350", " (alone)"),
+        ("baseline", " (to the baseline)"),
+        ("baseline@350", " (to the baseline)"),
         ("compression_16x_matched", " (to compression_16x_matched)"),
     ],
 )

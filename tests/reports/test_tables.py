@@ -147,7 +147,7 @@ def test_claims_are_judged_as_the_analysis_judged_them(planned: Study) -> None:
 def test_a_claim_about_a_rate_is_in_percent_and_may_have_no_interval(planned: Study) -> None:
     row = {name: "x" if name in TEXTS else math.nan for name in CLAIMS_COLUMNS}
     known = {"condition": "reconstruction", "metric": "dwer", "baseline": 0.1, "value": 0.3}
-    counts = {"seeds": 1.0, "clips": 1.0, "margin": 0.01}
+    counts = {"seeds": 1.0, "clips": 1.0, "margin": 0.01, "full_design_verdict": ""}
     one = claim_of({**row, **known, **counts, "difference": 0.2}, planned.results)
     assert (one.value, one.difference.mean, one.margin, one.what) == (30.0, 20.0, 1.0, "dWER")
     assert one.whisker is None
@@ -164,9 +164,9 @@ def test_beside_a_main_effect_stands_what_the_part_is_worth_in_the_full_design(
         values.loc[(name, row["condition"], row["metric"]), "value"]
         for name in ("baseline", row["system"])
     )
-    assert one.alone.mean == pytest.approx(one.metric.unit * (without - full))
-    assert not claim_of(row | {"stratum": "noise in place"}, results).alone.known
-    assert not claim_of(row | {"contrast": "difference"}, results).alone.known
+    assert one.in_full_design.difference.mean == pytest.approx(one.metric.unit * (without - full))
+    assert one.in_full_design.margin == pytest.approx(row["full_design_margin"])
+    assert claim_of(row | {"full_design_verdict": ""}, results).in_full_design is None
 
 
 @pytest.mark.parametrize(

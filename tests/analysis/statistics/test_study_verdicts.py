@@ -8,9 +8,11 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis.statistics.comparisons import stratum_name
+from analysis.statistics.sequential import Look, look_again
 from analysis.statistics.study_runs import StudyRun, read_study
 from analysis.statistics.study_verdicts import find_verdicts
 from analysis.statistics.tables import summarise_study
@@ -193,8 +195,43 @@ def test_a_main_effect_has_a_verdict_in_the_full_design(tmp_path, tables, verdic
     found = verdicts(study)
     main = found[found["stratum"] == ""].set_index("system")
     assert dict(main["verdict"]) == {"no_noise": "supported", "no_layernorm": "supported"}
-    assert dict(main["verdict_alone"]) == {"no_noise": "negligible", "no_layernorm": "supported"}
-    assert set(found.loc[found["stratum"] != "", "verdict_alone"]) == {""}
+    simple = dict(main["full_design_verdict"])
+    assert simple == {"no_noise": "negligible", "no_layernorm": "supported"}
+    assert set(found.loc[found["stratum"] != "", "full_design_verdict"]) == {""}
+    assert list(main["full_design_seeds"]) == [4, 4]
+    table = pd.read_csv(study / "statistics.csv").set_index(["system", "condition", "metric"])
+    p = table["p"]["no_layernorm", "reconstruction", "stoi"]
+    assert main["full_design_p"]["no_layernorm"] == pytest.approx(2 * p)  # of two claims
+
+
+def test_what_an_earlier_look_decided_in_the_full_design_stays(tmp_path, tables):
+    study = write_factorial(tables, tmp_path, {"no_noise": 0.0, "no_layernorm": -0.06}, 0.0, 3)
+    plan = json.loads((study / "study.json").read_text()) | {"max_seeds": 5}
+    (study / "study.json").write_text(json.dumps(plan))
+    name = "no_noise:reconstruction/stoi in the full design"
+    earlier = Look(2, 0.01, {name: "contradicted"})
+    _, found, _, looks = look_again(read_study(study), [earlier])
+    said = {one.system: one.full_design_verdict for one in found}
+    assert said == {"no_noise": "contradicted", "no_layernorm": "supported"}
+    assert set(looks[-1].decided) == {
+        "no_noise:reconstruction/stoi",
+        "no_layernorm:reconstruction/stoi",
+        "no_layernorm:reconstruction/stoi in the full design",
+    }
+
+
+def test_a_relative_margin_is_a_share_of_each_effect_s_own_other_side(tmp_path, tables, verdicts):
+    """.5 in the full design; .47 on average, where the other part costs .06."""
+    study = write_factorial(tables, tmp_path, {"no_noise": 0.0, "no_layernorm": -0.06}, 0.0, 3)
+    plan = json.loads((study / "study.json").read_text())
+    for claim in plan["claims"]:
+        claim |= {"margin": 0.1, "margin_is_relative": True}
+    (study / "study.json").write_text(json.dumps(plan))
+    summarise_study(study)
+    row = verdicts(study).set_index("system").loc["no_noise"]
+    level = row["baseline"] + 0.03
+    assert row["margin"] == pytest.approx(0.1 * row["baseline"])
+    assert row["full_design_margin"] == pytest.approx(0.1 * level, abs=0.0003)
 
 
 def test_without_all_cells_a_factor_is_compared_with_the_baseline(tmp_path, tables, verdicts):
@@ -205,7 +242,7 @@ def test_without_all_cells_a_factor_is_compared_with_the_baseline(tmp_path, tabl
     summarise_study(study)
     found = verdicts(study)
     assert set(found["contrast"]) == {"difference"}
-    assert set(found["verdict_alone"]) == {""}
+    assert set(found["full_design_verdict"]) == {""}
 
 
 def test_claims_outside_the_family_are_exploratory_and_not_corrected(tmp_path, tables, verdicts):

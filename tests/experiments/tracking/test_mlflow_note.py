@@ -9,6 +9,7 @@ import pytest
 from dcvae.runs import RunError
 from experiments.tracking.mlflow_note import (
     COLUMNS,
+    LAST_LINE,
     LONGEST,
     in_short,
     note,
@@ -23,7 +24,7 @@ SUPPORTED = {
     "system": "no_noise", "against": "baseline", "text": "Noise makes latents robust.",
     "condition": "latent_noise_area", "metric": "mel_l1_rise", "margin": 0.01,
     "stratum": float("nan"), "difference": 0.0356268, "low": 0.0200341, "high": 0.05121943,
-    "verdict": "supported",
+    "verdict": "supported", "family": "study",
 }  # fmt: skip
 OPEN = SUPPORTED | {
     "condition": "interface", "metric": "stoi", "text": "Words go.", "verdict": "not measured",
@@ -100,16 +101,19 @@ def test_a_note_is_sent_once_and_leaves_the_user_s_words_alone() -> None:
 
 
 def test_a_study_s_note_has_all_verdicts_as_far_as_there_is_room() -> None:
-    text = study_note(pd.DataFrame([SUPPORTED, OPEN]))
+    lead = SUPPORTED | {"family": "exploratory", "condition": "latents"}
+    text = study_note(pd.DataFrame([SUPPORTED, STRATUM, OPEN, lead]))
     assert text.split("\n") == [
-        "**1 supported, 1 not measured**",
+        "**2 supported, 1 not measured**",
         "",
         "- **supported** `no_noise` `latent_noise_area/mel_l1_rise` +0.03563 [0.02003, 0.05122]"
         " to baseline, margin 0.01: Noise makes latents robust.",
-        "- **not measured** `no_noise` `interface/stoi`: Words go.",
+        "- **supported** exploratory: `no_noise` `latents/mel_l1_rise` +0.03563 [0.02003, 0.05122]"
+        " to baseline, margin 0.01: Noise makes latents robust.",
     ]
     long = study_note(pd.DataFrame([SUPPORTED] * 100))
-    assert len(long) <= LONGEST
+    line = len(text.split("\n")[2])
+    assert LONGEST - LAST_LINE - line <= len(long) <= LONGEST
     shown = long.count("- **supported**")
     assert long.endswith(f"and {100 - shown} more in `analysis/claims.csv`")
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
@@ -14,11 +15,11 @@ from reports.figures import budgets as figure
 from reports.figures import claims_forest
 from reports.figures.style import COLUMN, LIGHT, PAPER, WIDTH, Theme, styled
 from reports.page.html import render
-from reports.study.budgets import BudgetTrend, at_first_budget, find_trends, sentences
+from reports.study.budgets import BudgetTrend, at_one_budget, find_trends, sentences
 from reports.study.claims import claims
 from reports.study.collect import collect
 from reports.study.study import Study
-from reports.tables.budgets import budgets
+from reports.tables.budgets import budgets, told
 
 OWN, FURTHER = 1200, 300  # steps of the runs: the size's own, and another budget
 
@@ -52,7 +53,7 @@ def trend(study: Study, verdicts: dict[int, str]) -> BudgetTrend:
 
 def test_a_trend_has_the_effect_in_the_full_design_at_each_budget(grown: Study) -> None:
     (found,) = find_trends(claims(grown), grown.results.steps)
-    assert (found.ablation, found.claim.system) == ("no_noise", "no_noise")
+    assert (found.name, found.claim.system) == ("no_noise", "no_noise")
     assert [one.steps for one in found.effects] == [FURTHER, OWN]
     cell = "latent_noise_1.0", "mel_l1"
     for one, system in zip(found.effects, ("no_noise@300", "no_noise"), strict=True):
@@ -64,7 +65,7 @@ def test_a_trend_has_the_effect_in_the_full_design_at_each_budget(grown: Study) 
 
 def test_a_claim_stands_once_among_the_findings_and_in_the_forest(grown: Study) -> None:
     found = claims(grown)
-    once = at_first_budget(found)
+    once = at_one_budget(found)
     assert {one.system for one in found} - {one.system for one in once} == {
         "no_noise@300",
         "no_layernorm@300",
@@ -72,13 +73,40 @@ def test_a_claim_stands_once_among_the_findings_and_in_the_forest(grown: Study) 
     assert "no_noise@300" not in set(claims_forest.table(grown)["system"])
 
 
-def test_a_claim_stands_at_the_first_budget_that_was_measured(grown: Study) -> None:
+@pytest.mark.parametrize(
+    ("verdicts", "chosen"),
+    [
+        (("undecided", "supported"), 0),
+        (("one seed", "supported"), 1),
+        (("one seed", "not measured"), 0),
+        (("not measured", "one seed"), 1),
+    ],
+)
+def test_a_claim_stands_at_the_first_budget_with_two_seeds(
+    grown: Study, verdicts: tuple[str, str], chosen: int
+) -> None:
+    pair = [one for one in claims(grown) if one.system.startswith("no_noise")]
+    pair = [replace(one, verdict=said) for one, said in zip(pair, verdicts, strict=True)]
+    assert at_one_budget(pair) == [pair[chosen]]
+
+
+def test_claims_without_a_value_or_outside_the_family_are_no_trend(grown: Study) -> None:
     own, further = (one for one in claims(grown) if one.system.startswith("no_noise"))
-    unmeasured = replace(own, difference=replace(own.difference, mean=math.nan))
-    assert at_first_budget([unmeasured, further]) == [further]
-    assert at_first_budget([own, further]) == [own]
+    assert len(find_trends([own, further], OWN)) == 1
     lacking = replace(further, difference=replace(further.difference, mean=math.nan))
     assert find_trends([own, lacking], OWN) == []
+    assert find_trends([replace(one, is_exploratory=True) for one in (own, further)], OWN) == []
+
+
+def test_a_budget_of_the_size_s_own_steps_is_no_other_one(grown: Study) -> None:
+    own, further = (one for one in claims(grown) if one.system.startswith("no_noise"))
+    assert find_trends([own, further], FURTHER) == []
+
+
+def test_what_another_system_is_compared_with_is_named(grown: Study) -> None:
+    pair = [one for one in claims(grown) if one.system.startswith("no_noise")]
+    pair = [replace(one, against=f"other{one.against.removeprefix('baseline')}") for one in pair]
+    assert [one.name for one in find_trends(pair, OWN)] == ["no_noise to other"]
 
 
 def test_one_budget_is_no_trend(grown: Study, planned: Study) -> None:
@@ -92,39 +120,45 @@ def test_one_budget_is_no_trend(grown: Study, planned: Study) -> None:
 @pytest.mark.parametrize(
     ("verdicts", "told"),
     [
-        ({300: "negligible", 1200: "supported"}, "negligible at 300 steps, supported at 1,200"),
-        ({300: "undecided", 1200: "supported"}, ""),
-        ({300: "supported", 700: "one seed", 1200: "supported"}, ""),
+        ({300: "undecided", 1200: "supported"}, "No claim is decided at two budgets so far"),
+        ({300: "one seed", 1200: "one seed"}, "No claim is decided at two budgets so far"),
+        (
+            {300: "supported", 700: "one seed", 1200: "supported"},
+            "1 claim is decided at two budgets or more, none of them differently.",
+        ),
+        (
+            {300: "negligible", 1200: "supported"},
+            "1 of them differently. no_noise, mel L1 at latent noise 1.0: negligible at 300 steps,"
+            " supported at 1,200 steps.",
+        ),
     ],
 )
-def test_a_verdict_changes_where_two_budgets_decide_differently(
+def test_it_is_told_which_verdicts_change_of_those_that_can_be_compared(
     grown: Study, verdicts: dict[int, str], told: str
 ) -> None:
-    one = trend(grown, verdicts)
-    (sentence,) = sentences([one])
-    assert one.changes == bool(told)
-    assert told in sentence
-    assert sentence.startswith("The verdict on no_noise" if told else "No two budgets decide")
+    assert told in " ".join(sentences([trend(grown, verdicts)]))
 
 
 def test_the_table_has_a_column_a_budget(grown: Study) -> None:
     found = find_trends(claims(grown), OWN)
     table = budgets(found)
     assert [one.title for one in table.columns] == [
-        "system", "metric", "300 steps", "1,200 steps", "verdicts",
+        "system", "metric", "300 steps", "1,200 steps", "verdicts (seeds)",
     ]  # fmt: skip
     (row,) = table.rows
     assert row[2].text.startswith("+0.3")
     assert row[2].interval
+    assert row[4].text == "supported (2), supported (2)"
+    assert told(replace(found[0].effects[0], verdict="one seed", seeds=1)) == "one seed"
 
 
 def test_page_and_answer_tell_it(grown: Study) -> None:
     page = render(grown, "2025-01-31", [])
-    assert page.count("As training grows") == 1
+    assert page.count("Other training budgets") == 1
     assert "1,200 steps" in page
     folder = grown.runs[0].folder.parents[2] / "studies" / "grown"
     text = answer(folder)
-    assert "As training grows" in text
+    assert "Other training budgets" in text
     assert len([line for line in text.splitlines() if "no_noise@300" in line]) == 0
 
 
@@ -137,6 +171,30 @@ def test_the_figure_has_a_panel_a_metric(
     with styled(theme, grown.systems, width):
         drawn = figure.draw(points)
         fits(drawn)
-    assert len(drawn.axes) == 1
-    (line,) = [one for one in drawn.axes[0].lines if one.get_label() == "no_noise"]
+    (axes,) = drawn.axes
+    line = next(one for one in axes.lines if one.get_label() == "no_noise")
     assert list(line.get_xdata()) == [FURTHER, OWN]
+    band = axes.collections[0].get_datalim(axes.transData)
+    assert (band.y0, band.y1) == pytest.approx((-0.02, 0.02))  # the margin
+
+
+def test_a_point_without_an_interval_leaves_the_others_theirs(grown: Study) -> None:
+    """Of one seed a measure of the whole set has none; its marker is hollow."""
+    points = figure.table(grown)
+    points.loc[points["steps"] == FURTHER, ["low", "high"]] = math.nan
+    points.loc[points["steps"] == FURTHER, "is_repeated"] = False
+    with styled(LIGHT, grown.systems, WIDTH):
+        (axes,) = figure.draw(points).axes
+    whiskers = [one for one in axes.collections[1].get_segments() if len(one)]
+    assert [tuple(one[:, 0]) for one in whiskers if not np.isnan(one).any()] == [(OWN, OWN)]
+    fills = {one.get_xdata()[0]: one.get_markerfacecolor() for one in axes.lines[2:]}
+    assert fills == {FURTHER: LIGHT.paper, OWN: axes.lines[1].get_color()}
+
+
+def test_budgets_alone_have_the_looks_of_their_systems(grown: Study) -> None:
+    systems = ["baseline@300", "no_noise@300", "plain_ae@300"]
+    points = figure.table(grown).assign(system="no_noise@300", name="no_noise")
+    with styled(LIGHT, systems, WIDTH) as style:
+        drawn = figure.draw(points)
+    assert drawn.axes[0].lines[1].get_color() == style.look("no_noise@300").colour
+    assert [one.get_text() for one in drawn.legends[0].get_texts()] == ["no_noise"]
