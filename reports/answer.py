@@ -176,13 +176,17 @@ def interval(one: Estimate, digits: int) -> str:
 
 
 def open_claims(asked: Sequence[Claim]) -> str:
-    """What nothing measured: how many systems have no run, then the metrics that runs lack."""
+    """What nothing measured: how many systems have no run, then the metrics that runs lack at
+    every budget.
+    """
     unmeasured = [one for one in asked if one.verdict == NOT_MEASURED]
     absent = [found[1] for one in unmeasured if (found := ABSENT.fullmatch(one.reason))]
     steps = dict.fromkeys(budget for one in absent if (budget := split_name(one)[1]))
     absent = [one for one in absent if not split_name(one)[1]]
     lacking = [
-        f"{one.what} of {one.system}" for one in unmeasured if not ABSENT.fullmatch(one.reason)
+        f"{one.what} of {one.system}"
+        for one in at_one_budget(asked)
+        if one.verdict == NOT_MEASURED and not ABSENT.fullmatch(one.reason)
     ]
     parts = []
     if absent:
