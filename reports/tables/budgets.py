@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from reports.formatting import UNKNOWN
 from reports.study.budgets import BudgetEffect, BudgetTrend
 from reports.study.results import NOTHING
 from reports.tables.table import Cell, Column, Table, difference_cell, text_cell
@@ -30,12 +31,13 @@ def budgets(trends: Sequence[BudgetTrend], intervals: str = "95% intervals") -> 
 def row(trend: BudgetTrend, steps: Sequence[int]) -> list[Cell]:
     """One claim at each of the steps."""
     metric = trend.claim.metric
-    effects = {one.steps: one.effect for one in trend.effects}
+    by_steps = {one.steps: one for one in trend.effects}
+    found = [by_steps.get(one) for one in steps]
     return [
         text_cell(trend.name),
         text_cell(trend.claim.what + (" %" if metric.percent else "")),
-        *(difference_cell(effects.get(one, NOTHING), metric.digits) for one in steps),
-        text_cell(", ".join(map(told, trend.effects))),
+        *(difference_cell(one.effect if one else NOTHING, metric.digits) for one in found),
+        text_cell(", ".join(told(one) if one else UNKNOWN for one in found)),
     ]
 
 

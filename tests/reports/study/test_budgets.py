@@ -150,6 +150,8 @@ def test_the_table_has_a_column_a_budget(grown: Study) -> None:
     assert row[2].interval
     assert row[4].text == "supported (2), supported (2)"
     assert told(replace(found[0].effects[0], verdict="one seed", seeds=1)) == "one seed"
+    shorter = replace(found[0], effects=found[0].effects[1:])
+    assert budgets([*found, shorter]).rows[1][4].text == "\N{EN DASH}, supported (2)"
 
 
 def test_page_and_answer_tell_it(grown: Study) -> None:
