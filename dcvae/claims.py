@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 BASELINE = "baseline"
+STUDY, EXPLORATORY = "study", "exploratory"  # families: written down before the runs, or not
 DIRECTIONS = ("up", "down")
 REQUIRED = ("text", "metric", "direction", "margin", "component")
 OPTIONAL = ("against",)

@@ -63,12 +63,12 @@ def answer(folder: Path) -> str:
     table = "\n".join([HEAD, *rows(once)])
     read_from = basis(results.record, read_plan(folder))
     below = " ".join(filter(None, (read_from, beside(once), open_claims(asked))))
-    parts = [table, wrapped(below), *as_training_grows(find_trends(asked, results.steps))]
+    parts = [table, wrapped(below), *other_budgets(find_trends(asked, results.steps))]
     return "\n\n".join([BEGIN, *parts, END])
 
 
-def as_training_grows(trends: Sequence[BudgetTrend]) -> Iterator[str]:
-    """The effects at several training budgets, and where a verdict changes with these."""
+def other_budgets(trends: Sequence[BudgetTrend]) -> Iterator[str]:
+    """The effects at several training budgets, and how many verdicts change between them."""
     if trends:
         what = "**Other training budgets**, each a training of its own, in the full design."
         yield wrapped(" ".join([what, *sentences(trends)]))

@@ -7,10 +7,9 @@ from analysis.statistics import contrasts
 from analysis.statistics.contrasts import Weights
 from analysis.statistics.ratios import Cell
 from analysis.statistics.study_runs import Study
-from dcvae.claims import BASELINE, Claim, read_claims
+from dcvae.claims import BASELINE, EXPLORATORY, STUDY, Claim, read_claims
 from dcvae.system_names import system_name
 
-STUDY, EXPLORATORY = "study", "exploratory"
 MAIN_EFFECT, DIFFERENCE = "main effect", "difference"
 
 

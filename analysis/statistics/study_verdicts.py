@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 from analysis.statistics.comparisons import (
     DIFFERENCE,
     MAIN_EFFECT,
-    STUDY,
     Comparison,
     find_comparisons,
     grouped,
@@ -33,6 +32,7 @@ from analysis.statistics.verdicts import (
     holm,
     verdict,
 )
+from dcvae.claims import STUDY
 
 
 class Verdict(NamedTuple):

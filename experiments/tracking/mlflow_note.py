@@ -14,14 +14,13 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
-from dcvae.claims import BASELINE
+from dcvae.claims import BASELINE, STUDY
 from dcvae.runs import ANALYSIS, CLAIMS, RunError
 from dcvae.utils.errors import damage_in
 from experiments.tracking.mlflow_study import VERDICT_TAG, description
 
 HEADLINES = ("reconstruction/stoi", "reconstruction/pesq_wb", "reconstruction/mel_l1")
 LONGEST, LAST_LINE = 8000, 60  # characters of a tag, and of what ends a cut one
-STUDY = "study"  # the family of the claims that were written down for it
 DIGITS = 4
 COLUMNS = {  # of claims.csv
     "system": str, "against": str, "text": str, "condition": str, "metric": str, "margin": float,

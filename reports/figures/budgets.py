@@ -8,8 +8,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from reports.figures.lines import panels
 from reports.figures.plot import INTERVALS, Plot
 from reports.figures.style import current
-from reports.study.budgets import BudgetEffect, BudgetTrend, find_trends
-from reports.study.claims import claims
+from reports.study.budgets import BudgetEffect, BudgetTrend, trends_of
 from reports.study.study import Study
 
 COLUMNS = ["system", "name", "what", "steps", "mean", "low", "high", "margin", "is_repeated"]
@@ -17,11 +16,7 @@ COLUMNS = ["system", "name", "what", "steps", "mean", "low", "high", "margin", "
 
 def table(study: Study) -> pd.DataFrame:
     """The columns COLUMNS: a claim's effect at each training budget; `name` is without it."""
-    rows = [
-        row(trend, one)
-        for trend in find_trends(claims(study), study.results.steps)
-        for one in trend.effects
-    ]
+    rows = [row(trend, one) for trend in trends_of(study) for one in trend.effects]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

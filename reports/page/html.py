@@ -18,7 +18,7 @@ from reports.names import letters_of, short_names, told
 from reports.page.audio_grid import PEER, Listening, listening
 from reports.page.embed import figure_uris
 from reports.study import design_findings
-from reports.study.budgets import at_one_budget, find_trends
+from reports.study.budgets import at_one_budget, trends_of
 from reports.study.budgets import sentences as budget_sentences
 from reports.study.claims import claims as find_claims
 from reports.study.claims import looks_taken
@@ -68,7 +68,7 @@ def render(
     latent_space, unseen = page_rows.latent_space(study), page_rows.unseen_voices(study)
     noise = robustness.curves(study)
     claims, interactions = find_claims(study), page_interactions(study)
-    trends = find_trends(claims, study.results.steps)
+    trends = trends_of(study)
     letters = letters_of(study.systems)
     findings = design_findings.findings(study, claims, [plot.name for plot, _ in measured])
     environment = jinja2.Environment(

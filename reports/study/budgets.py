@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from dcvae.claims import BASELINE
 from dcvae.system_names import split_name
 from reports.study.claims import Claim
+from reports.study.claims import claims as claims_of
 from reports.study.results import DECIDED, NOT_MEASURED, ONE_SEED, Estimate
+from reports.study.study import Study
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ def representative(group: Sequence[Claim]) -> Claim:
     """The claim that stands for those of other budgets; `min` takes the first of equals."""
     ranks = {NOT_MEASURED: 2, ONE_SEED: 1}
     return min(group, key=lambda one: ranks.get(one.verdict, 0))
+
+
+def trends_of(study: Study) -> list[BudgetTrend]:
+    """Those of a study's claims."""
+    return find_trends(claims_of(study), study.results.steps)
 
 
 def find_trends(claims: Sequence[Claim], steps: int | None) -> list[BudgetTrend]:

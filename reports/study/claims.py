@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from dcvae.claims import BASELINE
+from dcvae.claims import BASELINE, STUDY
 from dcvae.system_names import split_name
 from reports.metric_registry import Metric, describe, metric_of
 from reports.study.results import ONE_SEED, UNDECIDED, Estimate, Record, Results
@@ -127,7 +127,7 @@ def claim_of(row: Record, results: Results) -> Claim:
         margin=metric.unit * row["margin"],
         contrast=row["contrast"],
         stratum=row["stratum"],
-        is_exploratory=row["family"] != "study",
+        is_exploratory=row["family"] != STUDY,
         baseline=metric.unit * row["baseline"],
         value=metric.unit * row["value"],
         difference=metric.shown(difference),

@@ -4,8 +4,7 @@ import math
 
 from reports.formatting import UNKNOWN
 from reports.metric_registry import LATENT, LATENTS, QUALITY, UNSEEN, Metric
-from reports.study.budgets import find_trends
-from reports.study.claims import claims as find_claims
+from reports.study.budgets import trends_of
 from reports.study.study import Study
 from reports.tables import page_rows
 from reports.tables.budgets import budgets
@@ -62,7 +61,7 @@ def all_tables(study: Study) -> list[Table]:
         modelability(study),
         peers(study),
         claims(study),
-        budgets(find_trends(find_claims(study), study.results.steps), study.intervals),
+        budgets(trends_of(study), study.intervals),
         interactions(study),
         cost(study),
     ]
