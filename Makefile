@@ -55,7 +55,7 @@ reference: setup  ## Rebuild the reference study's verdicts, page and figures fr
 	@rm -rf $(REBUILT)
 	@$(ENV) python -m analysis.archive restore $(KEPT) --runs $(REBUILT)/runs
 	@$(ENV) python -W ignore -m reports.build $(REBUILT)/runs --study reference --out $(REBUILT)/report
-	@cp $(REBUILT)/runs/studies/reference/{statistics,claims,interactions}.csv \
+	@cp $(REBUILT)/runs/studies/reference/{statistics,claims,interactions,budget_changes}.csv \
 	    $(REBUILT)/runs/studies/reference/statistics.json $(KEPT)
 	@rm -rf $(KEPT)/figures && mkdir $(KEPT)/figures
 	@find $(REBUILT)/report/figures -name '*.svg' -size -$(LARGEST) -exec cp {} $(KEPT)/figures \;

@@ -50,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def describe(study: Study) -> Iterator[str]:
     """The lines of both tables, and what was left out."""
     yield from (f"# {line}" for line in study.left_out)
-    verdicts = {(one.system, one.claim): one for one in find_verdicts(study)[0] if not one.stratum}
+    verdicts = {
+        (one.system, one.claim): one for one in find_verdicts(study).verdicts if not one.stratum
+    }
     yield "claim\tseeds\tclips\tdifference\tsd of seeds\tse of clips\tcorrelation\tverdict\tneeds"
     comparisons = find_comparisons(study)
     for one in comparisons:

@@ -3,7 +3,8 @@
     RUNS/SIZE/ABLATION/seed<N>/     run.json, metrics.jsonl, last/, best/
         analysis/                   table.csv, clips.csv, analysis.json, summary.csv, figures/, ...
     RUNS/peers/NAME/seed0/          the same of other systems, which are not trained here
-    RUNS/SIZE/, RUNS/studies/NAME/  statistics.json, statistics.csv, claims.csv, interactions.csv
+    RUNS/SIZE/, RUNS/studies/NAME/  statistics.json, statistics.csv, claims.csv, interactions.csv,
+                                    budget_changes.csv
     RUNS/studies/NAME/              study.json: the runs and claims that are planned
 
 Training writes run.json and study.json, the analysis the rest; reports read all of it.
@@ -37,6 +38,7 @@ PROTOCOL, EVAL_RESULTS = "README.md", "eval_results.yaml"  # in it: to compare w
 STUDIES, PEERS = "studies", "peers"  # folders of RUNS
 PLAN = "study.json"
 STATISTICS, CLAIMS, INTERACTIONS = "statistics.csv", "claims.csv", "interactions.csv"
+BUDGET_CHANGES = "budget_changes.csv"
 STATISTICS_RECORD = "statistics.json"
 FINISHED = "finished"
 ARCHIVED = "archived"  # in run.json of a run that was restored without its weights

@@ -63,7 +63,7 @@ def answer(folder: Path) -> str:
     table = "\n".join([HEAD, *rows(once)])
     read_from = basis(results.record, read_plan(folder))
     below = " ".join(filter(None, (read_from, beside(once), open_claims(asked))))
-    parts = [table, wrapped(below), *other_budgets(find_trends(asked, results.steps))]
+    parts = [table, wrapped(below), *other_budgets(find_trends(asked, results))]
     return "\n\n".join([BEGIN, *parts, END])
 
 

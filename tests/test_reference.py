@@ -12,7 +12,13 @@ from experiments.studies.plan import make_plan
 from experiments.studies.registration import described
 
 KEPT = Path(__file__).parents[1] / "reports" / "reference"
-STATISTICS = ("statistics.csv", "claims.csv", "interactions.csv", "statistics.json")
+STATISTICS = (
+    "statistics.csv",
+    "claims.csv",
+    "interactions.csv",
+    "budget_changes.csv",
+    "statistics.json",
+)
 
 
 @pytest.fixture(scope="module")

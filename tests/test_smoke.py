@@ -164,7 +164,7 @@ def test_analysis_and_report(place, python):
     assert "analysis/reconstruction/stoi" in run.data.metrics
     tables = json.loads(parent.data.tags["mlflow.loggedArtifacts"])
     assert [Path(one["path"]).name for one in tables] == [
-        "statistics.json", "claims.json", "interactions.json",
+        "statistics.json", "claims.json", "interactions.json", "budget_changes.json",
     ]  # fmt: skip
     assert "| STOI ↑ |" in (place / folders[0] / "last" / "README.md").read_text()
     statistics = pd.read_csv(place / "runs" / "debug" / "statistics.csv")

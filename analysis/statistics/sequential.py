@@ -13,9 +13,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from analysis.statistics.differences import ALPHA
-from analysis.statistics.interactions import Interaction
 from analysis.statistics.study_runs import Study
-from analysis.statistics.study_verdicts import Verdict, find_verdicts
+from analysis.statistics.study_verdicts import Inferences, find_verdicts
 from analysis.statistics.verdicts import DECIDED
 
 TESTABLE = 2  # seeds: fewer test nothing, so that a look at them spends nothing
@@ -46,9 +45,7 @@ class Look(NamedTuple):
     decided: dict[str, str]  # verdict by Verdict.name
 
 
-def look_again(
-    study: Study, looks: list[Look]
-) -> tuple[Study, list[Verdict], list[Interaction], list[Look]]:
+def look_again(study: Study, looks: list[Look]) -> tuple[Study, Inferences, list[Look]]:
     """Judge the whole blocks of a study that goes on; what an earlier look decided stays.
 
     A block is all runs of a seed. One that is not scored to its end is not looked at, so that a
@@ -60,12 +57,12 @@ def look_again(
     earlier = [look for look in looks if look.seeds < seeds]
     alpha = level_of_look(seeds, [look.seeds for look in earlier], study.plan.max_seeds)
     whole = replace(study, runs=[run for run in study.runs if run.seed in blocks])
-    verdicts, interactions = find_verdicts(whole, alpha)
+    found = find_verdicts(whole, alpha)
     known = {name: said for look in earlier for name, said in look.decided.items()}
     numbers = {name: n for n, look in enumerate(earlier, 1) for name in look.decided}
     new = {
         name: said
-        for one in verdicts
+        for one in found.verdicts
         if not one.stratum
         for name, said in (
             (one.name, one.verdict),
@@ -82,10 +79,10 @@ def look_again(
             full_design_verdict=known.get(one.full_design_name, one.full_design_verdict),
             look=numbers.get(one.name, math.nan),
         )
-        for one in verdicts
+        for one in found.verdicts
     ]
     looks = [*earlier, Look(seeds, alpha, new)] if seeds >= TESTABLE else looks
-    return whole, verdicts, interactions, looks
+    return whole, found._replace(verdicts=verdicts), looks
 
 
 def whole_blocks(study: Study) -> list[int]:

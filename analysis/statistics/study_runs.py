@@ -52,6 +52,11 @@ class Study:
         return self.plan.budgets if self.plan else list(dict.fromkeys(r.budget for r in self.runs))
 
     @property
+    def steps(self) -> int | None:
+        """Of the size's own training; None where no run that is analysed says it."""
+        return next((run.steps for run in self.analysed if not run.budget and run.steps), None)
+
+    @property
     def systems(self) -> list[str]:
         return list(dict.fromkeys(run.system for run in self.analysed))
 

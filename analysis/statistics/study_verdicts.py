@@ -1,8 +1,9 @@
-"""The verdict on every claim of a study, and the interactions of its factors."""
+"""The verdict on every claim of a study, and what is tested beside: see `Inferences`."""
 
 import math
 from typing import Any, NamedTuple
 
+from analysis.statistics.budget_changes import BudgetChange, find_budget_changes
 from analysis.statistics.comparisons import (
     DIFFERENCE,
     MAIN_EFFECT,
@@ -81,13 +82,21 @@ class Verdict(NamedTuple):
         return f"{self.name} in the full design"
 
 
-def find_verdicts(study: Study, alpha: float = ALPHA) -> tuple[list[Verdict], list[Interaction]]:
+class Inferences(NamedTuple):
+    """What is tested of a study, each list a CSV in its folder."""
+
+    verdicts: list[Verdict]
+    interactions: list[Interaction]
+    budget_changes: list[BudgetChange]
+
+
+def find_verdicts(study: Study, alpha: float = ALPHA) -> Inferences:
     """Every claim, tested as families, and the interactions of the factors in their metrics.
 
     The study's claims at one training budget are one family (Holm). Where an interaction is clear
     the claim gets a verdict in both strata of the other factor too, corrected for the family and
     for the claim's strata (Bonferroni); a main effect has one in the full design beside its own,
-    corrected for the family (Bonferroni).
+    corrected for the family (Bonferroni). How claims change with the budget is a family of its own.
     """
     comparisons = find_comparisons(study)
     interactions = [
@@ -108,7 +117,7 @@ def find_verdicts(study: Study, alpha: float = ALPHA) -> tuple[list[Verdict], li
                 part = measure(study, stratum.cell, stratum.weights)
                 p_part = bonferroni(part.estimate.p, len(parts) * len(family))
                 verdicts.append(row(study, stratum, part, p_part, alpha, len(family)))
-    return verdicts, interactions
+    return Inferences(verdicts, interactions, find_budget_changes(study, comparisons, alpha))
 
 
 def in_full_design(

@@ -2,7 +2,7 @@
 
 - statistics.csv: a row for each system, condition and metric: its value, and its difference to the
   baseline of the same training budget.
-- claims.csv and interactions.csv: see study_verdicts.py.
+- claims.csv, interactions.csv and budget_changes.csv: see study_verdicts.py.
 - statistics.json: from which tables they were made, so that a reader sees whether they are still
   those; which claims are open; and the looks of a study that goes on until they are decided.
 """
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from analysis.statistics.budget_changes import BudgetChange
 from analysis.statistics.contrasts import difference
 from analysis.statistics.differences import ALPHA
 from analysis.statistics.interactions import Interaction
@@ -25,9 +26,10 @@ from analysis.statistics.measured import UNMEASURED, measure, system_estimate
 from analysis.statistics.ratios import Cell, Ratio, find_ratios, most_frequent
 from analysis.statistics.sequential import Look, look_again
 from analysis.statistics.study_runs import Study, cells, has_tables, read_study
-from analysis.statistics.study_verdicts import Verdict, find_verdicts, is_open
+from analysis.statistics.study_verdicts import Inferences, Verdict, find_verdicts, is_open
 from dcvae.claims import BASELINE
 from dcvae.runs import (
+    BUDGET_CHANGES,
     CLAIMS,
     INTERACTIONS,
     STATISTICS,
@@ -103,10 +105,10 @@ def summarise_locked(folder: Path) -> list[str]:
         return [*study.left_out, line]
     looks: list[Look] = []
     if study.plan is not None and study.plan.max_seeds is not None:
-        study, verdicts, interactions, looks = look_again(study, read_looks(folder))
+        study, found, looks = look_again(study, read_looks(folder))
     else:
-        verdicts, interactions = find_verdicts(study)
-    write(folder, study, compute(study), verdicts, interactions, looks)
+        found = find_verdicts(study)
+    write(folder, study, compute(study), found, looks)
     return study.left_out
 
 
@@ -177,16 +179,16 @@ def write(
     folder: Path,
     study: Study,
     statistics: Sequence[Statistic],
-    verdicts: Sequence[Verdict],
-    interactions: Sequence[Interaction],
+    found: Inferences,
     looks: Sequence[Look],
 ) -> None:
     """The files of the study, statistics.json last: it names the contents of the others."""
     digests = {}
     for name, rows, columns in (
         (STATISTICS, statistics, Statistic._fields),
-        (CLAIMS, verdicts, Verdict._fields),
-        (INTERACTIONS, interactions, Interaction._fields),
+        (CLAIMS, found.verdicts, Verdict._fields),
+        (INTERACTIONS, found.interactions, Interaction._fields),
+        (BUDGET_CHANGES, found.budget_changes, BudgetChange._fields),
     ):
         text = pd.DataFrame(rows, columns=pd.Index(columns)).to_csv(
             index=False, na_rep="nan", float_format="%.10g"
@@ -198,10 +200,10 @@ def write(
         "alpha": ALPHA,
         **plan_record(study),
         "seeds": sorted({run.seed for run in study.analysed}),
-        "steps": next((run.steps for run in study.analysed if not run.budget and run.steps), None),
+        "steps": study.steps,
         "looks": [look._asdict() for look in looks],
-        "open": [one.name for one in verdicts if is_open(one)],
-        "verdicts": dict(Counter(one.verdict for one in verdicts if not one.stratum)),
+        "open": [one.name for one in found.verdicts if is_open(one)],
+        "verdicts": dict(Counter(one.verdict for one in found.verdicts if not one.stratum)),
         "files": digests,
         "tables": {run.name: run.sha256 for run in study.analysed},
         "left_out": study.left_out,

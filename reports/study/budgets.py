@@ -5,9 +5,17 @@ from dataclasses import dataclass
 
 from dcvae.claims import BASELINE
 from dcvae.system_names import split_name
+from reports.metric_registry import Metric
 from reports.study.claims import Claim
 from reports.study.claims import claims as claims_of
-from reports.study.results import DECIDED, NOT_MEASURED, ONE_SEED, Estimate
+from reports.study.results import (
+    DECIDED,
+    NOT_MEASURED,
+    ONE_SEED,
+    Estimate,
+    Record,
+    Results,
+)
 from reports.study.study import Study
 
 
@@ -26,11 +34,23 @@ class BudgetEffect:
 
 
 @dataclass(frozen=True)
+class BudgetChange:
+    """How the effect changed from one budget to a longer one, in the unit of the metric."""
+
+    shorter: int  # steps
+    longer: int
+    difference: Estimate
+    p_holm: float
+    clear: bool
+
+
+@dataclass(frozen=True)
 class BudgetTrend:
     """One claim at two training budgets or more, the shortest first."""
 
     claim: Claim  # as it stands in `at_one_budget`
     effects: list[BudgetEffect]  # those that were measured
+    change: BudgetChange | None  # where two seeds have two budgets
 
     @property
     def name(self) -> str:
@@ -62,18 +82,34 @@ def representative(group: Sequence[Claim]) -> Claim:
 
 def trends_of(study: Study) -> list[BudgetTrend]:
     """Those of a study's claims."""
-    return find_trends(claims_of(study), study.results.steps)
+    return find_trends(claims_of(study), study.results)
 
 
-def find_trends(claims: Sequence[Claim], steps: int | None) -> list[BudgetTrend]:
-    """Every claim of the study that was measured at two budgets; `steps` are the size's own."""
+def find_trends(claims: Sequence[Claim], results: Results) -> list[BudgetTrend]:
+    """Every claim of the study that was measured at two budgets."""
     trends = []
+    changes = {row["claim"]: row for row in results.budget_changes}
     for group in by_budget([one for one in claims if not one.is_exploratory]):
-        found = {one.steps: one for claim in group for one in effect_of(claim, steps)}
+        found = {one.steps: one for claim in group for one in effect_of(claim, results.steps)}
         if len(found) > 1:
             effects = [found[budget] for budget in sorted(found)]
-            trends.append(BudgetTrend(representative(group), effects))
+            claim = representative(group)
+            row = changes.get(claim.id)
+            change = change_of(row, claim.metric) if row is not None else None
+            trends.append(BudgetTrend(claim, effects, change))
     return trends
+
+
+def change_of(row: Record, metric: Metric) -> BudgetChange:
+    """One row of budget_changes.csv."""
+    found = Estimate(row["difference"], row["low"], row["high"], int(row["clips"]), p=row["p"])
+    return BudgetChange(
+        int(row["shorter"]),
+        int(row["longer"]),
+        metric.shown(found),
+        row["p_holm"],
+        row["clear"] == "True",
+    )
 
 
 def by_budget(claims: Sequence[Claim]) -> list[list[Claim]]:
@@ -96,12 +132,29 @@ def effect_of(claim: Claim, steps: int | None) -> Iterator[BudgetEffect]:
 
 
 def sentences(trends: Sequence[BudgetTrend]) -> Iterator[str]:
-    """Which verdicts change with the budget, of how many that could be seen to.
+    """Which verdicts change with the budget, of how many that could be seen to, and which effects.
 
-    They compare decisions: an effect may change and both be decided alike.
+    An effect may change and both be decided alike.
     """
     if not trends:
         return
+    yield from verdict_sentences(trends)
+    yield from change_sentences(trends)
+
+
+def change_sentences(trends: Sequence[BudgetTrend]) -> Iterator[str]:
+    """The effects that change clearly between the budgets, of those that were tested."""
+    tested = [(one, one.change) for one in trends if one.change is not None]
+    if not tested:
+        return
+    clear = [f"{one.name}, {one.claim.what}" for one, change in tested if change.clear]
+    effects, are = ("1 effect", "is") if len(tested) == 1 else (f"{len(tested)} effects", "are")
+    named = f"clear ones: {'; '.join(clear)}" if clear else "none is clear"
+    yield f"{effects} {are} tested for a change with the budget; {named}."
+
+
+def verdict_sentences(trends: Sequence[BudgetTrend]) -> Iterator[str]:
+    """Which verdicts differ between budgets that decide."""
     comparable = [one for one in trends if len(one.decided) > 1]
     if not comparable:
         yield "No claim is decided at two budgets so far, so that no verdict can be seen to change."

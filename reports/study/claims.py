@@ -26,6 +26,7 @@ class SimpleEffect:
 class Claim:
     """What an ablation's file expects, and what was measured, in the unit of its metric."""
 
+    id: str  # without the budget
     system: str
     against: str
     component: str  # the promise of the design that it speaks of
@@ -117,6 +118,7 @@ def claim_of(row: Record, results: Results) -> Claim:
     metric = metric_of(row["metric"])
     difference = Estimate(row["difference"], row["low"], row["high"], int(row["clips"]), p=row["p"])
     return Claim(
+        id=row["claim"],
         system=row["system"],
         against=row["against"],
         component=row["component"],

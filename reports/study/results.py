@@ -1,4 +1,4 @@
-"""What the analysis computed of a study: statistics.csv and claims.csv beside the runs."""
+"""What the analysis computed of a study: the CSV files and statistics.json in its folder."""
 
 import math
 import re
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from dcvae.runs import (
+    BUDGET_CHANGES,
     CLAIMS,
     INTERACTIONS,
     STATISTICS,
@@ -36,6 +37,10 @@ INTERACTIONS_COLUMNS = {
     "condition", "metric", "factor", "other", "difference", "low", "high", "p", "p_holm", "clear",
     "seeds", "clips",
 }  # fmt: skip
+BUDGET_CHANGES_COLUMNS = {
+    "claim", "condition", "metric", "shorter", "longer", "difference", "low", "high", "p", "p_holm",
+    "clear", "seeds", "clips",
+}  # fmt: skip
 TEXTS = {
     "system", "against", "claim", "component", "text", "condition", "metric", "direction",
     "contrast", "stratum", "family", "verdict", "full_design_verdict", "factor", "other", "clear",
@@ -45,9 +50,11 @@ FILES = {
     STATISTICS: STATISTICS_COLUMNS,
     CLAIMS: CLAIMS_COLUMNS,
     INTERACTIONS: INTERACTIONS_COLUMNS,
+    BUDGET_CHANGES: BUDGET_CHANGES_COLUMNS,
 }
 COUNTS = {
     "n_scored", "n_failed", "n_paired", "seeds", "seeds_paired", "clips", "full_design_seeds",
+    "shorter", "longer",
 }  # fmt: skip
 UNDECIDED, ONE_SEED, NOT_MEASURED = "undecided", "one seed", "not measured"
 DECIDED = ("supported", "contradicted", "negligible")
@@ -109,6 +116,7 @@ class Results:
     claims: list[Record] = field(default_factory=list)  # the columns of claims.csv
     record: Record = field(default_factory=dict)
     interactions: list[Record] = field(default_factory=list)  # the columns of interactions.csv
+    budget_changes: list[Record] = field(default_factory=list)  # of budget_changes.csv
 
     @cached_property
     def rows(self) -> dict[tuple[str, ...], Record]:
@@ -168,10 +176,11 @@ def read_results(folder: Path, command: str) -> Results:
     for name in FILES:
         if files_sha256(folder / name) != (record.get("files") or {}).get(name):
             raise RunError(f"{folder / name} is not what was computed: run `{command}`")
-    values, claims, interactions = (
+    values, *others = (
         read_table(folder / name, columns, command) for name, columns in FILES.items()
     )
-    return Results(values, records(claims), record, records(interactions))
+    claims, interactions, changes = map(records, others)
+    return Results(values, claims, record, interactions, changes)
 
 
 def read_table(path: Path, columns: set[str], command: str) -> pd.DataFrame:

@@ -5,7 +5,14 @@ from collections.abc import Sequence
 from reports.formatting import UNKNOWN
 from reports.study.budgets import BudgetEffect, BudgetTrend
 from reports.study.results import NOTHING
-from reports.tables.table import Cell, Column, Table, difference_cell, text_cell
+from reports.tables.table import (
+    Cell,
+    Column,
+    Table,
+    difference_cell,
+    number_cell,
+    text_cell,
+)
 
 
 def budgets(trends: Sequence[BudgetTrend], intervals: str = "95% intervals") -> Table:
@@ -16,12 +23,15 @@ def budgets(trends: Sequence[BudgetTrend], intervals: str = "95% intervals") -> 
         "Effects by training budget",
         "System minus the one that it is compared with, both trained for as many steps, each budget"
         " a training of its own; where the ablation is a factor, in the full design alone. With"
-        f" {intervals}. Verdicts of one budget are corrected among themselves; that an effect"
-        " changes was not tested.",
+        f" {intervals}. Verdicts of one budget are corrected among themselves. Change: the effect"
+        " after the most steps minus that after the fewest, of the budgets with two seeds, paired"
+        " by seed, with its p after Holm's correction for all changes.",
         [
             Column("system", "system", words=True),
             Column("metric", "metric", words=True),
             *(Column(f"steps_{n}", f"{n:,} steps", counted=True, paired=True) for n in steps),
+            Column("change", "change", counted=True, paired=True),
+            Column("change_p_holm", "p of the change"),
             Column("verdicts", "verdicts (seeds)", words=True, long=True),
         ],
         [row(trend, steps) for trend in trends],
@@ -30,13 +40,15 @@ def budgets(trends: Sequence[BudgetTrend], intervals: str = "95% intervals") -> 
 
 def row(trend: BudgetTrend, steps: Sequence[int]) -> list[Cell]:
     """One claim at each of the steps."""
-    metric = trend.claim.metric
+    metric, change = trend.claim.metric, trend.change
     by_steps = {one.steps: one for one in trend.effects}
     found = [by_steps.get(one) for one in steps]
     return [
         text_cell(trend.name),
         text_cell(trend.claim.what + (" %" if metric.percent else "")),
         *(difference_cell(one.effect if one else NOTHING, metric.digits) for one in found),
+        difference_cell(change.difference if change else NOTHING, metric.digits),
+        number_cell(change.p_holm if change else None, 3),
         text_cell(", ".join(told(one) if one else UNKNOWN for one in found)),
     ]
 

@@ -182,7 +182,7 @@ def test_a_clear_interaction_gives_the_claim_within_its_strata(tmp_path, tables,
     assert rows["p_holm"].iloc[1] == pytest.approx(4 * rows["p"].iloc[1])  # two claims, two strata
     assert bonferroni(0.4, 4) == 1.0
     assert math.isnan(bonferroni(math.nan, 4))
-    _, (interaction,) = find_verdicts(read_study(study))
+    (interaction,) = find_verdicts(read_study(study)).interactions
     assert interaction.clear
     assert interaction.difference == pytest.approx(-0.1, abs=0.003)
 
@@ -210,7 +210,7 @@ def test_what_an_earlier_look_decided_in_the_full_design_stays(tmp_path, tables)
     (study / "study.json").write_text(json.dumps(plan))
     name = "no_noise:reconstruction/stoi in the full design"
     earlier = Look(2, 0.01, {name: "contradicted"})
-    _, found, _, looks = look_again(read_study(study), [earlier])
+    _, (found, _, _), looks = look_again(read_study(study), [earlier])
     said = {one.system: one.full_design_verdict for one in found}
     assert said == {"no_noise": "contradicted", "no_layernorm": "supported"}
     assert set(looks[-1].decided) == {

@@ -161,7 +161,13 @@ def test_the_same_tables_give_the_same_files_and_the_record_names_them(tmp_path,
     folder = tables.write_run(tmp_path, "baseline", tables.stoi(0.5))
     tables.write_run(tmp_path, "x", tables.stoi(0.6), claims=[tables.claim()])
     summarise_study(tmp_path / "tiny")
-    names = ("statistics.csv", "claims.csv", "interactions.csv", "statistics.json")
+    names = (
+        "statistics.csv",
+        "claims.csv",
+        "interactions.csv",
+        "budget_changes.csv",
+        "statistics.json",
+    )
     first = [(tmp_path / "tiny" / name).read_bytes() for name in names]
     summarise_study(tmp_path / "tiny")
     assert first == [(tmp_path / "tiny" / name).read_bytes() for name in names]

@@ -14,10 +14,19 @@ from reports.answer import answer
 from reports.figures import budgets as figure
 from reports.figures import claims_forest
 from reports.figures.style import COLUMN, LIGHT, PAPER, WIDTH, Theme, styled
+from reports.formatting import signed
 from reports.page.html import render
-from reports.study.budgets import BudgetTrend, at_one_budget, find_trends, sentences
+from reports.study.budgets import (
+    BudgetChange,
+    BudgetTrend,
+    at_one_budget,
+    change_sentences,
+    find_trends,
+    sentences,
+)
 from reports.study.claims import claims
 from reports.study.collect import collect
+from reports.study.results import Estimate
 from reports.study.study import Study
 from reports.tables.budgets import budgets, told
 
@@ -46,13 +55,13 @@ def grown(
 
 def trend(study: Study, verdicts: dict[int, str]) -> BudgetTrend:
     """The study's first trend, with these verdicts by steps."""
-    found = find_trends(claims(study), OWN)[0]
+    found = find_trends(claims(study), study.results)[0]
     effects = [replace(found.effects[0], steps=n, verdict=said) for n, said in verdicts.items()]
     return replace(found, effects=effects)
 
 
 def test_a_trend_has_the_effect_in_the_full_design_at_each_budget(grown: Study) -> None:
-    (found,) = find_trends(claims(grown), grown.results.steps)
+    (found,) = find_trends(claims(grown), grown.results)
     assert (found.name, found.claim.system) == ("no_noise", "no_noise")
     assert [one.steps for one in found.effects] == [FURTHER, OWN]
     cell = "latent_noise_1.0", "mel_l1"
@@ -92,26 +101,29 @@ def test_a_claim_stands_at_the_first_budget_with_two_seeds(
 
 def test_claims_without_a_value_or_outside_the_family_are_no_trend(grown: Study) -> None:
     own, further = (one for one in claims(grown) if one.system.startswith("no_noise"))
-    assert len(find_trends([own, further], OWN)) == 1
+    assert len(find_trends([own, further], grown.results)) == 1
     lacking = replace(further, difference=replace(further.difference, mean=math.nan))
-    assert find_trends([own, lacking], OWN) == []
-    assert find_trends([replace(one, is_exploratory=True) for one in (own, further)], OWN) == []
+    assert find_trends([own, lacking], grown.results) == []
+    exploratory = [replace(one, is_exploratory=True) for one in (own, further)]
+    assert find_trends(exploratory, grown.results) == []
 
 
 def test_a_budget_of_the_size_s_own_steps_is_no_other_one(grown: Study) -> None:
     own, further = (one for one in claims(grown) if one.system.startswith("no_noise"))
-    assert find_trends([own, further], FURTHER) == []
+    results = replace(grown.results, record={"steps": FURTHER})
+    assert find_trends([own, further], results) == []
 
 
 def test_what_another_system_is_compared_with_is_named(grown: Study) -> None:
     pair = [one for one in claims(grown) if one.system.startswith("no_noise")]
     pair = [replace(one, against=f"other{one.against.removeprefix('baseline')}") for one in pair]
-    assert [one.name for one in find_trends(pair, OWN)] == ["no_noise to other"]
+    assert [one.name for one in find_trends(pair, grown.results)] == ["no_noise to other"]
 
 
 def test_one_budget_is_no_trend(grown: Study, planned: Study) -> None:
-    assert find_trends(claims(planned), OWN) == []
-    assert find_trends(claims(grown), None) == []  # the size's own steps are unknown
+    assert find_trends(claims(planned), planned.results) == []
+    unknown = replace(grown.results, record={})  # the size's own steps
+    assert find_trends(claims(grown), unknown) == []
     assert budgets([]).empty
     assert figure.table(planned).empty
     assert list(sentences([])) == []
@@ -139,19 +151,43 @@ def test_it_is_told_which_verdicts_change_of_those_that_can_be_compared(
     assert told in " ".join(sentences([trend(grown, verdicts)]))
 
 
+def test_it_is_told_which_effects_change_clearly(grown: Study) -> None:
+    (found,) = find_trends(claims(grown), grown.results)
+    assert found.change is not None
+    change = BudgetChange(300, 1200, Estimate(0.25, 0.2, 0.3, 6), p_holm=0.02, clear=True)
+    unclear = replace(found, change=replace(found.change, clear=False))
+    assert list(change_sentences([replace(found, change=None)])) == []
+    assert list(change_sentences([unclear])) == [
+        "1 effect is tested for a change with the budget; none is clear."
+    ]
+    assert list(change_sentences([unclear, replace(found, change=change)])) == [
+        "2 effects are tested for a change with the budget; clear ones: no_noise, mel L1 at latent"
+        " noise 1.0."
+    ]
+
+
 def test_the_table_has_a_column_a_budget(grown: Study) -> None:
-    found = find_trends(claims(grown), OWN)
+    found = find_trends(claims(grown), grown.results)
     table = budgets(found)
     assert [one.title for one in table.columns] == [
-        "system", "metric", "300 steps", "1,200 steps", "verdicts (seeds)",
+        "system", "metric", "300 steps", "1,200 steps", "change", "p of the change",
+        "verdicts (seeds)",
     ]  # fmt: skip
     (row,) = table.rows
     assert row[2].text.startswith("+0.3")
     assert row[2].interval
-    assert row[4].text == "supported (2), supported (2)"
+    effects = [one.effect.mean for one in found[0].effects]
+    change = found[0].change
+    assert change is not None
+    assert change.difference.mean == pytest.approx(effects[1] - effects[0])
+    assert row[4].text == signed(change.difference.mean)
+    assert row[5].text == f"{change.p_holm:.3f}"
+    assert row[6].text == "supported (2), supported (2)"
     assert told(replace(found[0].effects[0], verdict="one seed", seeds=1)) == "one seed"
-    shorter = replace(found[0], effects=found[0].effects[1:])
-    assert budgets([*found, shorter]).rows[1][4].text == "\N{EN DASH}, supported (2)"
+    shorter = replace(found[0], effects=found[0].effects[1:], change=None)
+    row = budgets([*found, shorter]).rows[1]
+    dash = "\N{EN DASH}"
+    assert [one.text for one in row[4:]] == [dash, dash, f"{dash}, supported (2)"]
 
 
 def test_page_and_answer_tell_it(grown: Study) -> None:

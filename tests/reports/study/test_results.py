@@ -48,7 +48,8 @@ def test_another_unit_changes_values_and_no_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["statistics.csv", "claims.csv", "interactions.csv", "statistics.json"]
+    "name",
+    ["statistics.csv", "claims.csv", "interactions.csv", "budget_changes.csv", "statistics.json"],
 )
 def test_missing_or_half_written_statistics_name_the_command(
     tmp_path: Path, make_run: MakeRun, name: str
@@ -81,7 +82,13 @@ def test_numbers_of_an_older_table_are_told(tmp_path: Path, make_run: MakeRun) -
 def test_a_run_that_came_or_went_since_is_told(tmp_path: Path, make_run: MakeRun) -> None:
     make_run(tmp_path, "baseline")
     gone = make_run(tmp_path, "plain_ae")
-    names = ("statistics.csv", "claims.csv", "interactions.csv", "statistics.json")
+    names = (
+        "statistics.csv",
+        "claims.csv",
+        "interactions.csv",
+        "budget_changes.csv",
+        "statistics.json",
+    )
     kept = {name: (tmp_path / "tiny" / name).read_text() for name in names}
     make_run(tmp_path, "no_dispersive")
     for name, text in kept.items():
