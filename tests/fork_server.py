@@ -18,7 +18,7 @@ from typing import Any
 STANDARD = (0, 1, 2)  # input, output, errors
 IMPORTED = (  # ours, and what they import when they use it
     "analysis.cli", "experiments.run", "reports.build", "experiments.training.builder",
-    "diffusers.models.autoencoders.autoencoder_dc", "matplotlib.figure", "mlflow", "scipy.stats",
+    "matplotlib.figure", "mlflow", "scipy.stats",
     "seaborn", "sklearn.linear_model", "sklearn.manifold",
 )  # fmt: skip
 

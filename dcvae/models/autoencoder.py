@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -13,13 +13,11 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm as add_weight_norm
 
 from dcvae.audio.mel import FRAMES_PER_SECOND, N_MELS, SILENCE
+from dcvae.models.backbone import Backbone
 from dcvae.models.bottleneck import Bottleneck, Latent, NoiseKind
 from dcvae.models.model_card import model_card
 from dcvae.models.pretrained import CheckpointError, load_checkpoint, save_checkpoint
 from dcvae.utils.entries import NUMBER, is_one_of, shortened
-
-if TYPE_CHECKING:
-    from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 
 STAGES = ("channels", "encoder_layers", "decoder_layers")  # a list each
 SIZES = {  # and the most of each: what is larger takes days and memory to build
@@ -45,7 +43,7 @@ class SpeechAutoencoder(nn.Module):
     16x with 16 latent channels is the published size: 80 mel bins become 5 latent bins, so one
     latent frame has 80 floats and there are 5.4 of them a second. Mel bins and frames that do not
     divide by the factor are padded with silence, and the padding is cropped from the output.
-    Source: DC-AE (arXiv 2410.10733) as in diffusers' AutoencoderDC.
+    Source: DC-AE (arXiv 2410.10733).
     """
 
     def __init__(
@@ -191,7 +189,7 @@ def check_config(config: dict[str, Any]) -> None:
     for name in ("encoder_layers", "decoder_layers"):
         for stage, layers in enumerate(config[name][:stages]):
             fewest = 1 if 0 < stage < stages - 1 else 0
-            if layers < fewest:  # diffusers resamples beside the layers of a middle stage
+            if layers < fewest:  # a middle stage resamples beside its layers
                 raise ValueError(
                     f"{name}[{stage}] must be at least {fewest}, not {layers}: between the first"
                     " and the deepest, a stage without layers would not change the resolution"
@@ -213,29 +211,11 @@ def check_config(config: dict[str, Any]) -> None:
         )
 
 
-def build_backbone(config: dict[str, Any]) -> "AutoencoderDC":
-    """Diffusers' AutoencoderDC over one input channel, with ResBlocks alone."""
-    from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
-
-    stages = config["compression"].bit_length()
-    channels = tuple(config["channels"][:stages])
-    backbone = AutoencoderDC(
-        in_channels=1,
-        latent_channels=config["latent_channels"],
-        encoder_block_out_channels=channels,
-        decoder_block_out_channels=channels,
-        encoder_layers_per_block=tuple(config["encoder_layers"][:stages]),
-        decoder_layers_per_block=tuple(config["decoder_layers"][:stages]),
-        encoder_qkv_multiscales=((),) * stages,
-        decoder_qkv_multiscales=((),) * stages,
-        downsample_block_type="Conv",
-        upsample_block_type="interpolate",
-        encoder_out_shortcut=config["latent_shortcut"],
-        decoder_in_shortcut=config["latent_shortcut"],
-        decoder_conv_act_fn="relu",
-    )
+def build_backbone(config: dict[str, Any]) -> Backbone:
+    """The backbone of these sizes, weight-normed where the config says so."""
+    backbone = Backbone(config)
     if config["weight_norm"]:
         for module in list(backbone.modules()):
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            if isinstance(module, nn.Conv2d):
                 add_weight_norm(module)
     return backbone

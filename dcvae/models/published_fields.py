@@ -1,7 +1,6 @@
 """The published format's JSON: AutoencoderDC's fields, read and written for SpeechAutoencoder."""
 
 from collections.abc import Sequence
-from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,24 @@ PUBLISHED: dict[str, Any] = {
     "latent_channels": 16,
     "scaling_factor": None,  # neither encoder nor decoder applies it
     "upsample_block_type": "interpolate",
+}
+DEFAULTS: dict[str, Any] = {  # of AutoencoderDC, but the scales of attention
+    "_class_name": "AutoencoderDC",
+    "in_channels": 3,
+    "latent_channels": 32,
+    "encoder_block_types": "ResBlock",
+    "decoder_block_types": "ResBlock",
+    "encoder_block_out_channels": [128, 256, 512, 512, 1024, 1024],
+    "decoder_block_out_channels": [128, 256, 512, 512, 1024, 1024],
+    "encoder_layers_per_block": [2, 2, 2, 3, 3, 3],
+    "decoder_layers_per_block": [3, 3, 3, 3, 3, 3],
+    "upsample_block_type": "pixel_shuffle",
+    "downsample_block_type": "pixel_unshuffle",
+    "decoder_norm_types": "rms_norm",
+    "decoder_act_fns": "silu",
+    "encoder_out_shortcut": True,
+    "decoder_in_shortcut": True,
+    "decoder_conv_act_fn": "relu",
 }
 FIXED: dict[str, Any] = {
     "_class_name": "AutoencoderDC",
@@ -58,26 +75,13 @@ def read_published_config(path: str | Path | None = None) -> dict[str, Any]:
     stated = PUBLISHED if path is None else read_config(Path(path))
     try:
         check_names(stated)
-        fields = diffusers_defaults() | stated
+        fields = DEFAULTS | stated
         check_fixed(fields)
         arguments = to_arguments(fields)
         check_config(arguments)
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from error
     return arguments
-
-
-def diffusers_defaults() -> dict[str, Any]:
-    """AutoencoderDC's own defaults, less the attention's scales, of which a ResBlock has none."""
-    from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC  # takes seconds
-
-    parameters = signature(AutoencoderDC.__init__).parameters.values()
-    defaults = {p.name: p.default for p in parameters if p.default is not Parameter.empty}
-    return {"_class_name": "AutoencoderDC"} | {
-        field: list(value) if isinstance(value, tuple) else value
-        for field, value in defaults.items()
-        if not field.endswith("qkv_multiscales")
-    }
 
 
 def check_names(stated: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mlflow.models import Model, ModelSignature
 
 LOADER = "dcvae.inference.mlflow_pyfunc"
-LIBRARIES = ("mlflow", "numpy", "torch", "diffusers", "safetensors", "soundfile", "soxr")
+LIBRARIES = ("mlflow", "numpy", "torch", "safetensors", "soundfile", "soxr")
 OPTIONAL = ("torchcodec", "bigvgan")  # as far as they are installed here
 
 

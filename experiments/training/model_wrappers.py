@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any
 
 import torch
-from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 from torch import Tensor, nn
 from torch._functorch import config as functorch_config
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.checkpoint import checkpoint
 
 from dcvae import SpeechAutoencoder
+from dcvae.models.backbone import Backbone
 from dcvae.models.fused_ops.training import fuse_for_training
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
@@ -44,7 +44,7 @@ def ema_model(model: nn.Module, decay: float) -> AveragedModel:
     return average
 
 
-def checkpoint_activations(backbone: AutoencoderDC) -> None:
+def checkpoint_activations(backbone: Backbone) -> None:
     """Let every stage keep its input alone and compute its features again in the backward.
 
     In place; the weights' names stay. The gradients are the same: nothing in a stage is drawn at

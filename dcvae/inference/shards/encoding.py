@@ -39,7 +39,7 @@ from dcvae.utils.threads import torch_threads
 from dcvae.utils.workers import run_ahead, worker_pool
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
-PRELOAD = (__name__, "diffusers.models.autoencoders.autoencoder_dc", "soundfile", "soxr")  # slow
+PRELOAD = (__name__, "soundfile", "soxr")  # slow to import
 Job = tuple[int, dict[str, list[Any]]]  # a shard and the plan's rows of it
 
 

@@ -1,1 +1,1 @@
-"""The parts of diffusers' backbone in fewer operations: equal to rounding, gradients too."""
+"""The parts of the backbone in fewer operations: equal to rounding, gradients too."""

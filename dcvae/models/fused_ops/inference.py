@@ -1,20 +1,20 @@
 """Fused parts for inference alone, where weights may be rewritten."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dcvae.models.backbone import DownBlock, RMSNorm, UpBlock
 from dcvae.models.fused_ops.resampling import CORNERS, Interleave, phase_kernels
 
 
 def fuse_for_inference(backbone: nn.Module) -> None:
-    """Put fused parts in the places of diffusers' own; weight norm must be folded in before."""
-    from diffusers.models.autoencoders.autoencoder_dc import DCDownBlock2d, DCUpBlock2d
-    from diffusers.models.normalization import RMSNorm
-
-    fused = {RMSNorm: ChannelNorm, DCDownBlock2d: fused_down_block, DCUpBlock2d: PhaseUpBlock}
+    """Put fused parts in the places of the plain ones; weight norm must be folded in before."""
+    fused: dict[type[nn.Module], Callable[[Any], nn.Module]]
+    fused = {RMSNorm: ChannelNorm, DownBlock: fused_down_block, UpBlock: PhaseUpBlock}
     for part in list(backbone.modules()):
         for name, child in list(part.named_children()):
             if type(child) in fused:
@@ -24,15 +24,13 @@ def fuse_for_inference(backbone: nn.Module) -> None:
 class ChannelNorm(nn.Module):
     """RMS norm over the last axis with gain and bias (Zhang and Sennrich, 2019).
 
-    Diffusers writes its input out in float32 and reads it again; here the squares are summed in
-    float32 and nothing else is, at a third of the time in bfloat16.
+    The plain norm writes its input out in float32 and reads it again; here the sum of squares alone
+    is float32, at a third of the time in bfloat16.
     """
 
-    def __init__(self, norm: Any) -> None:
+    def __init__(self, norm: RMSNorm) -> None:
         super().__init__()
-        self.weight: nn.Parameter = norm.weight
-        self.bias: nn.Parameter = norm.bias
-        self.eps: float = norm.eps
+        self.weight, self.bias, self.eps = norm.weight, norm.bias, norm.eps
 
     def forward(self, features: Tensor) -> Tensor:
         """Features [..., C] to the same shape and dtype."""
@@ -42,13 +40,13 @@ class ChannelNorm(nn.Module):
 
 
 @torch.no_grad()
-def fused_down_block(block: Any) -> nn.Module:
+def fused_down_block(block: DownBlock) -> nn.Module:
     """The block's strided 3x3 convolution with its shortcut among the weights.
 
     The shortcut unshuffles 2x2 cells into channels c * 4 + row * 2 + column and averages groups of
     them: a cell's pixels lie under the kernel's lower right corner.
     """
-    conv: nn.Conv2d = block.conv
+    conv = block.conv
     if block.shortcut:
         pixel = torch.arange(4 * conv.in_channels)
         row, column = pixel % 4 // 2, pixel % 2
@@ -65,7 +63,7 @@ class PhaseUpBlock(nn.Module):
     """
 
     @torch.no_grad()
-    def __init__(self, block: Any) -> None:
+    def __init__(self, block: UpBlock) -> None:
         super().__init__()
         kernels = phase_kernels(block.conv.weight).unflatten(0, (4, -1))  # [4, O, I, 2, 2]
         if block.shortcut:
@@ -73,6 +71,7 @@ class PhaseUpBlock(nn.Module):
             for phase, (row, column) in enumerate(CORNERS):
                 kernels[phase, out, (out * 4 + phase) // block.repeats, 1 - row, 1 - column] += 1
         self.weight = nn.Parameter(kernels.flatten(0, 1))  # [4 * O, I, 2, 2]
+        assert block.conv.bias is not None
         self.bias = nn.Parameter(block.conv.bias.repeat(4))
 
     def forward(self, features: Tensor) -> Tensor:

@@ -1,16 +1,15 @@
 """Fused parts for training: weights stay as they are, by name and by value.
 
-A part in eval mode is diffusers' own.
+A part in eval mode is the plain one.
 """
 
 from typing import Any
 
 import torch
-from diffusers.models.autoencoders.autoencoder_dc import DCDownBlock2d, DCUpBlock2d
-from diffusers.models.normalization import RMSNorm
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dcvae.models.backbone import DownBlock, RMSNorm, UpBlock
 from dcvae.models.fused_ops.resampling import Average, Interleave, is_simple, phase_kernels
 
 
@@ -18,8 +17,8 @@ def fuse_for_training(backbone: nn.Module) -> None:
     """Let each part of a backbone take the shorter way in training, in place."""
     fused: dict[type[nn.Module], type[nn.Module]] = {
         RMSNorm: FusedRMSNorm,
-        DCDownBlock2d: FusedDownBlock,
-        DCUpBlock2d: FusedUpBlock,
+        DownBlock: FusedDownBlock,
+        UpBlock: FusedUpBlock,
     }
     for part in backbone.modules():
         if type(part) in fused:
@@ -27,13 +26,13 @@ def fuse_for_training(backbone: nn.Module) -> None:
 
 
 class FusedRMSNorm(RMSNorm):
-    """RMS norm over the last axis; diffusers' own goes through float32 in several passes."""
+    """RMS norm over the last axis; the plain one goes through float32 in several passes."""
 
-    def forward(self, hidden_states: Tensor) -> Tensor:
+    def forward(self, features: Tensor) -> Tensor:
         """Features [..., C] to the same shape and dtype."""
-        if not self.training or self.bias is None:
-            return super().forward(hidden_states)
-        return RMSNormFunction.apply(hidden_states, self.weight, self.bias, self.eps)
+        if not self.training:
+            return super().forward(features)
+        return RMSNormFunction.apply(features, self.weight, self.bias, self.eps)
 
 
 class RMSNormFunction(torch.autograd.Function):
@@ -64,7 +63,7 @@ class RMSNormFunction(torch.autograd.Function):
         return to_x, to_weight, to_bias, None
 
 
-class FusedUpBlock(DCUpBlock2d):
+class FusedUpBlock(UpBlock):
     """Nearest 2x upsampling and a 3x3 convolution in 4/9 of the products.
 
     After upsampling, a 3x3 kernel meets every pixel twice or four times: each of the four phases of
@@ -72,26 +71,25 @@ class FusedUpBlock(DCUpBlock2d):
     rows and columns. The shortcut is left apart: bfloat16 would round the weights that it joins.
     """
 
-    def forward(self, hidden_states: Tensor) -> Tensor:
+    def forward(self, features: Tensor) -> Tensor:
         """Features [B, I, H, W] to [B, O, 2 * H, 2 * W]."""
         simple = not self.shortcut or is_simple(self.repeats)
-        if not (self.training and self.interpolate and simple):
-            return super().forward(hidden_states)
+        if not (self.training and simple):
+            return super().forward(features)
         kernels, bias = phase_kernels(self.conv.weight), self.conv.bias
         assert bias is not None
-        phases = functional.conv2d(hidden_states, kernels, bias.repeat(4), padding=1)
-        return Interleave.apply(phases, hidden_states if self.shortcut else None)
+        phases = functional.conv2d(features, kernels, bias.repeat(4), padding=1)
+        return Interleave.apply(phases, features if self.shortcut else None)
 
 
-class FusedDownBlock(DCDownBlock2d):
-    """A strided convolution beside the means of pixels and channels that diffusers unshuffles."""
+class FusedDownBlock(DownBlock):
+    """A strided convolution beside the shortcut's means, without unshuffled pixels in between."""
 
-    def forward(self, hidden_states: Tensor) -> Tensor:
+    def forward(self, features: Tensor) -> Tensor:
         """Features [B, I, 2 * H, 2 * W] to [B, O, H, W]."""
-        strided = self.shortcut and not self.downsample
-        if not (self.training and strided and is_simple(self.group_size)):
-            return super().forward(hidden_states)
-        return self.conv(hidden_states) + Average.apply(hidden_states, self.group_size)
+        if not (self.training and self.shortcut and is_simple(self.group_size)):
+            return super().forward(features)
+        return self.conv(features) + Average.apply(features, self.group_size)
 
 
 def total(features: Tensor, dtype: torch.dtype) -> Tensor:

@@ -133,7 +133,7 @@ def test_refuses_sizes_that_it_cannot_have(options, message):
 
 
 def test_first_and_deepest_stages_may_lack_layers(speech):
-    """There diffusers changes the resolution all the same, so the compression holds."""
+    """There the resolution changes all the same, so the compression holds."""
     layers = [0, 1, 1, 1, 0]
     model = small(encoder_layers=layers, decoder_layers=layers).eval()
     output = model(LogMel()(speech))

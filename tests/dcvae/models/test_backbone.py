@@ -1,8 +1,9 @@
 import pytest
 import torch
+from diffusers import AutoencoderDC
 
 from dcvae import SpeechAutoencoder
-from dcvae.models.backbone import fold_weight_norm, reach
+from dcvae.models.backbone import Backbone, fold_weight_norm, reach
 
 SIZES = [
     {
@@ -22,6 +23,55 @@ SIZES = [
         "decoder_layers": [1, 1, 2, 1],
     },
 ]
+
+
+def diffusers_backbone(config: dict) -> AutoencoderDC:
+    """Diffusers' model of the same sizes."""
+    stages = config["compression"].bit_length()
+    channels = tuple(config["channels"][:stages])
+    return AutoencoderDC(
+        in_channels=1,
+        latent_channels=config["latent_channels"],
+        encoder_block_out_channels=channels,
+        decoder_block_out_channels=channels,
+        encoder_layers_per_block=tuple(config["encoder_layers"][:stages]),
+        decoder_layers_per_block=tuple(config["decoder_layers"][:stages]),
+        encoder_qkv_multiscales=((),) * stages,
+        decoder_qkv_multiscales=((),) * stages,
+        downsample_block_type="Conv",
+        upsample_block_type="interpolate",
+        encoder_out_shortcut=config["latent_shortcut"],
+        decoder_in_shortcut=config["latent_shortcut"],
+    )
+
+
+@pytest.mark.parametrize("shortcut", [True, False])
+@pytest.mark.parametrize("size", SIZES)
+def test_weights_outputs_and_gradients_are_those_of_diffusers(size, shortcut):
+    """From the same seed: names, values and order of the weights, and what is computed of them."""
+    config = {"compression": 16, "latent_channels": 4, "latent_shortcut": shortcut} | size
+    models = []
+    for build in (Backbone, diffusers_backbone):
+        torch.manual_seed(0)
+        models.append(build(config))
+    ours, theirs = models
+    weights = theirs.state_dict()
+    assert list(ours.state_dict()) == list(weights)
+    for name, weight in ours.state_dict().items():
+        assert torch.equal(weight, weights[name]), name
+    mel = torch.randn(2, 1, 80, 32, generator=torch.Generator().manual_seed(1))
+    found = []
+    for model in models:
+        for name, parameter in model.named_parameters():
+            if "norm" in name:  # whose gains and biases begin as ones and zeros
+                torch.manual_seed(len(name))
+                torch.nn.init.uniform_(parameter, 0.5, 2.0)
+        latents = model.encoder(mel)
+        picture = model.decoder(latents)
+        picture.square().sum().backward()
+        found.append([latents, picture, *(one.grad for one in model.parameters())])
+    for one, expected in zip(*found, strict=True):
+        torch.testing.assert_close(one, expected)
 
 
 @pytest.mark.parametrize("size", SIZES)

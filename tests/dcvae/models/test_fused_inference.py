@@ -1,11 +1,11 @@
-"""Fused parts against diffusers' own, at every shape that a size can have."""
+"""Fused parts against the plain ones, at every shape that a size can have."""
 
 import pytest
 import torch
-from diffusers.models.autoencoders.autoencoder_dc import DCDownBlock2d, DCUpBlock2d
 from torch import nn
 
 from dcvae import SpeechAutoencoder
+from dcvae.models.backbone import DownBlock, UpBlock
 from dcvae.models.fused_ops.inference import (
     ChannelNorm,
     PhaseUpBlock,
@@ -32,7 +32,7 @@ def exactly():
 @pytest.mark.parametrize("shortcut", [True, False])
 @pytest.mark.parametrize("channels", [(4, 4), (4, 8), (4, 16), (8, 4), (8, 2)])
 def test_down_block(channels, shortcut):
-    block = DCDownBlock2d(*channels, shortcut=shortcut)
+    block = DownBlock(*channels, shortcut=shortcut)
     features = torch.randn(2, channels[0], 6, 10)
     expected = block(features)
     torch.testing.assert_close(fused_down_block(block)(features), expected)
@@ -43,7 +43,7 @@ def test_down_block(channels, shortcut):
 def test_up_block(channels, shortcut):
     if shortcut and channels[1] * 4 % channels[0]:
         pytest.skip("the shortcut cannot have these")
-    block = DCUpBlock2d(*channels, interpolate=True, shortcut=shortcut)
+    block = UpBlock(*channels, shortcut=shortcut)
     features = torch.randn(2, channels[0], 3, 5)
     torch.testing.assert_close(PhaseUpBlock(block)(features), block(features))
 
@@ -71,7 +71,7 @@ def test_a_whole_model(size):
     before = model(mel)
     fuse_for_inference(model.backbone)
     after = model(mel)
-    assert not any(isinstance(part, DCDownBlock2d | DCUpBlock2d) for part in model.modules())
+    assert not any(isinstance(part, DownBlock | UpBlock) for part in model.modules())
     # 20 convolutions in a row of sums of up to 9 x 32 products, in float32: sqrt(20 x 288) eps is
     # 1e-5 of values around 1. Part by part the tests above are exact.
     torch.testing.assert_close(after.latent.clean, before.latent.clean, rtol=1e-4, atol=1e-4)

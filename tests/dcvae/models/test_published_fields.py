@@ -1,11 +1,14 @@
 """AutoencoderDC's JSON to SpeechAutoencoder's arguments and back."""
 
+from inspect import signature
+
 import pytest
 import torch
 from diffusers import AutoencoderDC
 
 from dcvae import SpeechAutoencoder
 from dcvae.models.pretrained import CheckpointError
+from dcvae.models.published_fields import DEFAULTS
 from dcvae.models.published_format import published_config, read_published_config
 
 
@@ -38,6 +41,10 @@ def test_fields_that_are_not_stated_are_as_in_diffusers(published, tmp_path):
     }
     with torch.device("meta"):
         config = AutoencoderDC(**stated).config
+    parameters = signature(AutoencoderDC.__init__).parameters
+    for name in DEFAULTS.keys() - {"_class_name"}:
+        default = parameters[name].default
+        assert DEFAULTS[name] == (list(default) if isinstance(default, tuple) else default), name
     arguments = read_published_config(published.write_config(tmp_path / "a.json", stated))
     assert arguments["compression"] == 32
     assert arguments["latent_channels"] == 8
