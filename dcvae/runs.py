@@ -39,6 +39,7 @@ STUDIES, PEERS = "studies", "peers"  # folders of RUNS
 PLAN = "study.json"
 STATISTICS, CLAIMS, INTERACTIONS = "statistics.csv", "claims.csv", "interactions.csv"
 BUDGET_CHANGES = "budget_changes.csv"
+STUDY_TABLES = (STATISTICS, CLAIMS, INTERACTIONS, BUDGET_CHANGES)
 STATISTICS_RECORD = "statistics.json"
 FINISHED = "finished"
 ARCHIVED = "archived"  # in run.json of a run that was restored without its weights

@@ -7,18 +7,13 @@ import pandas as pd
 import pytest
 
 from analysis import archive
+from dcvae.runs import STATISTICS_RECORD, STUDY_TABLES
 from experiments.config import read_registry
 from experiments.studies.plan import make_plan
 from experiments.studies.registration import described
 
 KEPT = Path(__file__).parents[1] / "reports" / "reference"
-STATISTICS = (
-    "statistics.csv",
-    "claims.csv",
-    "interactions.csv",
-    "budget_changes.csv",
-    "statistics.json",
-)
+STATISTICS = (*STUDY_TABLES, STATISTICS_RECORD)
 
 
 @pytest.fixture(scope="module")

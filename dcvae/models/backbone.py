@@ -2,7 +2,8 @@
 
 A shortcut moves pixels into channels, or back, without parameters, so that the convolution beside
 it learns a residual. Source: DC-AE (arXiv 2410.10733), with ResBlocks alone. Modules and weights
-are named, made and initialised in the order of diffusers' AutoencoderDC, whose checkpoints fit.
+have the names and the order of diffusers' AutoencoderDC (Apache-2.0): one seed makes the same
+weights, and its weights of these sizes fit.
 """
 
 from collections.abc import Sequence
@@ -92,6 +93,11 @@ class UpBlock(nn.Module):
         return hidden
 
 
+def stages(channels: Sequence[int], layers: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Of each stage the width, the ResBlocks, and the next deeper one's width, 0 of the deepest."""
+    return list(zip(channels, layers, [*channels[1:], 0], strict=True))
+
+
 class Encoder(nn.Module):
     """A picture of one channel [B, 1, H, W] to latents [B, C, H / 2^(S - 1), W / 2^(S - 1)].
 
@@ -108,12 +114,13 @@ class Encoder(nn.Module):
         self.conv_in: nn.Module = (
             conv3x3(1, channels[0]) if layers[0] else DownBlock(1, channels[1], shortcut=False)
         )
-        self.down_blocks = nn.ModuleList()
-        for stage, (width, count) in enumerate(zip(channels, layers, strict=True)):
-            blocks: list[nn.Module] = [ResBlock(width) for _ in range(count)]
-            if blocks and stage + 1 < len(channels):
-                blocks.append(DownBlock(width, channels[stage + 1]))
-            self.down_blocks.append(nn.Sequential(*blocks))
+        self.down_blocks = nn.ModuleList(
+            nn.Sequential(
+                *(ResBlock(width) for _ in range(count)),
+                *([DownBlock(width, deeper)] if count and deeper else []),
+            )
+            for width, count, deeper in stages(channels, layers)
+        )
         self.conv_out = conv3x3(channels[-1], latent_channels)
 
     def forward(self, picture: Tensor) -> Tensor:
@@ -136,13 +143,14 @@ class Decoder(nn.Module):
         super().__init__()
         self.shortcut, self.repeats = shortcut, channels[-1] // latent_channels
         self.conv_in = conv3x3(latent_channels, channels[-1])
-        self.up_blocks = nn.ModuleList()
-        for stage, (width, count) in reversed(list(enumerate(zip(channels, layers, strict=True)))):
-            blocks: list[nn.Module] = []
-            if count and stage + 1 < len(channels):
-                blocks.append(UpBlock(channels[stage + 1], width))
-            blocks += [ResBlock(width) for _ in range(count)]
-            self.up_blocks.insert(0, nn.Sequential(*blocks))
+        made = [
+            nn.Sequential(
+                *([UpBlock(deeper, width)] if count and deeper else []),
+                *(ResBlock(width) for _ in range(count)),
+            )
+            for width, count, deeper in reversed(stages(channels, layers))
+        ]
+        self.up_blocks = nn.ModuleList(reversed(made))
         last = channels[0] if layers[0] else channels[1]
         self.norm_out = RMSNorm(last)
         self.conv_out: nn.Module = (
@@ -164,10 +172,10 @@ class Backbone(nn.Module):
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
-        stages, shortcut = config["compression"].bit_length(), config["latent_shortcut"]
-        sizes = config["latent_channels"], config["channels"][:stages]
-        self.encoder = Encoder(*sizes, config["encoder_layers"][:stages], shortcut)
-        self.decoder = Decoder(*sizes, config["decoder_layers"][:stages], shortcut)
+        count, shortcut = config["compression"].bit_length(), config["latent_shortcut"]
+        sizes = config["latent_channels"], config["channels"][:count]
+        self.encoder = Encoder(*sizes, config["encoder_layers"][:count], shortcut)
+        self.decoder = Decoder(*sizes, config["decoder_layers"][:count], shortcut)
 
 
 def average(features: Tensor, group: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The published format's JSON: AutoencoderDC's fields, read and written for SpeechAutoencoder."""
+"""The published format's JSON: fields of diffusers' AutoencoderDC, for SpeechAutoencoder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ PUBLISHED: dict[str, Any] = {
     "scaling_factor": None,  # neither encoder nor decoder applies it
     "upsample_block_type": "interpolate",
 }
-DEFAULTS: dict[str, Any] = {  # of AutoencoderDC, but the scales of attention
+DEFAULTS: dict[str, Any] = {  # of diffusers' AutoencoderDC, as far as they are read here
     "_class_name": "AutoencoderDC",
     "in_channels": 3,
     "latent_channels": 32,
@@ -67,7 +67,7 @@ KNOWN = {*PUBLISHED, *FIXED, *SHORTCUTS, *MEL_BINS, "_name_or_path"}
 
 
 def read_published_config(path: str | Path | None = None) -> dict[str, Any]:
-    """SpeechAutoencoder's arguments from AutoencoderDC's JSON; None is the published one.
+    """SpeechAutoencoder's arguments from such a JSON; None is the published one.
 
     Fields that the file does not state have diffusers' defaults. CheckpointError names a field
     whose value SpeechAutoencoder cannot have.

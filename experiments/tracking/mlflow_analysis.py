@@ -15,14 +15,12 @@ import pandas as pd
 
 from dcvae.runs import (
     ANALYSIS,
-    BUDGET_CHANGES,
     CLAIMS,
     EVAL_RESULTS,
     FIGURES,
-    INTERACTIONS,
     OVERVIEW,
     PROTOCOL,
-    STATISTICS,
+    STUDY_TABLES,
     Run,
     read_run,
 )
@@ -103,7 +101,7 @@ def send_study(folder: Path, store: Store) -> Counter[str]:
 
 def send_tables(client: Any, folder: Path, store: Store, parent: Any) -> int:
     """A study's tables onto one parent run; how many were sent."""
-    paths = [folder / name for name in (STATISTICS, CLAIMS, INTERACTIONS, BUDGET_CHANGES)]
+    paths = [folder / name for name in STUDY_TABLES]
     paths = [path for path in paths if is_own_file(path, folder)]
     digest, run_id = files_sha256(*paths), parent.info.run_id
     if parent.data.tags.get(DIGEST_TAG) == digest:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dcvae.claims import BASELINE
 from dcvae.system_names import split_name
-from reports.metric_registry import Metric
+from reports.metric_registry import metric_of
 from reports.study.claims import Claim
 from reports.study.claims import claims as claims_of
 from reports.study.results import (
@@ -15,6 +15,7 @@ from reports.study.results import (
     Estimate,
     Record,
     Results,
+    is_clear,
 )
 from reports.study.study import Study
 
@@ -42,6 +43,7 @@ class BudgetChange:
     difference: Estimate
     p_holm: float
     clear: bool
+    seeds: int  # paired
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class BudgetTrend:
 
     claim: Claim  # as it stands in `at_one_budget`
     effects: list[BudgetEffect]  # those that were measured
-    change: BudgetChange | None  # where two seeds have two budgets
+    change: BudgetChange | None  # where two budgets have two seeds in common
 
     @property
     def name(self) -> str:
@@ -64,7 +66,7 @@ class BudgetTrend:
         return {one.steps: one.verdict for one in self.effects if one.verdict in DECIDED}
 
     @property
-    def changes(self) -> bool:
+    def verdict_changes(self) -> bool:
         """Whether two budgets decide the claim differently."""
         return len(set(self.decided.values())) > 1
 
@@ -88,27 +90,27 @@ def trends_of(study: Study) -> list[BudgetTrend]:
 def find_trends(claims: Sequence[Claim], results: Results) -> list[BudgetTrend]:
     """Every claim of the study that was measured at two budgets."""
     trends = []
-    changes = {row["claim"]: row for row in results.budget_changes}
+    changes = {row["claim"]: change_of(row) for row in results.budget_changes if row["longer"]}
     for group in by_budget([one for one in claims if not one.is_exploratory]):
         found = {one.steps: one for claim in group for one in effect_of(claim, results.steps)}
         if len(found) > 1:
             effects = [found[budget] for budget in sorted(found)]
             claim = representative(group)
-            row = changes.get(claim.id)
-            change = change_of(row, claim.metric) if row is not None else None
-            trends.append(BudgetTrend(claim, effects, change))
+            trends.append(BudgetTrend(claim, effects, changes.get(claim.id)))
     return trends
 
 
-def change_of(row: Record, metric: Metric) -> BudgetChange:
+def change_of(row: Record) -> BudgetChange:
     """One row of budget_changes.csv."""
+    metric = metric_of(row["metric"])
     found = Estimate(row["difference"], row["low"], row["high"], int(row["clips"]), p=row["p"])
     return BudgetChange(
         int(row["shorter"]),
         int(row["longer"]),
         metric.shown(found),
         row["p_holm"],
-        row["clear"] == "True",
+        is_clear(row),
+        int(row["seeds"]),
     )
 
 
@@ -159,7 +161,7 @@ def verdict_sentences(trends: Sequence[BudgetTrend]) -> Iterator[str]:
     if not comparable:
         yield "No claim is decided at two budgets so far, so that no verdict can be seen to change."
         return
-    changing = [one for one in comparable if one.changes]
+    changing = [one for one in comparable if one.verdict_changes]
     number = "none" if not changing else str(len(changing))
     are = "claim is" if len(comparable) == 1 else "claims are"
     yield f"{len(comparable)} {are} decided at two budgets or more, {number} of them differently."

@@ -211,5 +211,10 @@ def read_table(path: Path, columns: set[str], command: str) -> pd.DataFrame:
     return table
 
 
+def is_clear(row: Record) -> bool:
+    """What the column `clear` of a row says."""
+    return bool(row["clear"].lower() == "true")
+
+
 def records(table: pd.DataFrame) -> list[Record]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]

@@ -4,13 +4,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from reports.formatting import UNKNOWN, chance, plain
+from reports.formatting import UNKNOWN, plain
 from reports.metric_registry import describe, metric_of
 from reports.study.claims import Claim, SimpleEffect
 from reports.study.claims import claims as find_claims
-from reports.study.results import NOTHING, UNDECIDED, Estimate, Record
+from reports.study.results import NOTHING, UNDECIDED, Estimate, Record, is_clear
 from reports.study.study import Study
-from reports.tables.table import Cell, Column, Table, difference_cell, number_cell, text_cell
+from reports.tables.table import (
+    Cell,
+    Column,
+    Table,
+    chance_cell,
+    difference_cell,
+    number_cell,
+    text_cell,
+)
 
 LISTED = 6  # interactions that the page shows at once, where fewer are clear
 
@@ -118,10 +126,6 @@ def in_order(rows: Sequence[Record]) -> list[Record]:
     return sorted(rows, key=place)
 
 
-def is_clear(row: Record) -> bool:
-    return bool(row["clear"].lower() == "true")
-
-
 def interactions(study: Study) -> Table:
     """How the effect of taking one part away changes when another one is gone too."""
     return Table(
@@ -163,7 +167,3 @@ def interaction_cells(row: Record) -> list[Cell]:
 
 def value_cell(value: float, digits: int) -> Cell:
     return Cell(UNKNOWN if math.isnan(value) else plain(value, digits), value)
-
-
-def chance_cell(p: float) -> Cell:
-    return Cell(chance(p).removeprefix("p ").removeprefix("= "), p)

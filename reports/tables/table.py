@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from reports.formatting import UNKNOWN, plain, signed, span
+from reports.formatting import UNKNOWN, chance, plain, signed, span
 from reports.metric_registry import Metric
 from reports.study.results import Estimate
 from reports.tables.page_rows import Result
@@ -94,6 +94,11 @@ def number_cell(value: object, digits: int = 0, scale: float = 1.0) -> Cell:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return Cell(UNKNOWN, math.nan)
     return Cell(f"{value * scale:,.{digits}f}", value)
+
+
+def chance_cell(p: float) -> Cell:
+    """A p-value, below a head that says so."""
+    return Cell(chance(p).removeprefix("p ").removeprefix("= "), p)
 
 
 def estimate_cell(one: Estimate, digits: int, best: bool = False, clear: bool = False) -> Cell:

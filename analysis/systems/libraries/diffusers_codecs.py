@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from analysis.systems.libraries.checkpoint_folder import find_checkpoint
-from analysis.systems.libraries.library_codec import LibraryCodec, load_model
+from analysis.systems.libraries.library_codec import LibraryCodec, load_model, needed
 
 CLASS = "AutoencoderOobleck"
 OPTIONS = ("revision", "subfolder")
@@ -42,7 +42,7 @@ def load_diffusers_codec(
     kind = folder.read().get("_class_name")
     if kind != CLASS:
         raise ValueError(f"{folder.path} is no {CLASS}, but {kind!r}")
-    from diffusers import AutoencoderOobleck
-
+    with needed("diffusers"):
+        from diffusers import AutoencoderOobleck
     model = load_model(AutoencoderOobleck.from_pretrained, str(folder.path), device)
     return Oobleck(name, model), {**folder.identity, "diffusers": version("diffusers")}

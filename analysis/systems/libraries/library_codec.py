@@ -1,7 +1,8 @@
 """Networks of libraries behind the protocol of codecs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -9,6 +10,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dcvae.utils.errors import one_line
+
+INSTALL = "pip install 'dcvae[codecs]'"
+
+
+@contextmanager
+def needed(package: str) -> Iterator[None]:
+    """ValueError, which says how to install it, where the package is not there."""
+    try:
+        yield
+    except ImportError as error:
+        raise ValueError(f"the package {package} is not installed: {INSTALL}") from error
 
 
 class LibraryCodec(ABC):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from analysis.systems.libraries.checkpoint_folder import CheckpointFolder, find_checkpoint
-from analysis.systems.libraries.library_codec import LibraryCodec, load_model
+from analysis.systems.libraries.library_codec import LibraryCodec, load_model, needed
 from analysis.systems.libraries.quantised_codecs import (
     Dac,
     Encodec,
@@ -18,7 +18,6 @@ from analysis.systems.libraries.quantised_codecs import (
     WavTokenizer,
 )
 
-INSTALL = "pip install 'dcvae[codecs]'"
 OPTIONS = ("codebooks", "bandwidth", "revision", "subfolder")
 
 
@@ -79,10 +78,8 @@ def load_transformers_codec(
     ValueError, in one line, where it cannot be had. Only classes of the library's own are used,
     never code that comes with weights.
     """
-    try:
+    with needed("transformers"):
         import transformers
-    except ImportError as error:
-        raise ValueError(f"the package transformers is not installed: {INSTALL}") from error
     strange = [option for option in options if option not in OPTIONS]
     if strange:
         raise ValueError(f"there is no option {strange[0]!r}, of {', '.join(OPTIONS)}")

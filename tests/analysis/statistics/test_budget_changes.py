@@ -1,6 +1,7 @@
 """How effects change with the training budget: seeds whose effects are set, against SciPy's t."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
@@ -34,20 +35,28 @@ def changes(tmp_path, tables):
         family: Sequence[str] | None = None,
         factors: Sequence[str] = (),
         margin: float | str = 0.01,
+        baseline: Mapping[int, float] | None = None,
+        unmeasured: Sequence[str] = (),
     ) -> pd.DataFrame:
         seeds = {
             budget: max(len(each[budget]) for each in effects.values() if budget in each)
             for budget in sorted({budget for each in effects.values() for budget in each})
         }
         everything = {"baseline": {n: [0.0] * most for n, most in seeds.items()}, **effects}
+        level = baseline or {}
         runs = [
-            write_run(name, None if steps == OWN else steps, seed, BASE[seed] + effect)
+            write_run(
+                name, None if steps == OWN else steps, seed,
+                BASE[seed] + level.get(steps, 0.0) + effect,
+            )
             for name, each in everything.items()
             for steps, found in each.items()
             for seed, effect in enumerate(found)
-        ]
+            if not math.isnan(effect)
+        ]  # fmt: skip
         names = [name for name in effects if "+" not in name]
-        claims = [one for name in names for one in read_claims(name, [tables.claim(margin=margin)])]
+        stated = [tables.claim(margin=margin), *(tables.claim(one) for one in unmeasured)]
+        claims = [one for name in names for one in read_claims(name, stated)]
         ids = [one.id for one in claims if family is None or one.ablation in family]
         study = tmp_path / "studies" / "budgets"
         study.mkdir(parents=True)
@@ -58,6 +67,7 @@ def changes(tmp_path, tables):
         (study / "study.json").write_text(json.dumps(plan))
         assert summarise_study(study) == []
         found = pd.read_csv(study / "budget_changes.csv")
+        found = found[found["metric"] == "stoi"]
         return found.set_index(found["claim"].str.partition(":")[0])
 
     return compute
@@ -83,23 +93,36 @@ def test_the_change_is_tested_on_seeds_paired_with_themselves(changes):
     assert (x["clear"], y["clear"]) == (True, False)
 
 
-def test_a_change_within_the_margin_is_not_clear_however_sure(changes):
-    """A relative margin is the smaller of the two: 1% of about .5."""
-    effects = {"x": {175: (0.10, 0.10), OWN: (0.1020, 0.1021)}}
-    found = changes(effects, margin="1%")
+@pytest.mark.parametrize(("last", "clear"), [(0.102, False), (0.107, True)])
+def test_a_change_is_clear_beyond_the_smaller_of_the_margins(changes, last, clear):
+    """1% of about .52 and .92: .002 is within both, .007 between them; both are sure."""
+    effects = {"x": {175: (0.10, 0.10, 0.10), OWN: (last, last + 0.0001, last - 0.0001)}}
+    found = changes(effects, margin="1%", baseline={OWN: 0.4})
     assert found["p_holm"].item() < 0.05
-    assert not found["clear"].item()
+    assert found["clear"].item() == clear
 
 
-def test_budgets_of_one_seed_are_passed_over(changes):
+def test_the_budgets_are_the_furthest_that_have_two_seeds_in_common(changes):
+    """Seed 1 alone is at 175 and 700 steps; 350 shares two with both."""
     found = changes(
         {
-            "x": {175: (0.05, 0.06), 350: (0.06, 0.07), OWN: (0.2,)},
+            "x": {
+                175: (0.05, 0.06, math.nan),
+                350: (0.06, 0.07, 0.08),
+                OWN: (math.nan, 0.2, 0.2),
+            },
             "y": {175: (0.05,), OWN: (0.2,)},
         }
     )
-    assert list(found.index) == ["x"]
-    assert (found["shorter"].item(), found["longer"].item()) == (175, 350)
+    x, y = found.loc["x"], found.loc["y"]
+    assert (x["shorter"], x["longer"], x["seeds"]) == (350, OWN, 2)
+    assert (y["longer"], y["seeds"]) == (0, 0)
+    assert math.isnan(y["p_holm"])
+
+
+def test_claims_that_cannot_be_tested_yet_count_in_the_family(changes):
+    found = changes({"x": {175: (0.05, 0.06), OWN: (0.1, 0.13)}}, unmeasured=["latents/rank"])
+    assert found["p_holm"].item() == pytest.approx(2 * found["p"].item())
 
 
 def test_claims_outside_the_family_are_left_out(changes):
@@ -117,5 +140,5 @@ def test_a_factor_s_effect_is_that_in_the_full_design(changes):
         },
         factors=["no_noise", "no_norm"],
     )
-    assert list(found.index) == ["no_noise"]
+    assert list(found.index) == ["no_noise"]  # no_norm has one budget
     assert found["difference"].item() == pytest.approx(0.05)

@@ -12,6 +12,7 @@ from scipy import stats
 
 from analysis.outputs.table import Row, make_table
 from analysis.statistics.tables import LOCK, summarise_run, summarise_study
+from dcvae.runs import STATISTICS_RECORD, STUDY_TABLES
 from dcvae.utils.locks import folder_lock
 
 NAN = math.nan
@@ -161,13 +162,7 @@ def test_the_same_tables_give_the_same_files_and_the_record_names_them(tmp_path,
     folder = tables.write_run(tmp_path, "baseline", tables.stoi(0.5))
     tables.write_run(tmp_path, "x", tables.stoi(0.6), claims=[tables.claim()])
     summarise_study(tmp_path / "tiny")
-    names = (
-        "statistics.csv",
-        "claims.csv",
-        "interactions.csv",
-        "budget_changes.csv",
-        "statistics.json",
-    )
+    names = (*STUDY_TABLES, STATISTICS_RECORD)
     first = [(tmp_path / "tiny" / name).read_bytes() for name in names]
     summarise_study(tmp_path / "tiny")
     assert first == [(tmp_path / "tiny" / name).read_bytes() for name in names]

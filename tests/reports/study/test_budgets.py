@@ -154,7 +154,7 @@ def test_it_is_told_which_verdicts_change_of_those_that_can_be_compared(
 def test_it_is_told_which_effects_change_clearly(grown: Study) -> None:
     (found,) = find_trends(claims(grown), grown.results)
     assert found.change is not None
-    change = BudgetChange(300, 1200, Estimate(0.25, 0.2, 0.3, 6), p_holm=0.02, clear=True)
+    change = BudgetChange(300, 1200, Estimate(0.25, 0.2, 0.3, 6), p_holm=0.02, clear=True, seeds=2)
     unclear = replace(found, change=replace(found.change, clear=False))
     assert list(change_sentences([replace(found, change=None)])) == []
     assert list(change_sentences([unclear])) == [
@@ -170,8 +170,8 @@ def test_the_table_has_a_column_a_budget(grown: Study) -> None:
     found = find_trends(claims(grown), grown.results)
     table = budgets(found)
     assert [one.title for one in table.columns] == [
-        "system", "metric", "300 steps", "1,200 steps", "change", "p of the change",
-        "verdicts (seeds)",
+        "system", "metric", "300 steps", "1,200 steps", "change", "from, to (seeds)",
+        "p after Holm", "verdicts (seeds)",
     ]  # fmt: skip
     (row,) = table.rows
     assert row[2].text.startswith("+0.3")
@@ -181,13 +181,16 @@ def test_the_table_has_a_column_a_budget(grown: Study) -> None:
     assert change is not None
     assert change.difference.mean == pytest.approx(effects[1] - effects[0])
     assert row[4].text == signed(change.difference.mean)
-    assert row[5].text == f"{change.p_holm:.3f}"
-    assert row[6].text == "supported (2), supported (2)"
+    assert row[5].text == "300 to 1,200 (2)"
+    assert row[6].raw == change.p_holm
+    assert row[7].text == "supported (2), supported (2)"
+    sure = replace(found[0], change=replace(change, p_holm=1e-5))
+    assert budgets([sure]).rows[0][6].text == "< 0.001"
     assert told(replace(found[0].effects[0], verdict="one seed", seeds=1)) == "one seed"
     shorter = replace(found[0], effects=found[0].effects[1:], change=None)
     row = budgets([*found, shorter]).rows[1]
     dash = "\N{EN DASH}"
-    assert [one.text for one in row[4:]] == [dash, dash, f"{dash}, supported (2)"]
+    assert [one.text for one in row[4:]] == [dash, dash, dash, f"{dash}, supported (2)"]
 
 
 def test_page_and_answer_tell_it(grown: Study) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from analysis.statistics.tables import summarise_study
-from dcvae.runs import RunError
+from dcvae.runs import STATISTICS_RECORD, STUDY_TABLES, RunError
 from dcvae.utils.files import files_sha256
 from reports.study.collect import collect
 from reports.study.results import NOTHING, Estimate
@@ -47,10 +47,7 @@ def test_another_unit_changes_values_and_no_counts() -> None:
     assert one == Estimate(50.0, 25.0, 75.0, 20, 1, "odd")
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["statistics.csv", "claims.csv", "interactions.csv", "budget_changes.csv", "statistics.json"],
-)
+@pytest.mark.parametrize("name", [*STUDY_TABLES, STATISTICS_RECORD])
 def test_missing_or_half_written_statistics_name_the_command(
     tmp_path: Path, make_run: MakeRun, name: str
 ) -> None:
@@ -82,13 +79,7 @@ def test_numbers_of_an_older_table_are_told(tmp_path: Path, make_run: MakeRun) -
 def test_a_run_that_came_or_went_since_is_told(tmp_path: Path, make_run: MakeRun) -> None:
     make_run(tmp_path, "baseline")
     gone = make_run(tmp_path, "plain_ae")
-    names = (
-        "statistics.csv",
-        "claims.csv",
-        "interactions.csv",
-        "budget_changes.csv",
-        "statistics.json",
-    )
+    names = (*STUDY_TABLES, STATISTICS_RECORD)
     kept = {name: (tmp_path / "tiny" / name).read_text() for name in names}
     make_run(tmp_path, "no_dispersive")
     for name, text in kept.items():

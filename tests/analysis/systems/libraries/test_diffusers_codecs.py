@@ -1,5 +1,6 @@
 """Stable Audio's autoencoder gives what diffusers gives by hand."""
 
+import sys
 from pathlib import Path
 
 import diffusers
@@ -85,3 +86,10 @@ def test_a_folder_of_a_pipeline_has_it_inside(tmp_path: Path) -> None:
     system = load_system(spec, load_vocoder("griffin_lim"), CPU)
     assert system.rates.sample_rate == 4000
     assert spec.slug == "Stable-Audio"
+
+
+def test_the_missing_library_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    oobleck(1).save_pretrained(tmp_path)
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    with pytest.raises(ValueError, match=r"package diffusers is not installed: pip install '"):
+        load_diffusers_codec(str(tmp_path), {}, "it", CPU)
