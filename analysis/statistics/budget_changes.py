@@ -9,7 +9,7 @@ from analysis.statistics.contrasts import Weights, difference
 from analysis.statistics.differences import NOTHING, Estimate
 from analysis.statistics.measured import margin_of, measure
 from analysis.statistics.study_runs import Study
-from analysis.statistics.verdicts import holm, is_negligible
+from analysis.statistics.verdicts import holm, is_clear
 from dcvae.claims import STUDY
 
 
@@ -75,7 +75,7 @@ def find_budget_changes(
         BudgetChange(
             group[0].claim.id, *group[0].cell, change.shorter, change.longer,
             change.estimate.value, *change.estimate.interval(), change.estimate.p, p_holm,
-            p_holm < alpha and not is_negligible(change.estimate, change.margin, alpha),
+            is_clear(change.estimate, change.margin, p_holm, alpha),
             change.estimate.n_seeds, change.estimate.n_clips,
         )
         for group, change, p_holm in zip(groups, changes, corrected, strict=True)

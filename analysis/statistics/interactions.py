@@ -9,7 +9,7 @@ from analysis.statistics.comparisons import MAIN_EFFECT, Comparison, factorial
 from analysis.statistics.measured import margin_of, measure
 from analysis.statistics.ratios import Cell
 from analysis.statistics.study_runs import Study
-from analysis.statistics.verdicts import holm, is_negligible
+from analysis.statistics.verdicts import holm, is_clear
 
 
 class Interaction(NamedTuple):
@@ -62,7 +62,7 @@ def find_interactions(
     return [
         Interaction(
             *cell, *pair, one.value, *one.interval(), one.p, p_holm,
-            p_holm < alpha and not is_negligible(one, margin, alpha), one.n_seeds, one.n_clips,
+            is_clear(one, margin, p_holm, alpha), one.n_seeds, one.n_clips,
         )
         for pair, one, p_holm in zip(pairs, found, corrected, strict=True)
     ]  # fmt: skip

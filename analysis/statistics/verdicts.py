@@ -56,6 +56,11 @@ def verdict(
     return UNDECIDED
 
 
+def is_clear(estimate: Estimate, margin: float, p_holm: float, alpha: float) -> bool:
+    """Whether an effect is there by its corrected p, and is not negligible."""
+    return p_holm < alpha and not is_negligible(estimate, margin, alpha)
+
+
 def is_negligible(estimate: Estimate, margin: float, alpha: float = ALPHA) -> bool:
     """Whether two one-sided tests at `alpha` put the difference inside +-margin."""
     low, high = estimate.interval(2 * alpha)
