@@ -178,8 +178,9 @@ def plain_values(composed: DictConfig) -> dict[str, Any]:
     return config
 
 
+@cache
 def steps_of(size: str) -> int | None:
-    """The steps that the size's file says."""
+    """The steps that the size's file says; read once."""
     file = OmegaConf.load(CONF / "size" / f"{size}.yaml")
     own: int | None = OmegaConf.select(file, "trainer.steps")
     return own
@@ -196,16 +197,23 @@ def run_folder(config: dict[str, Any], size: str, budget: int | None, ablation: 
     return Path(config["runs_dir"], place, ablation, f"seed{config['seed']}")
 
 
+@cache
+def stated_numbers(size: str) -> dict[str, int | float]:
+    """The numbers of config.yaml and of the size's file, by their dotted names; read once."""
+    files = [CONF / "config.yaml", CONF / "size" / f"{size}.yaml"]
+    stated = OmegaConf.to_container(OmegaConf.merge(*map(OmegaConf.load, files)))
+    every = flatten(stated)  # type: ignore[arg-type]
+    return {name: value for name, value in every.items() if isinstance(value, int | float)}
+
+
 def check_types(composed: DictConfig, size: str) -> None:
     """ValueError for a number that became something else: trainer.steps=many."""
-    files = [CONF / "config.yaml", CONF / "size" / f"{size}.yaml"]
-    stated = OmegaConf.merge(*map(OmegaConf.load, files))
     given = flatten(OmegaConf.to_container(composed, resolve=True))  # type: ignore[arg-type]
-    for name, value in flatten(OmegaConf.to_container(stated)).items():  # type: ignore[arg-type]
+    for name, value in stated_numbers(size).items():
         now_is = given.get(name)
         if name not in given and any(one.startswith(f"{name}.") for one in given):
             now_is = "a mapping"
-        if isinstance(value, int | float) and not isinstance(now_is, int | float | None):
+        if not isinstance(now_is, int | float | None):
             raise ValueError(f"{name} must be a number such as {value}, not {now_is!r}")
 
 

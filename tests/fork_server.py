@@ -18,8 +18,9 @@ from typing import Any
 STANDARD = (0, 1, 2)  # input, output, errors
 IMPORTED = (  # ours, and what they import when they use it
     "analysis.cli", "experiments.run", "reports.build", "experiments.training.builder",
-    "matplotlib.figure", "mlflow", "scipy.stats",
-    "seaborn", "sklearn.linear_model", "sklearn.manifold",
+    "fontTools.subset", "matplotlib.figure", "mlflow.pyfunc",
+    "mlflow.store.tracking.sqlalchemy_store", "scipy.stats", "seaborn", "sklearn.linear_model",
+    "sklearn.manifold", "sqlalchemy.dialects.sqlite", "torch._dynamo", "torchcodec.decoders",
 )  # fmt: skip
 
 
@@ -34,24 +35,39 @@ def call(path: str, argv: list[str], cwd: str, env: dict[str, str], files: tuple
 
 
 def serve(path: str) -> tuple[dict[str, Any], list[int]]:
-    """Answer for ever; in a fork, return the request that is its to run, and its files."""
+    """Answer for ever, several at once; in a fork, return the request that is its to run, and its
+    files.
+    """
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(f"{path}.part")
         listening.listen()
         Path(f"{path}.part").rename(path)  # whoever sees it can connect
+        answering: list[int] = []
         while True:
             client, _ = listening.accept()
             _, files, _, _ = socket.recv_fds(client, 1, len(STANDARD))
             request = json.load(client.makefile())
             pid = os.fork()
             if pid == 0:
-                client.close()
-                return request, files
+                return wait_for(client, files) or (request, files)
+            answering.append(pid)
+            answering = [one for one in answering if os.waitpid(one, os.WNOHANG) == (0, 0)]
+            client.close()
             for file in files:
                 os.close(file)
-            _, status = os.waitpid(pid, 0)
-            client.sendall(str(os.waitstatus_to_exitcode(status)).encode())
-            client.close()
+
+
+def wait_for(client: socket.socket, files: list[int]) -> None:
+    """Fork once more: return in the fork; tell the client its status, and end, in the parent."""
+    pid = os.fork()
+    if pid == 0:
+        client.close()
+        return
+    for file in files:
+        os.close(file)
+    _, status = os.waitpid(pid, 0)
+    client.sendall(str(os.waitstatus_to_exitcode(status)).encode())
+    os._exit(0)
 
 
 def run(request: dict[str, Any], files: list[int]) -> None:
@@ -76,6 +92,7 @@ def run(request: dict[str, Any], files: list[int]) -> None:
             runpy.run_module(module, run_name="__main__", alter_sys=True)
         else:
             sys.argv = [first, *rest]
+            sys.path.insert(0, str(Path(first).parent))
             runpy.run_path(first, run_name="__main__")
     except SystemExit as end:
         status = end.code

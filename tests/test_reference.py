@@ -8,12 +8,12 @@ import pytest
 
 from analysis import archive
 from dcvae.runs import STATISTICS_RECORD, STUDY_TABLES
-from experiments.config import read_registry
-from experiments.studies.plan import make_plan
-from experiments.studies.registration import described
 
 KEPT = Path(__file__).parents[1] / "reports" / "reference"
 STATISTICS = (*STUDY_TABLES, STATISTICS_RECORD)
+
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", STATISTICS)
 def test_the_tables_give_the_statistics_that_are_kept_with_them(runs, name):
     """Numbers to what double precision leaves of a difference of means on another processor."""
@@ -40,15 +39,8 @@ def test_the_tables_give_the_statistics_that_are_kept_with_them(runs, name):
         )
 
 
-@pytest.mark.slow
 def test_a_run_is_kept_as_the_bytes_that_are_there(runs, tmp_path):
     seeds = sorted((runs / "tiny" / "baseline").iterdir())
     archive.main(["keep", str(seeds[-1]), "--into", str(tmp_path)])
     for path in tmp_path.rglob("*.*"):
         assert path.read_bytes() == (KEPT / path.relative_to(tmp_path)).read_bytes(), path
-
-
-def test_the_plan_is_what_the_study_registers():
-    """Claims that change after the scores are seen would be others than those that were asked."""
-    said = described(make_plan(["study=reference"]), read_registry())
-    assert json.loads((KEPT / "study.json").read_text()) == said

@@ -1,8 +1,9 @@
 """A run's table as ratios over clips: a mean, or errors over words at corpus level."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -61,16 +62,17 @@ def find_ratios(table: pd.DataFrame) -> dict[Cell, Ratio]:
     two values.
     """
     table = table[~table["metric"].isin(COORDINATES)]
+    clips, reasons = (table[name].to_numpy(str) for name in ("clip", "reason"))
+    values = table["value"].to_numpy(float)
     found: dict[Cell, Ratio] = {}
     known: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for (condition, metric), rows in table.groupby(["condition", "metric"], observed=True):
-        ratio = one_ratio(rows)
-        clips = known.setdefault(ratio.clips, ratio.clips)  # one copy of the names
-        if len(set(clips)) < len(clips):
+    for key, rows in table.groupby(["condition", "metric"], observed=True).indices.items():
+        condition, metric = cast(Cell, key)
+        ratio = mean_ratio(clips[rows], values[rows], reasons[rows])
+        names = known.setdefault(ratio.clips, ratio.clips)  # one copy of them
+        if len(set(names)) < len(names):
             raise ValueError(f"a clip has two values of {condition}/{metric}")
-        found[str(condition), str(metric)] = Ratio(
-            clips, ratio.numerator, ratio.denominator, ratio.reason
-        )
+        found[condition, metric] = replace(ratio, clips=names)
     for condition, metric in list(found):
         name = metric.removesuffix(ERRORS)
         if name != metric and (condition, name + TOTAL) in found:
@@ -79,18 +81,19 @@ def find_ratios(table: pd.DataFrame) -> dict[Cell, Ratio]:
     return dict(sorted(found.items()))
 
 
-def one_ratio(rows: pd.DataFrame) -> Ratio:
-    """The rows of one metric in one condition as a mean over clips."""
-    clips = rows["clip"].to_numpy(str)
-    if (clips != WHOLE_SET).any():
-        rows = rows[clips != WHOLE_SET]
-        clips = clips[clips != WHOLE_SET]
+def mean_ratio(clips: Array, values: Array, reasons: Array) -> Ratio:
+    """The rows of one metric in one condition as a mean over clips; all three are [N]."""
+    of_clips = clips != WHOLE_SET
+    if of_clips.any():
+        clips, values, reasons = (column[of_clips] for column in (clips, values, reasons))
     order = np.argsort(clips, kind="stable")
-    values = rows["value"].to_numpy(float)[order]
-    values[~np.isfinite(values)] = np.nan
-    denominator = np.where(np.isfinite(values), 1.0, np.nan)
-    reasons = rows["reason"].to_numpy(str)[order][~np.isfinite(values)]
-    return Ratio(tuple(clips[order].tolist()), values, denominator, most_frequent(reasons))
+    scored = np.isfinite(values[order])
+    return Ratio(
+        tuple(clips[order].tolist()),
+        np.where(scored, values[order], np.nan),
+        np.where(scored, 1.0, np.nan),
+        most_frequent(reasons[order][~scored]),
+    )
 
 
 def rate(errors: Ratio, total: Ratio) -> Ratio:
@@ -104,8 +107,8 @@ def rate(errors: Ratio, total: Ratio) -> Ratio:
 
 def most_frequent(reasons: Sequence[str] | Array) -> str:
     """The most frequent reason given; of equally frequent ones the first in the alphabet."""
-    names, counts = np.unique([str(reason) for reason in reasons if reason], return_counts=True)
-    return str(names[np.argmax(counts)]) if len(names) else ""
+    counted = Counter(str(reason) for reason in reasons if reason)
+    return min(counted, key=lambda one: (-counted[one], one), default="")
 
 
 def common_clips(ratios: Sequence[Ratio]) -> tuple[str, ...]:

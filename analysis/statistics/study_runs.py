@@ -62,12 +62,20 @@ class Study:
 
     def of(self, system: str) -> list[StudyRun]:
         """The runs of one system, by seed."""
-        return [run for run in self.runs if run.system == system]
+        return self.by_system.get(system, [])
 
     def ratios(self, system: str, cell: Cell) -> dict[int, Ratio]:
         """What each seed of a system has in one cell, by seed; one without any value has none."""
         found = {run.seed: (run.ratios or {}).get(cell) for run in self.of(system)}
         return {seed: one for seed, one in found.items() if one is not None and one.n_scored}
+
+    @cached_property
+    def by_system(self) -> dict[str, list[StudyRun]]:
+        """Sorted once: every number asks for a system's runs."""
+        found: dict[str, list[StudyRun]] = {}
+        for run in self.runs:
+            found.setdefault(run.system, []).append(run)
+        return found
 
     @cached_property
     def speakers(self) -> dict[str, str]:

@@ -1,7 +1,4 @@
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,18 +10,11 @@ from experiments.check_gpu import COLUMNS, main
 ROOT = Path(__file__).parents[2]
 
 
-def test_one_table_is_written_and_losses_that_differ_are_told(tmp_path):
+def test_one_table_is_written_and_losses_that_differ_are_told(tmp_path, commands):
     """In a process of its own, for accelerate would leave bfloat16 behind in this one."""
     out = tmp_path / "out" / "gpu.md"
     options = "--device cpu --size debug --full-size debug --steps 12 --batch 2 --tolerance 0"
-    done = subprocess.run(
-        [sys.executable, "-m", "experiments.check_gpu", out, *options.split()],
-        cwd=ROOT,
-        env=os.environ | {"DCVAE_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = commands(ROOT, "-m", "experiments.check_gpu", out, *options.split(), DCVAE_THREADS="1")
     assert done.returncode == 1, done.stderr  # bfloat16 beside float32
     assert re.search(r"the losses differ by [\d.]+%, more than 0%", done.stderr)
     rows = [line.strip("| ").split(" | ") for line in out.read_text().splitlines() if "| " in line]

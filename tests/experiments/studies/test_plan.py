@@ -12,7 +12,7 @@ import pytest
 from analysis.cli import CLIP_COUNTS, parser
 from analysis.latent_lm.presets import PRESETS
 from analysis.registry import EVALUATORS as ASKED
-from experiments.config import CONF
+from experiments.config import CONF, read_registry
 from experiments.studies import hardware, options, preflight
 from experiments.studies.commands import (
     environment,
@@ -22,6 +22,7 @@ from experiments.studies.commands import (
 )
 from experiments.studies.plan import Plan, make_plan
 from experiments.studies.preflight import check_plan
+from experiments.studies.registration import described
 from experiments.studies.runner import describe, make_shares
 
 ROOT = Path(__file__).parents[3]
@@ -48,6 +49,12 @@ def test_every_study_composes(name, monkeypatch, tmp_path):
         place = Path(made.runs_dir, f"{made.size}{steps}")
         assert row.run_dir == place / row.ablation / f"seed{row.seed}"
         assert row.composed.config["seed"] == row.seed
+
+
+def test_the_reference_study_is_what_its_kept_record_says():
+    """Claims that change after the scores are seen would be others than those that were asked."""
+    kept = json.loads((ROOT / "reports" / "reference" / "study.json").read_text())
+    assert kept == described(plan_of("reference"), read_registry())
 
 
 def test_paper_is_every_ablation_three_times_in_blocks():

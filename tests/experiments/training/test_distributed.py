@@ -1,6 +1,5 @@
 import os
 import subprocess
-import sys
 from pathlib import Path
 from socket import socket
 
@@ -21,7 +20,7 @@ def one(observe, tmp_path_factory) -> dict[str, Tensor]:
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory) -> list[dict[str, Tensor]]:
+def two(tmp_path_factory, commands) -> list[dict[str, Tensor]]:
     """What the same batch gave to each of two processes that shared it."""
     folder = tmp_path_factory.mktemp("two")
     with socket() as free:
@@ -34,7 +33,7 @@ def two(tmp_path_factory) -> list[dict[str, Tensor]]:
     )
     running = [
         subprocess.Popen(
-            [sys.executable, SCRIPT, folder],
+            [*commands.client, str(SCRIPT), str(folder)],
             env=shared | {"RANK": rank, "LOCAL_RANK": rank},
             stderr=subprocess.PIPE,
             text=True,

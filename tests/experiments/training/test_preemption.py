@@ -73,16 +73,15 @@ def undisturbed(tmp_path_factory, commands) -> Path:
 
 
 @pytest.fixture(scope="module")
-def disturbed(tmp_path_factory) -> Path:
+def disturbed(tmp_path_factory, commands) -> Path:
     """Asked to stop in the first half, with its whole process group; killed in the second."""
     folder = tmp_path_factory.mktemp("disturbed")
     first = start(folder)
     wait_until(first, reached(folder / RUN, 11))
     os.killpg(first.pid, signal.SIGSTOP)  # it waits for the second one to be refused
-    second = start(folder)
-    status, errors = end(second)
-    assert (status, len(errors.strip().splitlines())) == (2, 1)
-    assert "in use by another process" in errors
+    second = commands(folder, *COMMAND[1:], **THREADS)
+    assert (second.returncode, len(second.stderr.strip().splitlines())) == (2, 1)
+    assert "in use by another process" in second.stderr
     os.killpg(first.pid, signal.SIGTERM)
     os.killpg(first.pid, signal.SIGCONT)
     status, errors = end(first)
@@ -93,8 +92,8 @@ def disturbed(tmp_path_factory) -> Path:
     wait_until(third, reached(folder / RUN, 24))
     os.killpg(third.pid, signal.SIGKILL)
     end(third)
-    status, errors = end(start(folder))
-    assert status == 0, errors
+    last = commands(folder, *COMMAND[1:], **THREADS)
+    assert last.returncode == 0, last.stderr
     return folder / RUN
 
 

@@ -41,8 +41,8 @@ def curves(folder: Path, *command: str | Path) -> list[dict[str, float]]:
     return [{name: row[name] for name in row if name not in TIMES} for row in rows]
 
 
-def test_two_processes_log_the_losses_of_one(tmp_path_factory):
-    alone = curves(tmp_path_factory.mktemp("one"), sys.executable)
+def test_two_processes_log_the_losses_of_one(tmp_path_factory, commands):
+    alone = curves(tmp_path_factory.mktemp("one"), *commands.client)
     two = curves(tmp_path_factory.mktemp("two"), *LAUNCH, "--multi_gpu", "--num_processes", "2")
     losses = {name for row in alone for name in row}
     assert {"train/dispersive", "train/critic", "train/feature_matching"} <= losses
@@ -57,12 +57,12 @@ def test_two_processes_log_the_losses_of_one(tmp_path_factory):
         assert norms[0] == pytest.approx(norms[1], rel=1e-2)  # a sign near 0 goes either way
 
 
-def test_one_process_where_two_were_asked_for_is_an_error(tmp_path):
+def test_one_process_where_two_were_asked_for_is_an_error(tmp_path, commands):
     """What `accelerate launch --cpu --num_processes 2` does to the environment."""
     asked = os.environ | {"MASTER_ADDR": "127.0.0.1", "ACCELERATE_USE_CPU": "True"}
     asked.pop("WORLD_SIZE", None)
     done = subprocess.run(
-        list(map(str, [sys.executable, *RUN])),
+        list(map(str, [*commands.client, *RUN])),
         cwd=tmp_path,
         env=asked,
         capture_output=True,

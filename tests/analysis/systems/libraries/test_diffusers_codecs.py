@@ -2,11 +2,10 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
-import diffusers
 import pytest
 import torch
-from diffusers import AutoencoderKL, AutoencoderOobleck
 from torch import Tensor
 from torch.nn import functional
 
@@ -21,7 +20,9 @@ CPU = torch.device("cpu")
 HOP = 8
 
 
-def oobleck(channels: int) -> AutoencoderOobleck:
+def oobleck(channels: int) -> Any:
+    from diffusers import AutoencoderOobleck  # here: its import takes seconds of each worker
+
     torch.manual_seed(0)
     return AutoencoderOobleck(
         encoder_hidden_size=8, downsampling_ratios=[2, 4], channel_multiples=[1, 2],
@@ -36,6 +37,8 @@ def noise(samples: int) -> Tensor:
 @torch.no_grad()
 @pytest.mark.parametrize("channels", [1, 2])
 def test_equals_the_library(tmp_path: Path, channels: int) -> None:
+    import diffusers
+
     model = oobleck(channels)
     model.save_pretrained(tmp_path)
     codec, identity = load_diffusers_codec(str(tmp_path), {}, "it", CPU)
@@ -69,6 +72,8 @@ def test_rates(tmp_path: Path) -> None:
 
 
 def test_another_model_is_told(tmp_path: Path) -> None:
+    from diffusers import AutoencoderKL
+
     AutoencoderKL(block_out_channels=(32,)).save_pretrained(tmp_path)
     for options, said in (
         ("", f"{tmp_path} is no AutoencoderOobleck, but 'AutoencoderKL'"),
