@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ IMPORTED = (  # ours, and what they import when they use it
     "analysis.cli", "experiments.run", "reports.build", "experiments.training.builder",
     "fontTools.subset", "matplotlib.figure", "mlflow.pyfunc",
     "mlflow.store.tracking.sqlalchemy_store", "scipy.stats", "seaborn", "sklearn.linear_model",
-    "sklearn.manifold", "sqlalchemy.dialects.sqlite", "torch._dynamo", "torchcodec.decoders",
+    "sklearn.manifold", "sqlalchemy.dialects.sqlite", "torch._dynamo",
 )  # fmt: skip
 
 
@@ -49,7 +50,8 @@ def serve(path: str) -> tuple[dict[str, Any], list[int]]:
             request = json.load(client.makefile())
             pid = os.fork()
             if pid == 0:
-                return wait_for(client, files) or (request, files)
+                fork_for(client, files)
+                return request, files
             answering.append(pid)
             answering = [one for one in answering if os.waitpid(one, os.WNOHANG) == (0, 0)]
             client.close()
@@ -57,8 +59,8 @@ def serve(path: str) -> tuple[dict[str, Any], list[int]]:
                 os.close(file)
 
 
-def wait_for(client: socket.socket, files: list[int]) -> None:
-    """Fork once more: return in the fork; tell the client its status, and end, in the parent."""
+def fork_for(client: socket.socket, files: list[int]) -> None:
+    """Fork once more, and return in the fork alone: the parent tells the client how it ended."""
     pid = os.fork()
     if pid == 0:
         client.close()
@@ -117,6 +119,8 @@ def main(path: str, *argv: str) -> None:
 
     for module in IMPORTED:
         importlib.import_module(module)
+    with suppress(ImportError, OSError, RuntimeError):  # where FFmpeg's libraries are missing
+        importlib.import_module("torchcodec.decoders")
     assert threading.active_count() == 1, "a fork has one thread alone"
     run(*serve(path))
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dcvae
-from dcvae.inference.mlflow_pyfunc import CHECKPOINT, DEFAULTS
 from dcvae.utils.files import is_own_file
 from experiments.tracking.mlflow_client import check_artifacts
 
@@ -69,6 +68,8 @@ def package(checkpoint: Path, folder: Path, model: "Model") -> None:
     """Write what MLflow wants around a checkpoint, whose files are linked and not copied."""
     import mlflow.pyfunc
 
+    from dcvae.inference.mlflow_pyfunc import CHECKPOINT  # imports torch, as little else here
+
     with warnings.catch_warnings():  # of the example that it has not, and needs not
         warnings.simplefilter("ignore")
         mlflow.pyfunc.save_model(
@@ -93,6 +94,8 @@ def signature() -> "ModelSignature":
     import numpy as np
     from mlflow.models import ModelSignature
     from mlflow.types import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+
+    from dcvae.inference.mlflow_pyfunc import DEFAULTS
 
     kinds = {int: DataType.long, str: DataType.string}
     params = [ParamSpec(name, kinds[type(value)], value) for name, value in DEFAULTS.items()]
