@@ -178,12 +178,10 @@ def plain_values(composed: DictConfig) -> dict[str, Any]:
     return config
 
 
-@cache
 def steps_of(size: str) -> int | None:
-    """The steps that the size's file says; read once."""
-    file = OmegaConf.load(CONF / "size" / f"{size}.yaml")
-    own: int | None = OmegaConf.select(file, "trainer.steps")
-    return own
+    """The steps that the size's file says."""
+    own = stated_numbers(size).get("trainer.steps")
+    return None if own is None else int(own)
 
 
 def budget_of(config: dict[str, Any], own_steps: int | None) -> int | None:

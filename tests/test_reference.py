@@ -12,7 +12,6 @@ from dcvae.runs import STATISTICS_RECORD, STUDY_TABLES
 KEPT = Path(__file__).parents[1] / "reports" / "reference"
 STATISTICS = (*STUDY_TABLES, STATISTICS_RECORD)
 
-
 pytestmark = pytest.mark.slow
 
 

@@ -71,7 +71,7 @@ class Study:
 
     @cached_property
     def by_system(self) -> dict[str, list[StudyRun]]:
-        """Sorted once: every number asks for a system's runs."""
+        """Its runs by each system's name, gathered once: every number asks for a system's."""
         found: dict[str, list[StudyRun]] = {}
         for run in self.runs:
             found.setdefault(run.system, []).append(run)

@@ -370,8 +370,10 @@ def test_import_and_export_go_round(tmp_path, model, capfd):
 
 
 def test_importing_dcvae_imports_nothing_heavy():
-    heavy = {"hydra", "omegaconf", "accelerate", "mlflow", "whisper", "matplotlib", "diffusers"}
-    heavy |= {"transformers"}
+    heavy = {
+        "hydra", "omegaconf", "accelerate", "mlflow", "whisper", "matplotlib", "diffusers",
+        "transformers",
+    }  # fmt: skip
     script = f"import sys, dcvae.inference.codec; sys.exit(str({heavy} & sys.modules.keys()))"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False

@@ -57,18 +57,10 @@ def test_two_processes_log_the_losses_of_one(tmp_path_factory, commands):
         assert norms[0] == pytest.approx(norms[1], rel=1e-2)  # a sign near 0 goes either way
 
 
-def test_one_process_where_two_were_asked_for_is_an_error(tmp_path, commands):
+def test_one_process_where_two_were_asked_for_is_an_error(tmp_path, commands, monkeypatch):
     """What `accelerate launch --cpu --num_processes 2` does to the environment."""
-    asked = os.environ | {"MASTER_ADDR": "127.0.0.1", "ACCELERATE_USE_CPU": "True"}
-    asked.pop("WORLD_SIZE", None)
-    done = subprocess.run(
-        list(map(str, [*commands.client, *RUN])),
-        cwd=tmp_path,
-        env=asked,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    done = commands(tmp_path, *RUN, MASTER_ADDR="127.0.0.1", ACCELERATE_USE_CPU="True")
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
     assert "--multi_gpu --num_processes 2" in line
